@@ -1,0 +1,1 @@
+"""api talks: HTTP, pages, standard protocols, the background worker and the command line."""

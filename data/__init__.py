@@ -1,0 +1,1 @@
+"""data remembers: the records and the rules that keep them true."""

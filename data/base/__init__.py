@@ -1,0 +1,1 @@
+"""data.base: what every feature stands on: settings, errors, database, access, audit, secrets, jobs."""

@@ -1,0 +1,1 @@
+"""maps shows: folium maps, vector tiles, symbols and legends."""

@@ -1,0 +1,1 @@
+"""spatial computes: geometry and statistics, shapes, frames and arrays in, the same out."""
