@@ -1,9 +1,9 @@
 """Resident identity numbers (公民身份号码): checked, read and, for the demo, made.
 
 Eighteen characters: six of the administrative division (GB/T 2260) where the person was first registered,
-eight of the date of birth, three of a sequence that is odd for men and even for women, and one check character.
-Numbers of the first generation had fifteen: no century, no check character. They are still found in old ledgers,
-and are brought to eighteen here.
+eight of the date of birth, three of a sequence that is odd for men and even for women, one check character.
+Numbers of the first generation had fifteen: no century, no check character. Old ledgers still have them, and
+they are brought to eighteen here.
 
 A number can be *well formed* without belonging to anyone. The division is therefore not looked up: divisions
 are abolished and founded every year, and numbers outlive them.
@@ -110,8 +110,8 @@ def checksum(first17: str) -> str:
 def check(number: str, *, today: date | None = None) -> Identity:
     """Read an identity number.
 
-    Full-width characters, spaces and a small ``x`` are taken as meant. Fifteen digits are brought to eighteen:
-    the century is the 20th, except for the sequences 996 to 999, kept for people born in the 19th.
+    Full-width characters, spaces and a small ``x`` are taken as meant. Fifteen digits are brought to 18: the
+    century is the 20th, except for the sequences 996 to 999, kept for people born in the 19th.
 
     Parameters
     ----------
