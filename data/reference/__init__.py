@@ -1,0 +1,1 @@
+"""data.reference: the lists that come with the program, read by ``data.base.reference``."""
