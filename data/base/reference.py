@@ -1,9 +1,9 @@
 """Reference tables: the lists that come with the program, as CSV files in ``data/reference``.
 
 Code lists of national standards (``sex`` GB/T 2261.1, ``marital_status`` GB/T 2261.2, ``ethnicity``
-GB/T 3304, ``education`` GB/T 4658, ``relation`` GB/T 4761, ``political_status`` GB/T 4762) and what a community
-may edit once it is in the database (``categories``, ``special_groups``). Each has at least ``code``,
-``name_zh`` and ``name_en``.
+GB/T 3304, ``education`` GB/T 4658, ``relation`` GB/T 4761, ``political_status`` GB/T 4762) and what a
+community may edit once it is in the database (``categories``, ``special_groups``). Each has at least
+``code``, ``name_zh`` and ``name_en``.
 """
 
 from __future__ import annotations
