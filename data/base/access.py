@@ -1,0 +1,152 @@
+"""Who may do what, and where: actors, areas, and the two calls that every feature makes.
+
+``require(actor, permission, …)`` stands before a write, ``visible(select, actor, Table)`` around every read.
+PostgreSQL's row-level security stands under both (``db.enter`` tells it the actor's areas). What one may not see is
+not found; what one may see but not do is forbidden.
+
+A grant gives a role (a set of permissions) at a unit and reaches down the tree. What matters below is only which
+communities are covered whole, and which single grids: that is an ``Area``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import ColumnElement, Select, false, or_, true
+
+from data.base.errors import Forbidden, NotFound
+from data.base.language import _
+
+#: The permissions that let one see people (households, residents, tenancies), masked.
+PEOPLE = "household.read"
+EVERYWHERE = "*"
+
+_Select = TypeVar("_Select", bound=Select[Any])
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where something is allowed: everywhere, or in whole communities and single grids.
+
+    ``units`` are all units covered, with those above and below (streets, districts), for reading the tree.
+    """
+
+    everywhere: bool = False
+    communities: frozenset[int] = frozenset()
+    grids: frozenset[int] = frozenset()
+    units: frozenset[int] = frozenset()
+
+    def covers(self, community_id: int | None, grid_id: int | None = None) -> bool:
+        """Whether a record of this community and grid lies in the area."""
+        return self.everywhere or community_id in self.communities or (grid_id is not None and grid_id in self.grids)
+
+    def covers_unit(self, unit_id: int) -> bool:
+        """Whether a unit is covered whole."""
+        return self.everywhere or unit_id in self.units
+
+    def __bool__(self) -> bool:
+        return self.everywhere or bool(self.communities) or bool(self.grids) or bool(self.units)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who is acting: an account with its permissions and where they hold; or the system itself.
+
+    Attributes
+    ----------
+    account_id
+        The account, ``None`` for the system and for visitors.
+    permissions
+        Permission code → the area in which it holds.
+    is_system
+        Migrations, the demo, jobs without a person: no walls.
+    """
+
+    account_id: int | None = None
+    name: str = ""
+    permissions: Mapping[str, Area] = field(default_factory=dict)
+    is_system: bool = False
+    request_id: str | None = None
+
+    def area(self, permission: str) -> Area:
+        """Where ``permission`` holds."""
+        return Area(everywhere=True) if self.is_system else self.permissions.get(permission, Area())
+
+    def may(self, permission: str) -> bool:
+        """Whether ``permission`` holds anywhere at all."""
+        return bool(self.area(permission))
+
+    def areas(self) -> dict[str, str]:
+        """The areas as row-level security reads them: ``*`` or comma-separated ids, empty for none."""
+        every = list(self.permissions.values())
+        people = self.area(PEOPLE)
+        return {
+            "communities": _listed(
+                any(a.everywhere for a in every), frozenset().union(*(a.communities for a in every))
+            ),
+            "grids": _listed(any(a.everywhere for a in every), frozenset().union(*(a.grids for a in every))),
+            "people_communities": _listed(people.everywhere, people.communities),
+            "people_grids": _listed(people.everywhere, people.grids),
+        }
+
+
+SYSTEM = Actor(is_system=True, name="wangge")
+VISITOR = Actor(name="")
+
+
+def _listed(everywhere: bool, ids: frozenset[int]) -> str:
+    return EVERYWHERE if everywhere else ",".join(map(str, sorted(ids)))
+
+
+class Placed(Protocol):
+    """A table whose rows lie in an area: it says which permission reads it, and how a row is placed."""
+
+    __read__: str
+
+    @classmethod
+    def within(cls, area: Area) -> ColumnElement[bool]:
+        """The condition that a row lies in ``area`` (which is not everywhere)."""
+
+
+def in_area(area: Area, community_id: Any, grid_id: Any = None) -> ColumnElement[bool]:
+    """The condition that columns ``community_id`` and ``grid_id`` lie in ``area``."""
+    if area.everywhere:
+        return true()
+    parts: list[ColumnElement[bool]] = []
+    if area.communities:
+        parts.append(community_id.in_(sorted(area.communities)))
+    if area.grids and grid_id is not None:
+        parts.append(grid_id.in_(sorted(area.grids)))
+    return or_(*parts) if parts else false()
+
+
+def visible(select: _Select, actor: Actor, table: type[Placed], permission: str | None = None) -> _Select:
+    """``select`` restricted to the rows of ``table`` that ``actor`` may see.
+
+    Parameters
+    ----------
+    permission
+        Another permission than the table's own, for instance to list what may be edited.
+    """
+    area = actor.area(permission or table.__read__)
+    return select if area.everywhere else select.where(table.within(area) if area else false())
+
+
+def require(actor: Actor, permission: str, community_id: int | None = None, grid_id: int | None = None) -> None:
+    """Raise unless ``actor`` has ``permission`` there (anywhere, when no place is named).
+
+    Raises
+    ------
+    NotFound
+        The place is outside everything the actor may see.
+    Forbidden
+        The actor may see the place, but not do this there.
+    """
+    area = actor.area(permission)
+    if area.covers(community_id, grid_id) if community_id is not None else bool(area):
+        return
+    if community_id is not None and not any(a.covers(community_id, grid_id) for a in actor.permissions.values()):
+        raise NotFound(_("Not found, or outside your area."))
+    raise Forbidden(_("This needs the permission “{permission}”.", permission=permission), permission=permission)

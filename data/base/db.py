@@ -1,0 +1,128 @@
+"""The database: engine, sessions, transactions, the base of all tables, and what a violated constraint means.
+
+One request or job is one transaction (``transaction``); code below it calls ``flush()``, never ``commit()``. A
+transaction that runs for an actor changes to the role ``wangge_app`` and tells PostgreSQL the actor's area, so that
+row-level security stands under everything ``access.visible`` already filters. The owner's role is used by
+migrations, the demo, and bulk loads after their permission was checked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from data.base import cluster
+from data.base.errors import Busy, Conflict, Invalid, WanggeError
+from data.base.language import _
+
+if TYPE_CHECKING:
+    from data.base.access import Actor
+
+APP_ROLE = "wangge_app"
+
+
+class Table(DeclarativeBase):
+    """The base of every table: named constraints and the instants of creation and last change."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True)}
+
+
+class Dated:
+    """Columns of a record that people edit: when it was made and last changed."""
+
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"), sort_order=900)
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"), onupdate=text("now()"), sort_order=901)
+
+
+#: What it means that a constraint of this name was violated: a message for ``_``. Features add their own.
+sentences: dict[str, str] = {}
+
+
+@cache
+def engine() -> Engine:
+    """The engine of this process."""
+    return make_engine(cluster.dsn())
+
+
+def make_engine(dsn: str) -> Engine:
+    """An engine for a libpq connection string."""
+    return create_engine(
+        dsn.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=20,
+        max_overflow=20,
+        pool_pre_ping=True,
+        json_serializer=lambda value: json.dumps(value, ensure_ascii=False, default=str),
+    )
+
+
+@contextmanager
+def transaction(actor: Actor, bind: Engine | Connection | None = None) -> Iterator[Session]:
+    """One transaction for ``actor``: committed when the block ends, rolled back when it raises.
+
+    Raises
+    ------
+    Conflict, Invalid
+        A constraint was violated; the sentence is the constraint's.
+    Busy
+        The database cannot be reached, or two transactions stood in each other's way.
+    """
+    with Session(bind or engine(), expire_on_commit=False, info={"actor": actor}) as session:
+        try:
+            enter(session, actor)
+            yield session
+            session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            raise explain(error) from error
+
+
+def enter(session: Session, actor: Actor) -> None:
+    """Make this transaction the actor's: the application's role and the actor's area, until it ends."""
+    if actor.is_system:
+        return
+    areas = actor.areas()
+    session.execute(
+        text(
+            "SELECT set_config('role', :role, true), set_config('wangge.communities', :communities, true), "
+            "set_config('wangge.grids', :grids, true), set_config('wangge.people_communities', :people_communities, "
+            "true), set_config('wangge.people_grids', :people_grids, true)"
+        ),
+        {"role": APP_ROLE, **areas},
+    )
+
+
+def explain(error: DBAPIError) -> WanggeError:
+    """The error of our own tree that a database error amounts to; an unknown one is raised as it is."""
+    cause = error.orig
+    state = getattr(cause, "sqlstate", None) or ""
+    if isinstance(error, IntegrityError) or state.startswith("23"):
+        name = getattr(getattr(cause, "diag", None), "constraint_name", None) or ""
+        if name in sentences:
+            return Conflict(_(sentences[name]), constraint=name)
+        if state == "23505":
+            return Conflict(_("There is already a record with the same {name}.", name=name), constraint=name)
+        if state == "23503":
+            return Conflict(_("It is still used by other records, or refers to one that is gone."), constraint=name)
+        return Invalid(_("A value is missing or not allowed ({name}).", name=name), constraint=name)
+    if state in ("40001", "40P01", "55P03"):
+        return Busy(_("Somebody else was changing the same records. Try again."))
+    if isinstance(error, OperationalError) or state.startswith(("08", "57")):
+        return Busy(_("The database cannot be reached. Try again in a moment; `wangge doctor` says what is wrong."))
+    raise error

@@ -1,0 +1,64 @@
+"""The language a person reads: Chinese by default, English by a switch.
+
+Messages are written in English in the code and translated by the ``*.po`` files below ``data/locale/zh``, one file per
+feature. They are read as they are, so there is no compile step. ``_`` is the only function the rest of the house
+needs; the babel extractor knows it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = ("zh", "en")
+_CATALOGS = Path(__file__).resolve().parent.parent / "locale"
+_current: ContextVar[str] = ContextVar("wangge_language", default="zh")
+
+
+def current() -> str:
+    """The language of this request, job or command: ``zh`` or ``en``."""
+    return _current.get()
+
+
+def use(language: str) -> None:
+    """Speak ``language`` from here on in this context; an unknown one leaves things as they are."""
+    if language in LANGUAGES:
+        _current.set(language)
+
+
+@contextmanager
+def using(language: str) -> Iterator[None]:
+    """Speak ``language`` inside the ``with`` block."""
+    token = _current.set(language)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@cache
+def catalog(language: str) -> dict[str, str]:
+    """All translations into ``language``: message → text. Empty for English, which the messages are written in."""
+    from babel.messages.pofile import read_po
+
+    texts: dict[str, str] = {}
+    for path in sorted((_CATALOGS / language).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if message.id and message.string and not message.fuzzy:
+                    texts[str(message.id)] = str(message.string)
+    return texts
+
+
+def _(message: str, /, **values: object) -> str:
+    """``message`` in the current language, with ``{name}`` replaced by ``values``.
+
+    >>> with using("en"):
+    ...     _("{count} households", count=3)
+    '3 households'
+    """
+    text = catalog(current()).get(message, message)
+    return text.format(**values) if values else text

@@ -1,0 +1,78 @@
+"""Settings: every one is a ``WANGGE_…`` environment variable, listed with its meaning here and nowhere else.
+
+``docs/settings.md`` is generated from this object (``script/docs``), and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    """Where everything is kept: a folder the ``postgres`` user can reach when we run as root."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        return Path("/var/lib/wangge")
+    return Path.home() / ".local/share/wangge"
+
+
+class Settings(BaseSettings):
+    """What can be set from outside, with the defaults of a single machine."""
+
+    model_config = SettingsConfigDict(env_prefix="WANGGE_", frozen=True)
+
+    home: Path = Field(
+        default_factory=_default_home,
+        description="The folder that holds everything: database cluster, key file, uploads, logs.",
+    )
+    host: str = Field("127.0.0.1", description="The address the web application listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="The port the web application listens on.")
+    database_url: str | None = Field(
+        None,
+        description="A PostGIS server to use instead of the private cluster: postgresql://user:password@host:port/name.",
+    )
+    demo_password: str | None = Field(
+        None, description="The password of the demo accounts; random, and printed once, when not set."
+    )
+    language: str = Field("zh", pattern="^(zh|en)$", description="The language when nobody has chosen one: zh or en.")
+    timezone: str = Field("Asia/Shanghai", description="The time zone of days (visits, due dates, reports).")
+    secure_cookies: bool = Field(
+        False, description="Send the session cookie over HTTPS only. Switch on behind an HTTPS proxy."
+    )
+    session_hours: int = Field(12, ge=1, le=720, description="Hours after which a sign-in ends when unused.")
+    basemap: str = Field(
+        "own",
+        description="The base map: own (imported roads and land use), none, tianditu, osm, "
+        "or an XYZ address such as https://tiles.example/{z}/{x}/{y}.png.",
+    )
+    basemap_attribution: str = Field("", description="The source line of an XYZ base map.")
+    tianditu_key: str | None = Field(None, description="The key for 天地图, needed for the base map tianditu.")
+    upload_max_mb: int = Field(512, ge=1, description="The largest file that may be uploaded, in MB.")
+    tile_cache_mb: int = Field(256, ge=0, description="Memory for drawn vector tiles, in MB; 0 keeps none.")
+    log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
+
+    @property
+    def key_file(self) -> Path:
+        """The keys for encrypted fields. Without this file the encrypted fields cannot be read."""
+        return self.home / "keys.json"
+
+    @property
+    def uploads(self) -> Path:
+        """Uploaded files, by the SHA-256 of their content."""
+        return self.home / "uploads"
+
+    @property
+    def logs(self) -> Path:
+        """Log files of the private cluster and the web application."""
+        return self.home / "logs"
+
+
+@cache
+def get() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,57 @@
+"""The community's own base map: roads, paths, greens, water, land use, walls, gates and places, as imported.
+
+It is ground to draw on, nothing personal, and shown to whoever sees the community.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from geoalchemy2 import Geometry, WKBElement
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data.base import access, db
+
+
+class GroundKind(StrEnum):
+    """What a feature of the ground is."""
+
+    ROAD = "road"
+    PATH = "path"
+    GREEN = "green"
+    WATER = "water"
+    LANDUSE = "landuse"
+    BUILDING = "building"
+    WALL = "wall"
+    GATE = "gate"
+    POI = "poi"
+
+
+class Basemap(db.Table):
+    """A feature of the ground."""
+
+    __tablename__ = "basemap"
+    __read__ = "unit.read"
+    __audited__ = False
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('road', 'path', 'green', 'water', 'landuse', 'building', 'wall', 'gate', 'poi')", name="kind"
+        ),
+        UniqueConstraint("community_id", "code"),
+        Index("ix_basemap_geom", "geom", postgresql_using="gist"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    #: The natural key within the community: the source's own id.
+    code: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str | None]
+    width_m: Mapped[float | None]
+    geom: Mapped[WKBElement] = mapped_column(Geometry("GEOMETRY", 4326, spatial_index=False))
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """The ground of a community is shown to whoever sees anything of it."""
+        return cls.community_id.in_(sorted(area.units | area.communities))

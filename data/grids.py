@@ -1,0 +1,275 @@
+"""Grids 网格: how a community is divided, and where a place lies in it.
+
+A *division* is one dated partition of a community into grids. It is one row, so that the database itself can refuse
+what must never be: two grids of a community that overlap (a check on the row) and two divisions that hold at the same
+time (an exclusion constraint). The view ``grid_boundary`` has one row a grid and division, for reading.
+
+Points are located by cover. A point on the edge between grids belongs to the one with the lowest code; the same rule
+holds in ``spatial.locating``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+import shapely
+from geoalchemy2 import Geometry
+from shapely import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Select,
+    cast,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import Table as SqlTable
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, INTEGER, ExcludeConstraint, Range
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from data import units
+from data.base import access, audit, db
+from data.base.access import Actor
+from data.base.errors import Invalid, NotFound
+from data.base.language import _
+
+
+class GridNotFound(NotFound):
+    """There is no such grid, or it is outside the actor's area."""
+
+
+class LocatedBy(StrEnum):
+    """How a record came to its place."""
+
+    POINT = "point"
+    ADDRESS = "address"
+    NEAREST = "nearest"
+    MANUAL = "manual"
+
+
+class UnlocatedReason(StrEnum):
+    """Why a record has no place in a grid."""
+
+    OUTSIDE = "outside"
+    AMBIGUOUS = "ambiguous"
+    NO_SUCH_BUILDING = "no_such_building"
+    NO_PLACE = "no_place"
+
+
+class Division(db.Dated, db.Table):
+    """One dated partition of a community into grids; ``grid_ids[i]`` has the boundary ``geoms[i]``."""
+
+    __tablename__ = "division"
+    __read__ = "grid.read"
+    __table_args__ = (
+        CheckConstraint("cardinality(grid_ids) = cardinality(geoms)", name="lengths"),
+        CheckConstraint("NOT isempty(valid)", name="valid"),
+        CheckConstraint("wangge_overlap_m2(geoms) = 0", name="overlap"),
+        ExcludeConstraint(("community_id", "="), ("valid", "&&"), name="ex_division_valid", using="gist"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    grid_ids: Mapped[list[int]] = mapped_column(ARRAY(INTEGER))
+    geoms: Mapped[Any] = mapped_column(ARRAY(Geometry("MULTIPOLYGON", 4326, spatial_index=False)), deferred=True)
+
+    @classmethod
+    def within(cls, area: access.Area) -> Any:
+        """A division lies in its community, or in the community of any of its grids."""
+        return access.in_area(area, cls.community_id) | cls.grid_ids.overlap(sorted(area.grids))
+
+
+db.sentences["ck_division_overlap"] = "Two grids overlap. Draw them edge to edge, or import with --clean."
+db.sentences["ex_division_valid"] = "Another division of this community holds at the same time."
+
+#: Reading only: one row for each grid of each division. Kept out of the tables' metadata, because it is a view.
+boundary = SqlTable(
+    "grid_boundary",
+    MetaData(),
+    Column("grid_id", Integer),
+    Column("community_id", Integer),
+    Column("valid", DATERANGE),
+    Column("geom", Geometry("MULTIPOLYGON", 4326)),
+)
+
+
+def boundaries(community_id: int | None = None, on: date | None = None) -> Select[Any]:
+    """``SELECT grid_id, community_id, geom`` of the division that holds on a day (today by default)."""
+    day = literal_column("CURRENT_DATE") if on is None else cast(on, Date)
+    query = select(boundary.c.grid_id, boundary.c.community_id, boundary.c.geom).where(boundary.c.valid.contains(day))
+    return query if community_id is None else query.where(boundary.c.community_id == community_id)
+
+
+def get(session: Session, actor: Actor, grid_id: int) -> units.Unit:
+    """The grid with this id.
+
+    Raises
+    ------
+    GridNotFound
+    """
+    found = session.scalar(
+        access.visible(
+            select(units.Unit).where(units.Unit.id == grid_id, units.Unit.level == units.Level.GRID), actor, units.Unit
+        )
+    )
+    if found is None:
+        raise GridNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def shapes(session: Session, community_id: int, on: date | None = None) -> dict[int, BaseGeometry]:
+    """The boundary of each grid (EPSG:4326) on a day, by the order of the grids' codes."""
+    held = boundaries(community_id, on).subquery()
+    rows = session.execute(
+        select(held.c.grid_id, func.ST_AsBinary(held.c.geom))
+        .join(units.Unit, units.Unit.id == held.c.grid_id)
+        .order_by(units.Unit.code)
+    )
+    return {grid_id: shapely.from_wkb(bytes(geom)) for grid_id, geom in rows}
+
+
+def divide(
+    session: Session,
+    actor: Actor,
+    community: units.Unit,
+    shapes_by_grid: Mapping[int, BaseGeometry],
+    *,
+    valid_from: date | None = None,
+) -> Division:
+    """Divide ``community`` anew from a day on (today by default), and move its buildings and incidents accordingly.
+
+    The division that held until then ends on that day; one that began on the same day is replaced.
+
+    Parameters
+    ----------
+    shapes_by_grid
+        Polygons or multipolygons in EPSG:4326 by grid id.
+
+    Raises
+    ------
+    Invalid
+        A shape is no polygon, or a later division exists already.
+    Conflict
+        Two shapes overlap (by more than 0.01 m²).
+    """
+    access.require(actor, "grid.edit", community.id)
+    day = valid_from or session.scalar(text("SELECT CURRENT_DATE"))
+    assert day is not None
+    multis = [_multipolygon(geom) for geom in shapes_by_grid.values()]
+    later = session.scalar(
+        select(Division.id).where(Division.community_id == community.id, func.lower(Division.valid) > day)
+    )
+    if later:
+        raise Invalid(_("There is already a division that begins after {day}. Remove it first.", day=day.isoformat()))
+    session.execute(
+        text("DELETE FROM division WHERE community_id = :community AND lower(valid) = :day"),
+        {"community": community.id, "day": day},
+    )
+    session.execute(
+        update(Division)
+        .where(Division.community_id == community.id, Division.valid.contains(day))
+        .values(valid=func.daterange(func.lower(Division.valid), day))
+        .execution_options(synchronize_session=False)
+    )
+    division_id = session.scalar(
+        text(
+            "INSERT INTO division (community_id, valid, grid_ids, geoms) SELECT :community, daterange(:day, NULL), "
+            ":grids, array(SELECT ST_GeomFromWKB(g, 4326) "
+            "FROM unnest(CAST(:geoms AS bytea[])) WITH ORDINALITY AS u(g, i) ORDER BY i) RETURNING id"
+        ),
+        {
+            "community": community.id,
+            "day": day,
+            "grids": list(shapes_by_grid),
+            "geoms": [shapely.to_wkb(g) for g in multis],
+        },
+    )
+    audit.record(
+        session, actor, "divide", "division", division_id, community_id=community.id,
+        changes={"grids": [None, list(shapes_by_grid)], "valid": [None, [day.isoformat(), None]]},
+    )  # fmt: skip
+    relocate(session, community.id)
+    division = session.get(Division, division_id)
+    assert division is not None
+    return division
+
+
+def _multipolygon(geom: BaseGeometry) -> BaseGeometry:
+    flat: BaseGeometry = shapely.force_2d(geom)
+    if isinstance(flat, Polygon):
+        flat = MultiPolygon([flat])
+    if flat.geom_type != "MultiPolygon" or flat.is_empty:
+        raise Invalid(_("A grid's boundary must be a polygon, not {kind}.", kind=geom.geom_type))
+    return flat
+
+
+def relocate(session: Session, community_id: int) -> None:
+    """Put the community's buildings, and incidents with a point, into the grids that hold today.
+
+    What was placed by hand or by address stays; what lies in no grid is marked as outside.
+    """
+    for table, place in (("building", "t.point"), ("incident", "t.geom")):
+        session.execute(
+            text(
+                f"""
+                UPDATE {table} t SET grid_id = f.grid_id,
+                    located_by = CASE WHEN f.grid_id IS NULL THEN NULL ELSE coalesce(t.located_by, 'point') END,
+                    unlocated_reason = CASE WHEN f.grid_id IS NULL THEN 'outside' END
+                FROM (
+                    SELECT t.id, min(g.grid_id) FILTER (WHERE g.grid_id IS NOT NULL) AS grid_id
+                    FROM {table} t LEFT JOIN LATERAL (
+                        SELECT b.grid_id FROM grid_boundary b JOIN unit u ON u.id = b.grid_id
+                        WHERE b.community_id = :community AND b.valid @> CURRENT_DATE AND ST_Covers(b.geom, {place})
+                        ORDER BY u.code LIMIT 1
+                    ) g ON true
+                    WHERE t.community_id = :community AND {place} IS NOT NULL
+                        AND coalesce(t.located_by, '') NOT IN ('manual', 'address')
+                    GROUP BY t.id
+                ) f
+                WHERE f.id = t.id AND (
+                    t.grid_id IS DISTINCT FROM f.grid_id OR f.grid_id IS NULL AND t.unlocated_reason IS NULL
+                )
+                """  # noqa: S608 - the two names are ours
+            ),
+            {"community": community_id},
+        )
+    session.execute(
+        text(
+            "UPDATE incident i SET grid_id = b.grid_id FROM building b WHERE b.id = i.building_id "
+            "AND i.community_id = :community AND i.located_by = 'address' AND i.grid_id IS DISTINCT FROM b.grid_id"
+        ),
+        {"community": community_id},
+    )
+
+
+def locate(session: Session, community_id: int, lon: float, lat: float) -> int | None:
+    """The grid that covers a point (degrees, EPSG:4326) today, or ``None`` when none does."""
+    held = boundaries(community_id).subquery()
+    point = func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326)
+    return session.scalar(
+        select(held.c.grid_id)
+        .join(units.Unit, units.Unit.id == held.c.grid_id)
+        .where(func.ST_Covers(held.c.geom, point))
+        .order_by(units.Unit.code)
+        .limit(1)
+    )
+
+
+def codes(session: Session, grid_ids: Sequence[int]) -> dict[int, str]:
+    """The code of each grid."""
+    return {
+        row.id: row.code
+        for row in session.execute(select(units.Unit.id, units.Unit.code).where(units.Unit.id.in_(grid_ids)))
+    }

@@ -1,0 +1,418 @@
+"""Households 家庭, their residents 居民, special groups 特殊群体 and tenancies 租住.
+
+A resident is found through dwelling, building and grid; nobody here has a position of their own. Names, phones and
+identity numbers leave this module masked unless ``unmask`` was asked for, with a purpose, by someone who may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from data import buildings
+from data.base import access, audit, db, secrets
+from data.base.access import Actor
+from data.base.errors import Invalid, NotFound
+from data.base.language import _
+from data.base.secrets import Encrypted
+from data.buildings import Building, Dwelling
+
+
+class HouseholdNotFound(NotFound):
+    """There is no such household, or it is outside the actor's area."""
+
+
+class ResidentNotFound(NotFound):
+    """There is no such resident, or they live outside the actor's area."""
+
+
+class TenancyNotFound(NotFound):
+    """There is no such tenancy, or it is outside the actor's area."""
+
+
+class Status(StrEnum):
+    """How a resident is registered."""
+
+    REGISTERED = "registered"
+    FLOATING = "floating"
+    OVERSEAS = "overseas"
+
+
+def _in_dwelling(area: access.Area, community_id: Any, dwelling_id: Any) -> ColumnElement[bool]:
+    inside = access.in_area(area, community_id)
+    if not area.grids:
+        return inside
+    doors = (
+        select(Dwelling.id)
+        .join(Building, Building.id == Dwelling.building_id)
+        .where(Building.grid_id.in_(sorted(area.grids)))
+    )
+    return or_(inside, dwelling_id.in_(doors))
+
+
+class Household(db.Dated, db.Table):
+    """A household: a head, members, and the dwelling they live in."""
+
+    __tablename__ = "household"
+    __read__ = "household.read"
+    __table_args__ = (
+        UniqueConstraint("community_id", "number"),
+        UniqueConstraint("id", "community_id"),
+        ForeignKeyConstraint(
+            ["dwelling_id", "community_id"], ["dwelling.id", "dwelling.community_id"], onupdate="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["head_id"], ["resident.id"], use_alter=True, deferrable=True, initially="DEFERRED", ondelete="SET NULL"
+        ),
+        CheckConstraint("(dwelling_id IS NULL) = (unlocated_reason IS NOT NULL)", name="located"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    dwelling_id: Mapped[int | None] = mapped_column(index=True)
+    #: 户号, the natural key within the community.
+    number: Mapped[str]
+    head_id: Mapped[int | None] = mapped_column(index=True)
+    #: 户口性质
+    hukou: Mapped[str | None]
+    phone: Mapped[str | None] = mapped_column(Encrypted)
+    #: The address as it was given; the place is the dwelling.
+    address: Mapped[str | None]
+    note: Mapped[str | None]
+    located_by: Mapped[str | None]
+    located_score: Mapped[float | None]
+    unlocated_reason: Mapped[str | None]
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A household lies where its dwelling lies."""
+        return _in_dwelling(area, cls.community_id, cls.dwelling_id)
+
+
+class SpecialGroup(db.Table):
+    """A special group that a household can belong to; an editable list."""
+
+    __tablename__ = "special_group"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name_zh: Mapped[str]
+    name_en: Mapped[str]
+    position: Mapped[int] = mapped_column(server_default="0")
+
+
+class HouseholdGroup(db.Table):
+    """A household belongs to a special group during a span of days."""
+
+    __tablename__ = "household_group"
+    __read__ = "household.read"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("household_id", "="), ("group_code", "="), ("valid", "&&"), name="ex_household_group_valid", using="gist"
+        ),
+        CheckConstraint("NOT isempty(valid)", name="valid"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(index=True)
+    household_id: Mapped[int] = mapped_column(ForeignKey("household.id", ondelete="CASCADE"))
+    group_code: Mapped[str] = mapped_column(ForeignKey("special_group.code", onupdate="CASCADE"))
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """It lies where its household lies."""
+        return access.in_area(area, cls.community_id) | cls.household_id.in_(
+            select(Household.id).where(Household.within(area))
+        )
+
+
+class Resident(db.Dated, db.Table):
+    """A person. Fields after GB/T 31000; religion is not collected."""
+
+    __tablename__ = "resident"
+    __read__ = "household.read"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["household_id", "community_id"], ["household.id", "household.community_id"], onupdate="CASCADE"
+        ),
+        CheckConstraint("status IN ('registered', 'floating', 'overseas')", name="status"),
+        Index("uq_resident_identity", "community_id", "identity_blind", unique=True),
+        Index("ix_resident_name", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+        Index("ix_resident_phone_blind", "phone_blind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    household_id: Mapped[int] = mapped_column(index=True)
+    name: Mapped[str]
+    former_name: Mapped[str | None]
+    sex: Mapped[str | None]
+    born_on: Mapped[date | None]
+    #: resident identity number (GB 11643), or the number of another document
+    identity_number: Mapped[str | None] = mapped_column(Encrypted)
+    identity_blind: Mapped[bytes | None] = mapped_column(LargeBinary)
+    identity_kind: Mapped[str] = mapped_column(server_default="resident_id")
+    phone: Mapped[str | None] = mapped_column(Encrypted)
+    phone_blind: Mapped[bytes | None] = mapped_column(LargeBinary)
+    relation: Mapped[str | None]
+    ethnicity: Mapped[str | None]
+    native_place: Mapped[str | None]
+    marital_status: Mapped[str | None]
+    political_status: Mapped[str | None]
+    education: Mapped[str | None]
+    occupation: Mapped[str | None]
+    workplace: Mapped[str | None]
+    registered_address: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default=Status.REGISTERED)
+    inflow_reason: Mapped[str | None]
+    permit_kind: Mapped[str | None]
+    permit_number: Mapped[str | None] = mapped_column(Encrypted)
+    registered_on: Mapped[date | None]
+    expires_on: Mapped[date | None]
+    #: health facts, encrypted
+    health: Mapped[str | None] = mapped_column(Encrypted)
+    note: Mapped[str | None]
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A resident lives where their household lives."""
+        inside = access.in_area(area, cls.community_id)
+        if not area.grids:
+            return inside
+        return inside | cls.household_id.in_(select(Household.id).where(Household.within(area)))
+
+
+class Tenancy(db.Dated, db.Table):
+    """A dwelling is let to tenants during a span of days."""
+
+    __tablename__ = "tenancy"
+    __read__ = "household.read"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["dwelling_id", "community_id"], ["dwelling.id", "dwelling.community_id"], onupdate="CASCADE"
+        ),
+        UniqueConstraint("id", "community_id"),
+        CheckConstraint("NOT isempty(valid)", name="valid"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    dwelling_id: Mapped[int] = mapped_column(index=True)
+    landlord_name: Mapped[str]
+    landlord_phone: Mapped[str | None] = mapped_column(Encrypted)
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    purpose: Mapped[str | None]
+    hazard: Mapped[str | None]
+    note: Mapped[str | None]
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A tenancy lies where its dwelling lies."""
+        return _in_dwelling(area, cls.community_id, cls.dwelling_id)
+
+
+class TenancyTenant(db.Table):
+    """A resident who lives in a dwelling under a tenancy."""
+
+    __tablename__ = "tenancy_tenant"
+    __read__ = "household.read"
+    __audited__ = False
+
+    tenancy_id: Mapped[int] = mapped_column(ForeignKey("tenancy.id", ondelete="CASCADE"), primary_key=True)
+    resident_id: Mapped[int] = mapped_column(
+        ForeignKey("resident.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """It lies where its tenancy lies."""
+        return cls.tenancy_id.in_(select(Tenancy.id).where(Tenancy.within(area)))
+
+
+db.sentences["uq_household_community_id_number"] = "Another household of this community already has this number."
+db.sentences["uq_resident_identity"] = "Somebody with this identity number is already registered in this community."
+db.sentences["ex_household_group_valid"] = "The household already belongs to this group during that time."
+db.sentences["fk_resident_household_id_community_id"] = "The household still has members. Move or remove them first."
+
+#: Fields that leave masked, and how.
+MASKS: dict[str, Callable[[Any], Any]] = {
+    "name": secrets.mask_name,
+    "former_name": secrets.mask_name,
+    "head_name": secrets.mask_name,
+    "landlord_name": secrets.mask_name,
+    "identity_number": secrets.mask_identity,
+    "permit_number": secrets.mask_identity,
+    "phone": secrets.mask_phone,
+    "landlord_phone": secrets.mask_phone,
+    "health": lambda text: "***" if text else text,
+    "born_on": lambda day: f"{day:%Y}-**-**" if day else day,
+}
+
+
+def masked(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` with every personal field masked."""
+    return {name: MASKS[name](value) if name in MASKS else value for name, value in values.items()}
+
+
+def get(session: Session, actor: Actor, household_id: int) -> Household:
+    """The household with this id.
+
+    Raises
+    ------
+    HouseholdNotFound
+    """
+    found = session.scalar(access.visible(select(Household).where(Household.id == household_id), actor, Household))
+    if found is None:
+        raise HouseholdNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def get_resident(session: Session, actor: Actor, resident_id: int) -> Resident:
+    """The resident with this id.
+
+    Raises
+    ------
+    ResidentNotFound
+    """
+    found = session.scalar(access.visible(select(Resident).where(Resident.id == resident_id), actor, Resident))
+    if found is None:
+        raise ResidentNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def get_tenancy(session: Session, actor: Actor, tenancy_id: int) -> Tenancy:
+    """The tenancy with this id.
+
+    Raises
+    ------
+    TenancyNotFound
+    """
+    found = session.scalar(access.visible(select(Tenancy).where(Tenancy.id == tenancy_id), actor, Tenancy))
+    if found is None:
+        raise TenancyNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def members(session: Session, actor: Actor, household_id: int) -> list[Resident]:
+    """The members of a household, the head first, then by age."""
+    query = (
+        access.visible(select(Resident), actor, Resident)
+        .join(Household, Household.id == Resident.household_id)
+        .where(Resident.household_id == household_id)
+        .order_by((Household.head_id == Resident.id).desc(), Resident.born_on)
+    )
+    return list(session.scalars(query))
+
+
+def unmask(session: Session, actor: Actor, record: Household | Resident | Tenancy, purpose: str) -> dict[str, Any]:
+    """The personal fields of one record in clear; that it happened, and why, is recorded.
+
+    Raises
+    ------
+    Invalid
+        No purpose was stated.
+    Forbidden
+        The actor may not unmask there.
+    """
+    if len(purpose.strip()) < 2:
+        raise Invalid(_("State in a few words what the full data is needed for."), field="purpose")
+    grid_id = grid_of(session, record)
+    access.require(actor, "person.unmask", record.community_id, grid_id)
+    fields = {name: getattr(record, name) for name in MASKS if hasattr(record, name)}
+    audit.record(
+        session, actor, "unmask", record.__tablename__, record.id, community_id=record.community_id,
+        purpose=purpose.strip(), changes={"fields": [None, sorted(fields)]},
+    )  # fmt: skip
+    return fields
+
+
+def grid_of(session: Session, record: Household | Resident | Tenancy) -> int | None:
+    """The grid in which a household, resident or tenancy lies."""
+    if isinstance(record, Resident):
+        doors = select(Household.dwelling_id).where(Household.id == record.household_id)
+    else:
+        doors = select(Dwelling.id).where(Dwelling.id == record.dwelling_id)
+    return session.scalar(
+        select(Building.grid_id).join(Dwelling, Dwelling.building_id == Building.id).where(Dwelling.id.in_(doors))
+    )
+
+
+def add(session: Session, actor: Actor, *, dwelling: Dwelling, number: str, **values: Any) -> Household:
+    """A new household in ``dwelling``."""
+    building = buildings.get(session, actor, dwelling.building_id)
+    access.require(actor, "household.edit", dwelling.community_id, building.grid_id)
+    household = Household(
+        community_id=dwelling.community_id, dwelling_id=dwelling.id, number=number, located_by="manual", **values
+    )
+    session.add(household)
+    session.flush()
+    return household
+
+
+def change(session: Session, actor: Actor, household: Household, **values: Any) -> Household:
+    """Change fields of a household."""
+    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
+    for name, value in values.items():
+        setattr(household, name, value)
+    if household.dwelling_id is not None and "dwelling_id" in values:
+        household.unlocated_reason, household.located_by = None, "manual"
+    session.flush()
+    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
+    return household
+
+
+def remove(session: Session, actor: Actor, household: Household) -> None:
+    """Remove a household that has no members any more."""
+    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
+    session.delete(household)
+    session.flush()
+
+
+def add_resident(session: Session, actor: Actor, household: Household, **values: Any) -> Resident:
+    """A new member of ``household``."""
+    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
+    resident = Resident(household_id=household.id, community_id=household.community_id, **indexed(values))
+    session.add(resident)
+    session.flush()
+    return resident
+
+
+def change_resident(session: Session, actor: Actor, resident: Resident, **values: Any) -> Resident:
+    """Change fields of a resident."""
+    access.require(actor, "household.edit", resident.community_id, grid_of(session, resident))
+    for name, value in indexed(values).items():
+        setattr(resident, name, value)
+    session.flush()
+    return resident
+
+
+def remove_resident(session: Session, actor: Actor, resident: Resident) -> None:
+    """Remove a resident."""
+    access.require(actor, "household.edit", resident.community_id, grid_of(session, resident))
+    session.delete(resident)
+    session.flush()
+
+
+def indexed(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` of a resident with the blind indexes that go with the encrypted ones."""
+    found = dict(values)
+    for name, index in (("identity_number", "identity_blind"), ("phone", "phone_blind")):
+        if name in found:
+            found[index] = secrets.blind(found[name]) if found[name] else None
+    return found

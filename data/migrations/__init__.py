@@ -1,0 +1,78 @@
+"""Migrations: how a database comes to the tables of this version. ``migrate`` is safe to run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Table, text
+from sqlalchemy.dialects.postgresql import insert
+
+from data import accounts, basemaps, buildings, grids, households, incidents, teams, units
+from data.base import audit, db, jobs, reference
+
+#: All tables; importing the features above is what fills it.
+TABLES = db.Table.metadata
+_FEATURES = (accounts, audit, basemaps, buildings, grids, households, incidents, jobs, teams, units)
+_LOCK = 7_214_001
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config
+
+
+def newest() -> str | None:
+    """The newest revision there is."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def current(engine: Engine) -> str | None:
+    """The revision the database is at; ``None`` for an empty one."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def migrate(engine: Engine) -> bool:
+    """Bring the database to the newest revision and its reference rows in; tells whether anything was to do.
+
+    All of it is one transaction. Two that start together wait for each other.
+    """
+    if current(engine) == newest():
+        return False
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        _load_reference(connection)
+    return True
+
+
+#: The reference tables that become rows a community edits.
+_EDITABLE = {
+    "permissions": accounts.Permission,
+    "roles": accounts.Role,
+    "role_permissions": accounts.RolePermission,
+    "special_groups": households.SpecialGroup,
+    "categories": incidents.Category,
+}
+
+
+def _load_reference(connection: Connection) -> None:
+    """Insert the reference rows that the database does not have yet; what was edited stays."""
+    for name, mapped in _EDITABLE.items():
+        table = mapped.__table__
+        assert isinstance(table, Table)
+        rows = [{key: _typed(table, key, cell) for key, cell in row.items()} for row in reference.rows(name)]
+        if "position" in table.c:
+            rows = [{**row, "position": place} for place, row in enumerate(rows)]
+        connection.execute(insert(table).on_conflict_do_nothing(), rows)
+
+
+def _typed(table: Table, column: str, cell: str) -> object:
+    return table.c[column].type.python_type(cell) if cell else None

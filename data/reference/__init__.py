@@ -1,1 +1,0 @@
-"""data.reference: the lists that come with the program, read by ``data.base.reference``."""

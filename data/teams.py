@@ -1,0 +1,95 @@
+"""Teams: the four posts of each grid, the community's guides 指导人员 and its service teams 特色服务队.
+
+A grid's team is a grid leader 网格负责人 (a community worker), an information officer 信息员 (an auxiliary police
+officer), a supervisor 督导员 (a street cadre) and a building warden 楼栋员 (one of the 五老).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, UniqueConstraint, case, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from data.base import access, db
+from data.base.access import Actor
+
+
+class Post(StrEnum):
+    """The posts of a grid's team, in the order in which they are shown."""
+
+    LEADER = "leader"
+    INFORMATION_OFFICER = "information_officer"
+    SUPERVISOR = "supervisor"
+    BUILDING_WARDEN = "building_warden"
+
+
+class TeamMember(db.Dated, db.Table):
+    """Somebody who holds a post in a grid."""
+
+    __tablename__ = "team_member"
+    __read__ = "grid.read"
+    __table_args__ = (
+        CheckConstraint("post IN ('leader', 'information_officer', 'supervisor', 'building_warden')", name="post"),
+        UniqueConstraint("grid_id", "post", "name"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    grid_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    post: Mapped[str]
+    name: Mapped[str]
+    phone: Mapped[str | None]
+    #: 社区工作人员, 协警, 街道干部, 老党员 …
+    background: Mapped[str | None]
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A member lies in the grid of their post."""
+        return access.in_area(area, cls.community_id, cls.grid_id)
+
+
+class Guide(db.Dated, db.Table):
+    """Somebody from community, street or district who guides the grids' work."""
+
+    __tablename__ = "guide"
+    __read__ = "unit.read"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    name: Mapped[str]
+    organisation: Mapped[str | None]
+    phone: Mapped[str | None]
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A guide belongs to a community."""
+        return access.in_area(area, cls.community_id)
+
+
+class ServiceTeam(db.Dated, db.Table):
+    """A team of people with a skill who serve the community."""
+
+    __tablename__ = "service_team"
+    __read__ = "unit.read"
+    __table_args__ = (UniqueConstraint("community_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    name: Mapped[str]
+    service: Mapped[str | None]
+    members: Mapped[int | None]
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A service team belongs to a community."""
+        return access.in_area(area, cls.community_id)
+
+
+def of_grid(session: Session, actor: Actor, grid_id: int) -> list[TeamMember]:
+    """The team of a grid, in the order of the posts."""
+    order: Any = case({post.value: place for place, post in enumerate(Post)}, value=TeamMember.post)
+    query = access.visible(select(TeamMember).where(TeamMember.grid_id == grid_id), actor, TeamMember)
+    return list(session.scalars(query.order_by(order, TeamMember.id)))

@@ -1,0 +1,198 @@
+"""Units: the tree district 区 > street 街道 > community 社区 > grid 网格.
+
+A unit carries what its level needs: a community its metric CRS, a grid its bounds of households and people. Codes are
+given, not made up: the default scheme for grids is 15 digits, the community's code and a running number.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from data.base import access, db
+from data.base.access import Actor
+from data.base.errors import Conflict, Invalid, NotFound
+from data.base.language import _
+
+DEFAULT_METRIC_CRS = "EPSG:4549"  # CGCS2000 / 3-degree Gauss-Kruger CM 120E
+HOUSEHOLD_BOUNDS = (150, 200)
+PEOPLE_BOUNDS = (500, 700)
+
+
+class UnitNotFound(NotFound):
+    """There is no such unit, or it is outside the actor's area."""
+
+
+class Level(StrEnum):
+    """The levels of the tree, from the top."""
+
+    DISTRICT = "district"
+    STREET = "street"
+    COMMUNITY = "community"
+    GRID = "grid"
+
+
+class Unit(db.Dated, db.Table):
+    """A district, street, community or grid."""
+
+    __tablename__ = "unit"
+    __read__ = "unit.read"
+    __table_args__ = (
+        CheckConstraint("level IN ('district', 'street', 'community', 'grid')", name="level"),
+        CheckConstraint("(level IN ('street', 'community', 'grid')) = (parent_id IS NOT NULL)", name="parent"),
+        CheckConstraint("(level IN ('community', 'grid')) = (community_id IS NOT NULL)", name="community"),
+        CheckConstraint("household_min <= household_max AND people_min <= people_max", name="bounds"),
+        Index("ix_unit_path", "path", postgresql_using="gin"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+    level: Mapped[str]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    phone: Mapped[str | None]
+    #: The community a grid belongs to; a community's own id; empty above.
+    community_id: Mapped[int | None] = mapped_column(
+        ForeignKey("unit.id", deferrable=True, initially="DEFERRED"), index=True
+    )
+    #: The ids from the root down to the unit itself.
+    path: Mapped[list[int]] = mapped_column(ARRAY(INTEGER))
+    metric_crs: Mapped[str] = mapped_column(server_default=DEFAULT_METRIC_CRS)
+    household_min: Mapped[int] = mapped_column(server_default=str(HOUSEHOLD_BOUNDS[0]))
+    household_max: Mapped[int] = mapped_column(server_default=str(HOUSEHOLD_BOUNDS[1]))
+    people_min: Mapped[int] = mapped_column(server_default=str(PEOPLE_BOUNDS[0]))
+    people_max: Mapped[int] = mapped_column(server_default=str(PEOPLE_BOUNDS[1]))
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """Units lie in an area that covers them, or a unit below them."""
+        return cls.id.in_(sorted(area.units))
+
+
+db.sentences["uq_unit_code"] = "Another unit already has this code."
+
+_BELOW = {
+    Level.DISTRICT: None,
+    Level.STREET: Level.DISTRICT,
+    Level.COMMUNITY: Level.STREET,
+    Level.GRID: Level.COMMUNITY,
+}
+
+
+def check_metric_crs(crs: str) -> str:
+    """``crs`` if distances and areas can be computed in it, that is, if its axes are metres.
+
+    Raises
+    ------
+    Invalid
+        It is unknown, or geographic.
+    """
+    try:
+        found = CRS.from_user_input(crs)
+    except CRSError as error:
+        raise Invalid(_("“{crs}” is no known coordinate system. Give one such as EPSG:4549.", crs=crs)) from error
+    if not found.is_projected or any(axis.unit_name != "metre" for axis in found.axis_info):
+        raise Invalid(_("{crs} does not count in metres. Give a projected one such as EPSG:4549.", crs=crs))
+    return crs
+
+
+def get(session: Session, actor: Actor, unit_id: int) -> Unit:
+    """The unit with this id.
+
+    Raises
+    ------
+    UnitNotFound
+    """
+    found = session.scalar(access.visible(select(Unit).where(Unit.id == unit_id), actor, Unit))
+    if found is None:
+        raise UnitNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def by_code(session: Session, actor: Actor, code: str, level: Level | None = None) -> Unit:
+    """The unit with this code, of this level if one is asked for.
+
+    Raises
+    ------
+    UnitNotFound
+    """
+    found = session.scalar(access.visible(select(Unit).where(Unit.code == code), actor, Unit))
+    if found is None or (level and found.level != level):
+        raise UnitNotFound(_("There is no {level} with the code {code}.", level=_(level or "unit"), code=code))
+    return found
+
+
+def listed(session: Session, actor: Actor, *, level: Level | None = None, under: int | None = None) -> list[Unit]:
+    """The units the actor may see, by code; of one level, or under one unit, if asked for."""
+    query = access.visible(select(Unit), actor, Unit).order_by(Unit.code)
+    if level:
+        query = query.where(Unit.level == level)
+    if under:
+        query = query.where(Unit.path.contains([under]))
+    return list(session.scalars(query))
+
+
+def add(
+    session: Session, actor: Actor, *, level: Level, code: str, name: str, parent: Unit | None = None, **values: Any
+) -> Unit:
+    """A new unit below ``parent``.
+
+    Raises
+    ------
+    Invalid
+        The parent is of the wrong level, or ``metric_crs`` does not count in metres.
+    Conflict
+        The code is taken.
+    """
+    access.require(actor, "unit.edit", *((parent.community_id,) if parent and parent.community_id else ()))
+    wanted = _BELOW[level]
+    if (parent.level if parent else None) != wanted:
+        raise Invalid(
+            _("A {level} belongs below a {parent}.", level=_(level), parent=_(wanted))
+            if wanted
+            else _("A district has no unit above it.")
+        )
+    if not code.strip() or not name.strip():
+        raise Invalid(_("A unit needs a code and a name."))
+    if session.scalar(select(Unit.id).where(Unit.code == code)):
+        raise Conflict(_("Another unit already has the code {code}.", code=code), code=code)
+    if "metric_crs" in values:
+        check_metric_crs(values["metric_crs"])
+    elif parent:
+        values["metric_crs"] = parent.metric_crs
+    unit_id = session.scalar(text("SELECT nextval(pg_get_serial_sequence('unit', 'id'))"))
+    assert unit_id is not None
+    unit = Unit(id=unit_id, level=level, code=code, name=name, parent_id=parent.id if parent else None, **values)
+    unit.path = [*(parent.path if parent else []), unit_id]
+    if level == Level.COMMUNITY:
+        unit.community_id = unit_id
+    elif level == Level.GRID:
+        assert parent is not None
+        unit.community_id = parent.id
+    session.add(unit)
+    session.flush()
+    return unit
+
+
+def expand(session: Session, unit_ids: list[int]) -> access.Area:
+    """The area that grants at these units cover.
+
+    A grant at every root covers everything, also units that are added later.
+    """
+    if not unit_ids:
+        return access.Area()
+    roots = set(session.scalars(select(Unit.id).where(Unit.parent_id.is_(None))))
+    if roots <= set(unit_ids):
+        return access.Area(everywhere=True)
+    below = session.execute(select(Unit.id, Unit.level, Unit.path).where(Unit.path.overlap(unit_ids))).all()
+    return access.Area(
+        communities=frozenset(unit.id for unit in below if unit.level == Level.COMMUNITY),
+        grids=frozenset(unit.id for unit in below if unit.level == Level.GRID),
+        units=frozenset(step for unit in below for step in unit.path),
+    )

@@ -1,0 +1,118 @@
+"""A small city that can be checked by hand: nine grids of 100 m in three rows, a building in the middle of each.
+
+``City.make`` puts one into a session. The south-west corner lies at 120° E, 30° N; grid ``A1`` is the south-west one,
+columns are letters to the east, rows are numbers to the north. Every maker takes what differs and fills in the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import shapely
+from pyproj import Transformer
+from shapely import Polygon, box
+from sqlalchemy.orm import Session
+
+from data import accounts, buildings, grids, households, incidents, units
+from data.base import access
+from data.base.access import Actor
+
+CRS = "EPSG:4549"
+_to_metric = Transformer.from_crs(4326, CRS, always_xy=True).transform
+_to_degrees = Transformer.from_crs(CRS, 4326, always_xy=True).transform
+ORIGIN = _to_metric(120.0, 30.0)
+
+
+def rectangle(x: float, y: float, width: float, height: float) -> Polygon:
+    """A rectangle in EPSG:4326, given in metres from the city's south-west corner."""
+    flat = box(ORIGIN[0] + x, ORIGIN[1] + y, ORIGIN[0] + x + width, ORIGIN[1] + y + height)
+    return shapely.transform(flat, _to_degrees, interleaved=False)
+
+
+def degrees(x: float, y: float) -> tuple[float, float]:
+    """Longitude and latitude of a place in metres from the south-west corner."""
+    lon, lat = _to_degrees(ORIGIN[0] + x, ORIGIN[1] + y)
+    return lon, lat
+
+
+@dataclass
+class City:
+    """What ``make`` made."""
+
+    session: Session
+    district: units.Unit
+    street: units.Unit
+    community: units.Unit
+    grids: dict[str, units.Unit] = field(default_factory=dict)
+    buildings: dict[str, buildings.Building] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, session: Session, code: str = "310101001001") -> City:
+        """A community of 3 × 3 grids with a building of 40 × 20 m in each; valid since 2020."""
+        system = access.SYSTEM
+        district = units.add(session, system, level=units.Level.DISTRICT, code=code[:6], name="江城区")
+        street = units.add(session, system, level=units.Level.STREET, code=code[:9], name="临江街道", parent=district)
+        community = units.add(
+            session, system, level=units.Level.COMMUNITY, code=code, name="梧桐里社区", parent=street, metric_crs=CRS
+        )
+        city = cls(session, district, street, community)
+        shapes = {}
+        for place in range(9):
+            column, row = place % 3, place // 3
+            name = f"{'ABC'[column]}{row + 1}"
+            grid = units.add(
+                session, system, level=units.Level.GRID, code=f"{code}{place + 1:03d}", name=name, parent=community
+            )
+            city.grids[name] = grid
+            shapes[grid.id] = rectangle(column * 100, row * 100, 100, 100)
+        grids.divide(session, system, community, shapes, valid_from=date(2020, 1, 1))
+        for place, name in enumerate(city.grids):
+            column, row = place % 3, place // 3
+            city.buildings[name] = buildings.add(
+                session, system, community=community, code=str(place + 1), number=str(place + 1),
+                address=f"锦绣路12弄{place + 1}号楼", geom=rectangle(column * 100 + 30, row * 100 + 40, 40, 20),
+            )  # fmt: skip
+        return city
+
+    def household(self, grid: str = "A1", **values: Any) -> households.Household:
+        """A household with a head in a dwelling of its own, in the building of ``grid``."""
+        room = values.pop("room", "101")
+        dwelling = buildings.add_dwelling(
+            self.session, access.SYSTEM, self.buildings[grid], unit="1", floor=1, room=room
+        )
+        number = values.pop("number", f"WT-{grid}-{room}")
+        household = households.add(self.session, access.SYSTEM, dwelling=dwelling, number=number, **values)
+        head = self.resident(household, name="李小明")
+        household.head_id = head.id
+        self.session.flush()
+        return household
+
+    def resident(self, household: households.Household, **values: Any) -> households.Resident:
+        """A member of ``household``."""
+        values = {"name": "王芳", "sex": "2", "born_on": date(1970, 1, 2), **values}
+        return households.add_resident(self.session, access.SYSTEM, household, **values)
+
+    def incident(self, x: float = 50, y: float = 50, **values: Any) -> incidents.Incident:
+        """An incident at a place in metres from the south-west corner."""
+        lon, lat = degrees(x, y)
+        values = {
+            "category_code": "facility.corridor_light",
+            "description": "二层廊灯不亮",
+            "reported_at": datetime(2026, 3, 17, 1, 0, tzinfo=UTC),
+            **values,
+        }
+        return incidents.report(self.session, access.SYSTEM, community=self.community, lon=lon, lat=lat, **values)
+
+    def account(self, role: str, unit: units.Unit, username: str | None = None) -> accounts.Account:
+        """An account with one role at ``unit``; its password is ``correct horse``."""
+        account = accounts.add(
+            self.session, access.SYSTEM, username=username or f"{role}.{unit.code}", name=role, password="correct horse"
+        )
+        accounts.give(self.session, access.SYSTEM, account=account, role_code=role, unit=unit)
+        return account
+
+    def actor(self, role: str, unit: units.Unit) -> Actor:
+        """Somebody with one role at ``unit``."""
+        return accounts.actor(self.session, self.account(role, unit))

@@ -1,0 +1,112 @@
+"""What every test may use: a throw-away cluster, a database cloned from the migrated template, a session, real data.
+
+The cluster is made once per run, without fsync, in a short temporary folder. Each worker gets its own clone of the
+template; each test that takes ``session`` runs in a transaction that is rolled back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = "wangge_template"
+
+
+def _run_folder() -> Path:
+    """One folder for all workers of a run; below the temporary folder, where the postgres user may enter."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
+    return Path(tempfile.gettempdir()) / f"wangge-test-{run}"
+
+
+# Before anything of ours reads a setting: tests never touch a real installation.
+HOME = _run_folder()
+for _name in [name for name in os.environ if name.startswith("WANGGE_") and name != "WANGGE_GEODATA"]:
+    del os.environ[_name]
+os.environ["WANGGE_HOME"] = str(HOME)
+
+from data.base import access, db, language, secrets  # noqa: E402
+from data.base.cluster import Cluster  # noqa: E402
+from data.migrations import migrate  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """Tests read English sentences; those about Chinese ask for it."""
+    with language.using("en"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A running throw-away cluster with the migrated template, shared by all workers."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    cluster = Cluster(HOME, durable=False)
+    users = HOME / "users"
+    with (HOME / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        count = int(users.read_text()) if users.exists() else 0
+        if count == 0:
+            cluster.prepare()
+            cluster.start()
+            cluster.create_database(TEMPLATE)
+            engine = db.make_engine(cluster.dsn(TEMPLATE))
+            migrate(engine)
+            engine.dispose()
+            secrets.keys()
+        users.write_text(str(count + 1))
+    yield cluster
+    with (HOME / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        count = int(users.read_text()) - 1
+        users.write_text(str(count))
+        if count == 0:
+            cluster.stop()
+            shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def engine(cluster: Cluster, worker: str) -> Iterator[Engine]:
+    """An engine on this worker's own clone of the template."""
+    name = f"wangge_{worker}"
+    cluster.drop_database(name)
+    cluster.create_database(name, TEMPLATE)
+    engine = db.make_engine(cluster.dsn(name))
+    yield engine
+    engine.dispose()
+    cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def worker() -> str:
+    """The name of this test worker."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session without walls whose work is rolled back; a commit inside is a savepoint."""
+    with engine.connect() as connection:
+        outer = connection.begin()
+        with Session(
+            connection, join_transaction_mode="create_savepoint", expire_on_commit=False, info={"actor": access.SYSTEM}
+        ) as session:
+            yield session
+        outer.rollback()
+
+
+@pytest.fixture(scope="session")
+def geodata() -> Path:
+    """The folder of real geodata; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("WANGGE_GEODATA") or ROOT.parent / "shared" / "geodata")
+    if not folder.is_dir():
+        pytest.skip(f"the real geodata is not at {folder} (set WANGGE_GEODATA)")
+    return folder
