@@ -271,6 +271,27 @@ def sign_in(session: Session, *, username: str, password: str, address: str) -> 
 _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$Zm9ydHl0d29mb3J0eXR3b2ZvcnR5dHdvZm9ydHl0d28"
 
 
+def by_username(session: Session, username: str) -> Account:
+    """The account with this user name, whatever its case. Runs on a session without walls.
+
+    Raises
+    ------
+    NotFound
+    """
+    found = session.scalar(select(Account).where(func.lower(Account.username) == username.lower()))
+    if found is None:
+        raise NotFound(_("There is no account “{name}”.", name=username))
+    return found
+
+
+def set_password(session: Session, account: Account, password: str) -> None:
+    """Give an account a new password and close its sessions. The caller has checked that this is allowed."""
+    check_password(password)
+    account.password_hash = secrets.password_hash(password)
+    session.execute(delete(SignIn).where(SignIn.account_id == account.id))
+    session.flush()
+
+
 def by_session(session: Session, token: str) -> Account | None:
     """The account a session's token stands for, if the session is still open. Runs on a session without walls."""
     return session.scalar(

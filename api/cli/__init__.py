@@ -1,0 +1,65 @@
+"""The command line ``wangge``. Every command is a thin room: it opens a transaction, calls one function, reports.
+
+Modules below register their commands in ``register``; what a command needs is imported inside it, so that ``wangge
+--help`` and short commands start at once. A ``WanggeError`` becomes its sentence on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import typer
+
+from data.base import language
+
+app = typer.Typer(
+    name="wangge",
+    help="网格 (wangge): grid management for urban communities, on the map.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _register_all() -> None:
+    from api.cli import accounts, backups, database, doctor, exchange, serve, units
+
+    for module in (serve, database, units, accounts, exchange, backups, doctor):
+        module.register(app)
+
+
+def speak() -> None:
+    """Speak the language of the terminal: ``WANGGE_LANGUAGE``, else English where the locale is English."""
+    from data.base import settings
+
+    chosen = settings.get().language
+    if "WANGGE_LANGUAGE" not in os.environ:
+        locale = next((os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), "")
+        chosen = "en" if locale.startswith("en") else chosen
+    language.use(chosen)
+
+
+def say(line: str) -> None:
+    """One line for the person at the terminal."""
+    typer.echo(line, err=True)
+
+
+def report(result: dict[str, Any], as_json: bool, line: str) -> None:
+    """A command's result: as JSON on stdout when asked for, else as a line."""
+    typer.echo(json.dumps(result, ensure_ascii=False, default=str) if as_json else line)
+
+
+def main() -> None:
+    """Run the command line."""
+    from data.base.errors import WanggeError
+
+    speak()
+    _register_all()
+    try:
+        app()
+    except WanggeError as error:
+        say(error.detail)
+        sys.exit(2)
