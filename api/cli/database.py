@@ -143,4 +143,3 @@ def _table(result: dict[str, Any]) -> str:
     ]
     columns = _("grid · buildings · households · residents · special households · tenancies")
     return "\n".join([head, f"  {columns}", *rows])
-

@@ -106,7 +106,7 @@ class Cluster:
             shutil.rmtree(self.data)  # never became ready, so it never held anything
         for folder in (self.home, self.data, self.socket, self.home / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
-        if self._server_user:
+        if self.server_user:
             for folder in (self.data, self.socket, self.home / "logs"):
                 shutil.chown(folder, "postgres", "postgres")
         self.socket.chmod(0o700)
@@ -148,7 +148,7 @@ class Cluster:
         if self.running():
             return
         self.socket.mkdir(parents=True, exist_ok=True)
-        if self._server_user:
+        if self.server_user:
             shutil.chown(self.socket, "postgres", "postgres")
         self.socket.chmod(0o700)
         self._run(
@@ -161,7 +161,7 @@ class Cluster:
             self._run("pg_ctl", "stop", "-w", "-s", "-m", "fast", "-D", self.data, "-t", "120")
 
     @property
-    def _server_user(self) -> dict[str, str]:
+    def server_user(self) -> dict[str, str]:
         """How to leave root for the server's programs; empty when we are not root."""
         return {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
 
@@ -197,7 +197,7 @@ class Cluster:
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 check=False,
-                **({**self._server_user, "extra_groups": []} if self._server_user else {}),  # type: ignore[call-overload]
+                **({**self.server_user, "extra_groups": []} if self.server_user else {}),  # type: ignore[call-overload]
             )
             if done.returncode:
                 output.seek(0)

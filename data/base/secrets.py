@@ -81,6 +81,12 @@ def keys() -> Keys:
     return load_keys(settings.get().key_file)
 
 
+def forget() -> None:
+    """Read the keys anew at the next need: they were replaced."""
+    keys.cache_clear()
+    _cipher.cache_clear()
+
+
 @cache
 def _cipher() -> AESGCM:
     return AESGCM(keys().encryption)
