@@ -134,9 +134,7 @@ def make(scale: float = 1.0, seed: int = 20260318) -> City:
     return City(size, units, grids, buildings, households, residents, incidents, basemap, places)
 
 
-def _ground(
-    rng: np.random.Generator, size: Size
-) -> tuple[pd.DataFrame, gpd.GeoDataFrame, Floats, gpd.GeoDataFrame]:
+def _ground(rng: np.random.Generator, size: Size) -> tuple[pd.DataFrame, gpd.GeoDataFrame, Floats, gpd.GeoDataFrame]:
     """Units, grids with boundaries, the grids' quadrilaterals, and roads between them."""
     wide, high = BLOCK
     blocks = -(-size.grids // (wide * high))
@@ -178,7 +176,9 @@ def _ground(
     rows_of_units = [(1, None, "district", "330199", "江城区", None, "{1}")]
     for street in range(streets):
         unit = 2 + street
-        rows_of_units.append((unit, 1, "street", f"330199{street + 1:03d}", f"第{street + 1}街道", None, f"{{1,{unit}}}"))
+        rows_of_units.append(
+            (unit, 1, "street", f"330199{street + 1:03d}", f"第{street + 1}街道", None, f"{{1,{unit}}}")
+        )
     for community in range(blocks):
         unit, street = first_community + community, 2 + community // 10
         code = f"330199{community // 10 + 1:03d}{community % 10 + 1:03d}"
@@ -430,9 +430,7 @@ def load(city: City, dsn: str) -> None:
             connection.execute(f'DROP INDEX "{name}"')
         for table, frame in tables.items():
             copy(connection, table, frame)
-        connection.execute(
-            "CREATE TEMP TABLE boundary (community_id int, grid_id int, geom geometry) ON COMMIT DROP"
-        )
+        connection.execute("CREATE TEMP TABLE boundary (community_id int, grid_id int, geom geometry) ON COMMIT DROP")
         boundaries = city.grids.rename_geometry("geom").rename(columns={"id": "grid_id"})
         copy(connection, "boundary", boundaries[["community_id", "grid_id", "geom"]])
         connection.execute(
