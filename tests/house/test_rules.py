@@ -1,0 +1,125 @@
+"""The rules of the house that a machine can check."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
+import pytest
+from alembic import command
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from sqlalchemy import Engine
+
+from data import migrations
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FLOORS = ("spatial", "data", "maps", "api")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files git tracks."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", *patterns], capture_output=True, text=True, check=True
+    )
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_every_setting_is_documented() -> None:
+    path = ROOT / "script" / "docs"
+    loader = SourceFileLoader("docs_script", str(path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("docs_script", loader))
+    loader.exec_module(module)
+    assert module.PATH.read_text(encoding="utf-8") == module.table(), "run .venv/bin/python script/docs"
+
+
+def test_the_migrations_lead_to_the_tables_of_the_code(engine: Engine) -> None:
+    with engine.begin() as connection:
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        command.check(config)
+
+
+def test_every_message_has_a_chinese_translation() -> None:
+    translated: set[str] = set()
+    for path in sorted((ROOT / "data" / "locale" / "zh").glob("*.po")):
+        with path.open("rb") as file:
+            catalog = read_po(file, locale="zh", abort_invalid=True)
+        for message in catalog:
+            if message.id and message.string and not message.fuzzy:
+                translated.add(str(message.id))
+                assert fields(str(message.id)) == fields(str(message.string)), f"{path.name}: {message.id!r}"
+    missing = {}
+    methods = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
+    for floor in FLOORS:
+        found = extract_from_dir(str(ROOT / floor), methods, keywords={"_": None}, options_map={})
+        for name, line, message, *_rest in found:
+            if "migrations" not in name and isinstance(message, str) and message not in translated:
+                missing[message] = f"{floor}/{name}:{line}"
+    assert not missing
+
+
+def fields(text: str) -> set[str]:
+    """The names in braces of a message."""
+    return set(re.findall(r"\{(\w+)[^}]*\}", text))
+
+
+def test_no_file_explains_nothing_by_its_name() -> None:
+    empty = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "service", "services", "misc"}
+    assert [path for path in tracked("*.py") if path.stem in empty] == []
+
+
+def test_no_file_of_the_floors_grows_beyond_seven_hundred_lines() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in tracked(*(f"{floor}/*.py" for floor in FLOORS))
+        if "migrations" not in path.parts and (count := len(path.read_text(encoding="utf-8").splitlines())) > 700
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rooms"),
+    [
+        (r"\.commit\(\)", ("data/base/", "data/migrations/", "api/deps.py", "api/security", "data/exchange/", "api/worker")),
+        (r"HTTPException", ("api/errors.py",)),
+        (r"^\s*print\(", ("api/cli/",)),
+    ],
+)
+def test_things_stay_in_their_rooms(pattern: str, rooms: tuple[str, ...]) -> None:
+    strays = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked(*(f"{floor}/*.py" for floor in FLOORS))
+        if not str(path.relative_to(ROOT)).startswith(rooms)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(pattern, line)
+    ]
+    assert strays == []
+
+
+def test_no_committed_file_names_a_registry_or_a_folder_of_one_machine() -> None:
+    hosts = re.compile(
+        r"python" r"hosted\.|pypi" r"\.org|registry\.(npm|yarn)|(deb|security)\." r"debian\.|(^|[ \"=:(])/(work|farm)/"
+    )
+    strays = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked()
+        if path.suffix not in (".png", ".xlsx")
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if hosts.search(line)
+    ]
+    assert strays == []
+
+
+def test_no_page_loads_anything_from_elsewhere() -> None:
+    outside = re.compile(r"""(src|href)=["']https?://""")
+    strays = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked("api/templates/*", "maps/*", "api/static/*")
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if outside.search(line)
+    ]
+    assert strays == []
