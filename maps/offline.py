@@ -20,16 +20,19 @@ FILES = {
     "leaflet": "leaflet.js",
     "leaflet_css": "leaflet.css",
     "protomaps_leaflet": "protomaps-leaflet.js",
-    # Tabler holds Bootstrap.
-    "bootstrap": "tabler.min.js",
-    "bootstrap_css": "tabler.min.css",
 }
 """Asset name → file in ``vendor``."""
 
-UNUSED = frozenset(
-    {"jquery", "awesome_markers", "glyphicons_css", "awesome_markers_font_css", "awesome_markers_css", "awesome_rotate_css"}
+LEFT_OUT = frozenset(
+    {
+        # Every page of ours has Bootstrap already, by Tabler.
+        "bootstrap", "bootstrap_css",
+        # folium lists these on every map for folium.Icon, which is refused below, and for keeping layers in front.
+        "jquery", "awesome_markers", "glyphicons_css", "awesome_markers_font_css", "awesome_markers_css",
+        "awesome_rotate_css",
+    }
 )  # fmt: skip
-"""Assets that folium lists on every map for ``folium.Icon`` alone, which is refused below: left out."""
+"""Assets that folium asks for and no map of ours needs."""
 
 _ADDRESS = re.compile(r"(?:https?:|wss?:)?//[\w.{}-]+\.[\w{}.-]+[^\s\"'<>`\\)]*", re.IGNORECASE)
 _NAMESPACE = "http://www.w3.org/"
@@ -63,7 +66,7 @@ def _walk(element: Element) -> Iterator[Element]:
 def _local(assets: Sequence[tuple[str, str]], vendor: str) -> list[tuple[str, str]]:
     kept = []
     for name, address in assets:
-        if name in UNUSED:
+        if name in LEFT_OUT:
             continue
         if name not in FILES:
             raise OutsideAsset(

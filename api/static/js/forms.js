@@ -1,0 +1,78 @@
+// Forms: check on leaving a field, focus the first fault, bars without inline styles, rows that open, bulk actions.
+
+import { word } from "./words.js";
+
+/** Widths that the server knows (shares of a bar): inline styles are forbidden by the security policy. */
+export function dress(root = document) {
+  for (const bar of root.querySelectorAll("[data-share]")) {
+    bar.style.inlineSize = `${Math.min(100, Number(bar.dataset.share) * 100)}%`;
+  }
+}
+
+function check(field) {
+  if (!field.willValidate) return;
+  const message = field.closest(".field")?.querySelector(".field-error");
+  if (!message) return;
+  const empty = field.validity.valueMissing;
+  const text = field.validity.valid ? "" : empty ? word("fill_this") : (field.dataset.fault ?? field.validationMessage);
+  message.textContent = text;
+  field.classList.toggle("is-invalid", Boolean(text));
+  field.setAttribute("aria-invalid", String(Boolean(text)));
+}
+
+document.addEventListener("focusout", (event) => {
+  if (event.target.matches?.("form.checked .form-control, form.checked .form-select") && event.target.value) {
+    check(event.target);
+  }
+});
+
+document.addEventListener(
+  "submit",
+  (event) => {
+    const form = event.target;
+    if (!form.matches("form.checked")) return;
+    const fields = [...form.elements];
+    fields.forEach(check);
+    const faulty = fields.find((field) => field.willValidate && !field.validity.valid);
+    if (faulty) {
+      event.preventDefault();
+      event.stopPropagation();
+      faulty.focus();
+    }
+  },
+  true,
+);
+
+document.addEventListener("change", (event) => {
+  // A filter takes effect when chosen; text waits for Enter or the button.
+  if (event.target.matches("form.filters select, form.filters input[type=date]")) event.target.form.requestSubmit();
+  const table = event.target.closest("table.pickable");
+  if (table) {
+    const boxes = [...table.querySelectorAll("tbody input[name=pick]")];
+    if (event.target.name === "pick-all") for (const box of boxes) box.checked = event.target.checked;
+    const count = boxes.filter((box) => box.checked).length;
+    const bar = document.getElementById("bulk");
+    if (bar) {
+      bar.hidden = count === 0;
+      bar.querySelector("[data-count]").textContent = word("picked", { count });
+    }
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    navigator.clipboard?.writeText(document.querySelector(copy.dataset.copy).textContent.trim());
+    copy.querySelector("span").textContent = word("copied");
+    return;
+  }
+  // The whole row leads where its first link leads; links and boxes in it keep their own sense.
+  const row = event.target.closest("tr[data-href]");
+  if (row && !event.target.closest("a, button, input, label, summary") && !getSelection().toString()) {
+    location.assign(row.dataset.href);
+  }
+});
+
+// Boxes that narrow the next one (building → unit → room) ask for its choices through htmx; see _form.html.
+document.addEventListener("htmx:afterSettle", (event) => dress(event.target));
+dress();

@@ -1,0 +1,239 @@
+// Names and numbers, in the order of the look when space is short: grid name > marks > building number > street.
+// Marks and boundaries stand in the collision index as invisible obstacles, so that no label lies on them.
+/* global protomapsL */
+
+import { phone } from "../dom.js";
+import { markSize } from "./marks.js";
+import { number } from "../words.js";
+
+const plus = () => (phone.matches ? 2 : 0);
+const nothing = () => {};
+
+const box = (x, y, width, height) => ({
+  minX: x - width / 2, maxX: x + width / 2, minY: y - height / 2, maxY: y + height / 2,
+});
+
+/** Lines of text centred on the origin, each { text, font, colour }, with a white halo. */
+function write(ctx, lines, halo, leading) {
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  ctx.lineJoin = "round";
+  ctx.globalAlpha = 1;
+  const top = (-(lines.length - 1) * leading) / 2;
+  lines.forEach(({ text, font, colour }, i) => {
+    ctx.font = font;
+    ctx.strokeStyle = "rgba(255,255,255,.95)";
+    ctx.lineWidth = halo * 2;
+    ctx.strokeText(text, 0, top + i * leading);
+    ctx.fillStyle = colour;
+    ctx.fillText(text, 0, top + i * leading);
+  });
+}
+
+function measure(scratch, lines, leading) {
+  let width = 0;
+  for (const { text, font } of lines) {
+    scratch.font = font;
+    width = Math.max(width, scratch.measureText(text).width);
+  }
+  return { width, height: leading * lines.length };
+}
+
+/**
+ * Text at a point: at the first of `offsets` (pixels) where nothing of the same or higher order stands.
+ * With `always`, it takes the first place in any case and obstacles give way.
+ */
+const textAt = ({ lines, offsets, halo, leading, always = false, padding = 2 }) => ({
+  place(layout, geom, feature) {
+    const written = lines(feature, layout.zoom);
+    if (!written.length) return undefined;
+    const { width, height } = measure(layout.scratch, written, leading);
+    const { x, y } = middle(geom, feature);
+    const draw = (ctx) => write(ctx, written, halo, leading);
+    draw.stays = always;
+    const label = ([dx, dy]) => {
+      const at = { x: x + dx, y: y + dy };
+      const bboxes = [box(at.x, at.y, width + 2 * padding, height + 2 * padding)];
+      // The same feature comes with every tile that it touches: one label is enough.
+      return {
+        anchor: point(geom, at), bboxes, draw,
+        deduplicationKey: `${layout.order}:${feature.props.id}`, deduplicationDistance: 240,
+      };
+    };
+    const free = offsets(width, height).map(label).find((one) => !layout.index.labelCollides(one, layout.order));
+    if (free) return [free];
+    if (!always) return undefined;
+    const here = label([0, 0]);
+    for (const other of layout.index.searchLabel(here, layout.order)) {
+      if (other.draw === nothing) layout.index.removeLabel(other);
+    }
+    return [here];
+  },
+});
+
+// The painter's own point class, which its index expects, without a second copy of it here.
+const point = (geom, { x, y }) => Object.assign(geom[0][0].clone(), { x, y });
+
+/** The point itself, or the centre of the largest ring. */
+function middle(geom, feature) {
+  if (feature.geomType === 1) return geom[0][0];
+  let best = { area: 0, ...geom[0][0] };
+  for (const ring of geom) {
+    let [area, x, y] = [0, 0, 0];
+    for (let i = 1; i < ring.length; i += 1) {
+      const cross = (ring[i - 1].x - ring[0].x) * (ring[i].y - ring[0].y) - (ring[i].x - ring[0].x) * (ring[i - 1].y - ring[0].y);
+      area += cross / 2;
+      x += ((ring[i - 1].x + ring[i].x - 2 * ring[0].x) * cross) / 6;
+      y += ((ring[i - 1].y + ring[i].y - 2 * ring[0].y) * cross) / 6;
+    }
+    if (Math.abs(area) > Math.abs(best.area)) best = { area, x: ring[0].x + x / area, y: ring[0].y + y / area };
+  }
+  return best;
+}
+
+const around = (width, height) => {
+  const places = [[0, 0]];
+  for (const far of [0.6, 1.1, 1.7]) {
+    for (const [right, down] of [[0, -1], [0, 1], [-0.6, 0], [0.6, 0], [-0.6, -1], [0.6, -1], [-0.6, 1], [0.6, 1]]) {
+      places.push([right * width * far, down * (height + 6) * far]);
+    }
+  }
+  return places;
+};
+
+const beside = (width, height) => [
+  [0, 0], [0, -(height + 4)], [0, height + 4], [-(width / 2 + 16), 0], [width / 2 + 16, 0],
+];
+
+/** Invisible boxes that labels keep away from; a name that stands already and must stay is not pushed out by one. */
+const obstacles = (boxes) => ({
+  place(layout, geom, feature) {
+    return boxes(geom, feature, layout.zoom)
+      .map((bbox) => ({
+        anchor: point(geom, { x: (bbox.minX + bbox.maxX) / 2, y: (bbox.minY + bbox.maxY) / 2 }),
+        bboxes: [bbox],
+        draw: nothing,
+      }))
+      .filter((one) => ![...layout.index.searchLabel(one, Infinity)].some((other) => other.draw.stays));
+  },
+});
+
+function alongEdges(geom, spacing, width) {
+  const boxes = [];
+  for (const ring of geom) {
+    for (let i = 1; i < ring.length; i += 1) {
+      const [from, to] = [ring[i - 1], ring[i]];
+      const steps = Math.max(1, Math.round(Math.hypot(to.x - from.x, to.y - from.y) / spacing));
+      for (let k = 0; k < steps; k += 1) {
+        boxes.push(box(from.x + ((to.x - from.x) * k) / steps, from.y + ((to.y - from.y) * k) / steps, width, width));
+      }
+    }
+  }
+  return boxes;
+}
+
+/** A street's name along its line; where a boundary runs there, 14 px beside it. */
+function streetName(font, colour) {
+  const make = (offset) =>
+    new protomapsL.LineLabelSymbolizer({
+      labelProps: ["name"], font, fill: colour, stroke: "rgba(255,255,255,.95)", width: 6,
+      position: protomapsL.LineLabelPlacement.Center, offset, repeatDistance: 420,
+    });
+  const candidates = [0, 14, -14].map((offset) => ({ offset, symbolizer: make(offset) }));
+  const shifted = (label, offset) => {
+    const [first, last] = [label.bboxes[0], label.bboxes.at(-1)];
+    const angle = Math.atan2(last.minY - first.minY, last.minX - first.minX);
+    // Names run left to right, so "above" depends on the direction of the line.
+    const side = Math.cos(angle) < 0 ? -1 : 1;
+    const [dx, dy] = [Math.sin(angle) * offset * side, -Math.cos(angle) * offset * side];
+    return label.bboxes.map((b) => ({ minX: b.minX + dx, maxX: b.maxX + dx, minY: b.minY + dy, maxY: b.maxY + dy }));
+  };
+  return {
+    place(layout, geom, feature) {
+      layout.scratch.letterSpacing = "3px";
+      const placed = candidates.map(({ offset, symbolizer }) => ({
+        offset,
+        labels: symbolizer.place(layout, geom, feature) ?? [],
+      }));
+      layout.scratch.letterSpacing = "0px";
+      return placed[0].labels.map((_, i) => {
+        const tried = placed.map(({ offset, labels }) => ({ ...labels[i], bboxes: shifted(labels[i], offset) }));
+        const free = tried.find((one) => !layout.index.labelCollides(one, layout.order)) ?? tried[0];
+        const { draw } = free;
+        return {
+          ...free,
+          draw: (ctx) => {
+            ctx.letterSpacing = "3px";
+            draw(ctx);
+          },
+        };
+      });
+    },
+  };
+}
+
+/** All label rules for the state of this moment, most important first. */
+export function labelRules(config, state) {
+  const { ground, palette, states, font } = config.symbols;
+  const bold = (size) => `700 ${size + plus()}px ${font}`;
+  const plain = (size) => `400 ${size + plus()}px ${font}`;
+  const figure = config.figures?.find((one) => one.code === state.figure);
+  const rules = [];
+
+  const grid = (feature, zoom) => {
+    const name = zoom < 16 ? feature.props.code?.slice(-2) : feature.props.name;
+    const lines = [{ text: name ?? "", font: bold(zoom < 16 ? 12 : 14), colour: ground["grid-name"] }];
+    if (figure && zoom >= 15) {
+      const text = `${number(feature.props[figure.code] ?? 0)} ${figure.unit}`;
+      lines.push({ text, font: plain(12), colour: palette["ink-1"] });
+    }
+    return lines;
+  };
+  if (state.layers.has("incidents")) {
+    rules.push({
+      id: "marks", dataSource: "incidents", dataLayer: "incidents",
+      symbolizer: obstacles((geom, feature, zoom) => {
+        const size = markSize(feature.props, zoom, states) + 4;
+        return [box(geom[0][0].x, geom[0][0].y, size, size)];
+      }),
+    });
+  }
+  if (state.layers.has("grids")) {
+    rules.push({
+      id: "grid names", dataSource: "grids", dataLayer: "grid_labels", minzoom: 15,
+      symbolizer: textAt({ lines: grid, offsets: around, halo: 2, leading: 18 + plus(), always: true }),
+    });
+    rules.push({
+      id: "community names", dataSource: "communities", dataLayer: "communities", maxzoom: 14,
+      symbolizer: textAt({
+        lines: (feature) => [{ text: feature.props.name ?? "", font: bold(14), colour: ground["community-line"] }],
+        offsets: around, halo: 2, leading: 18,
+      }),
+    });
+    rules.push({
+      id: "boundaries", dataSource: "grids", dataLayer: "grids", minzoom: 16,
+      symbolizer: obstacles((geom) => alongEdges(geom, 10, 8)),
+    });
+  }
+  if (state.layers.has("buildings")) {
+    rules.push({
+      id: "building numbers", dataSource: "buildings", dataLayer: "buildings", minzoom: 17,
+      filter: (zoom, feature) => feature.props.kind === "residential" || zoom >= 19,
+      symbolizer: textAt({
+        lines: (feature) =>
+          feature.props.number
+            ? [{ text: String(feature.props.number), font: plain(11), colour: ground["building-number"] }]
+            : [],
+        offsets: beside, halo: 1.4, leading: 13 + plus(), padding: 1,
+      }),
+    });
+  }
+  if (state.layers.has("ground") && config.basemap.drawn) {
+    rules.push({
+      id: "street names", dataSource: "basemap", dataLayer: "basemap", minzoom: 15,
+      filter: (zoom, feature) => feature.props.kind === "road" && Boolean(feature.props.name),
+      symbolizer: streetName(plain(12), ground["street-name"]),
+    });
+  }
+  return rules;
+}

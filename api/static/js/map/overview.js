@@ -1,0 +1,188 @@
+// The map page: layers and filters on the left, one thing on the right, everything in the address bar.
+/* global L */
+
+import { debounced, phone, still, tablet, typing } from "../dom.js";
+import { say, word } from "../words.js";
+import { bindCard } from "./card.js";
+import { loadIcons } from "./icons.js";
+import { labelRules } from "./labels.js";
+import { showLegend } from "./legend.js";
+import { markSize, reach, together } from "./marks.js";
+import { bindMeasure } from "./measure.js";
+import { paintRules } from "./paint.js";
+import { bindPanel } from "./panel.js";
+import { bindPrint } from "./print.js";
+import { filters, read, write } from "./state.js";
+import { address, createTiles } from "./tiles.js";
+import { bindTools, scaleBar } from "./tools.js";
+
+const KINDS = { incidents: "incidents", buildings: "buildings", grids: "grids" };
+
+/** Called by the script that folium writes. */
+export async function start(map, config) {
+  const state = read(location.search);
+  const container = map.getContainer();
+  map.setMinZoom(4).setMaxZoom(21);
+  if (still.matches) map.options.zoomAnimation = map.options.fadeAnimation = false;
+  if (state.centre) map.setView(state.centre, state.zoom, { animate: false });
+  else map.fitBounds(config.bounds, { ...padding(), animate: false });
+
+  const icons = loadIcons(`${config.static}/vendor/icons.svg`);
+  const sourcesShown = () => ({
+    ...(config.basemap.drawn && state.layers.has("ground") ? { basemap: address(config, "basemap") } : {}),
+    communities: address(config, "communities"),
+    grids: address(config, "grids"),
+    ...(state.layers.has("buildings") ? { buildings: address(config, "buildings") } : {}),
+    ...(state.layers.has("incidents") ? { incidents: address(config, "incidents", filters(state)) } : {}),
+  });
+  await icons;
+  const tiles = createTiles(map, config, {
+    sources: sourcesShown(),
+    rules: () => ({ paint: paintRules(config, state), labels: labelRules(config, state) }),
+    background: config.basemap.pictures ? undefined : config.symbols.ground.outside,
+    target: container,
+    prepare: { incidents: together },
+  });
+  container.addEventListener("wangge:tiles", ({ detail }) => trouble(detail));
+
+  const keep = debounced(() => history.replaceState(null, "", write(state, map)), 120);
+  const legend = () => showLegend(config, state);
+  /** The state changed: `sources` that need other tiles, then everything that shows it. */
+  function changed(sources = []) {
+    const now = sourcesShown();
+    for (const name of sources) tiles.source(name, now[name] ?? null);
+    tiles.redraw();
+    legend();
+    keep();
+  }
+
+  const panel = bindPanel({
+    map,
+    padding,
+    opened(selected) {
+      state.selected = selected;
+      changed();
+    },
+    closed() {
+      state.selected = "";
+      changed();
+      container.focus({ preventScroll: true });
+    },
+  });
+  bindCard({ state, config, changed });
+  const measure = bindMeasure(map);
+  bindTools(map, config, { padding });
+  scaleBar(map);
+  bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer });
+  bindPick({ map, tiles, config, panel, measure });
+  bindKeys({ map, panel, measure });
+
+  map.on("moveend", keep);
+  document.addEventListener("wangge:found", (event) => {
+    event.preventDefault();
+    show(map, panel, event.detail);
+  });
+  // After a form in the panel changed something, the tiles of it are old.
+  document.addEventListener("wangge:changed", () => {
+    config.version = `${config.version}.1`;
+    changed(Object.keys(sourcesShown()));
+  });
+  phone.addEventListener("change", () => tiles.redraw());
+  legend();
+  if (state.selected) panel.open(...state.selected.split("/"));
+  container.dataset.ready = "true";
+}
+
+/** Room for what floats over the map, so that a fitted view is not covered. */
+function padding() {
+  if (phone.matches) return { paddingTopLeft: [12, 116], paddingBottomRight: [12, 24] };
+  const card = document.querySelector(".map-card:not(.is-collapsed)");
+  return { paddingTopLeft: [card && !tablet.matches ? 272 : 24, 24], paddingBottomRight: [60, 60] };
+}
+
+function trouble({ failed, status }) {
+  const notice = document.getElementById("map-trouble");
+  notice.hidden = failed === 0;
+  if (!failed) return;
+  if (status === 401) location.reload();
+  const text = word(navigator.onLine ? "tiles_failed" : "offline", { count: failed });
+  notice.querySelector("span").textContent = text;
+  say(text);
+}
+
+function show(map, panel, result) {
+  if (result.bounds) {
+    const [west, south, east, north] = result.bounds;
+    map.fitBounds([[south, west], [north, east]], { ...padding(), maxZoom: 19 });
+  } else if (result.point) map.setView([result.point[1], result.point[0]], Math.max(map.getZoom(), 18));
+  if (KINDS[result.kind]) panel.open(result.kind, result.id);
+  else if (result.href) location.assign(result.href);
+}
+
+function bindPick({ map, tiles, config, panel, measure }) {
+  const { states } = config.symbols;
+  const container = map.getContainer();
+  const hits = (latlng) => tiles.at(latlng, reach(states)).filter((hit) => KINDS[hit.layer]);
+  const best = (found) =>
+    ["incidents", "buildings", "grids"].map((layer) => found.find((hit) => hit.layer === layer)).find(Boolean);
+  const ring = L.marker([0, 0], {
+    icon: L.divIcon({ className: "hover-ring", iconSize: [0, 0] }), interactive: false, keyboard: false,
+  });
+
+  map.on("click", (event) => {
+    if (measure.active) return;
+    const hit = best(hits(event.latlng));
+    if (!hit) return panel.close();
+    const { props } = hit.feature;
+    if (props.count > 1) map.setView(event.latlng, Math.min(map.getZoom() + 2, 18));
+    else if (props.ids) panel.openGroup(props.ids);
+    else panel.open(KINDS[hit.layer], props.id);
+  });
+
+  let frame = 0;
+  map.on("mousemove", (event) => {
+    if (frame || measure.active || phone.matches) return;
+    frame = requestAnimationFrame(() => {
+      frame = 0;
+      const hit = best(hits(event.latlng));
+      container.style.cursor = hit ? "pointer" : "";
+      if (hit?.layer === "incidents") {
+        const size = markSize(hit.feature.props, map.getZoom(), states) + 10;
+        ring.setLatLng(ground(map, hit)).addTo(map);
+        const element = ring.getElement();
+        element.style.inlineSize = element.style.blockSize = `${size}px`;
+      } else ring.remove();
+    });
+  });
+  map.on("mouseout zoomstart", () => ring.remove());
+}
+
+/** Where a point that was hit lies: its pixel in the tile, back on the ground. */
+function ground(map, { view, tile, zoom, feature }) {
+  const [{ x, y }] = feature.geom[0];
+  const size = view.tileCache.tileSize;
+  return map.unproject(L.point(tile.x + x / size, tile.y + y / size).multiplyBy(256), zoom);
+}
+
+function bindKeys({ map, panel, measure }) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      if (document.querySelector(".dropdown-menu.show, dialog[open]")) return;
+      if (measure.active) measure.stop();
+      else panel.close();
+      return;
+    }
+    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "]") panel.toggle();
+    else if (event.key === "[") document.getElementById("card-toggle")?.click();
+    else if (event.key.toLowerCase() === "t") location.assign(document.getElementById("map-list").href);
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener("wangge:filters", () => {
+    const card = document.querySelector(".map-card");
+    if (card.classList.contains("is-collapsed")) document.getElementById("card-toggle").click();
+    card.querySelector("input, select, button:not(#card-toggle)")?.focus();
+  });
+  map.getContainer().setAttribute("aria-label", word("map"));
+}

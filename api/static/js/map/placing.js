@@ -1,0 +1,79 @@
+// One point on a map: a click or a drag fills the fields lon and lat, typing into them moves the pin.
+/* global L */
+
+import { loadIcons } from "./icons.js";
+import { labelRules } from "./labels.js";
+import { paintRules } from "./paint.js";
+import { address, createTiles } from "./tiles.js";
+import { scaleBar } from "./tools.js";
+import { say, word } from "../words.js";
+
+/** The ground without incidents: what small maps show. */
+export async function plainGround(map, config, layers = ["grids", "buildings", "ground"]) {
+  const state = { layers: new Set(layers), states: new Set(), figure: "", selected: "", printing: false };
+  map.setMinZoom(4).setMaxZoom(21);
+  map.fitBounds(config.bounds, { padding: [16, 16], animate: false });
+  const names = ["communities", "grids", "buildings", ...(config.basemap.drawn ? ["basemap"] : [])];
+  await loadIcons(`${config.static}/vendor/icons.svg`);
+  const tiles = createTiles(map, config, {
+    sources: Object.fromEntries(names.map((name) => [name, address(config, name)])),
+    rules: () => ({ paint: paintRules(config, state), labels: labelRules(config, state) }),
+    background: config.basemap.pictures ? undefined : config.symbols.ground.outside,
+    target: map.getContainer(),
+  });
+  scaleBar(map);
+  return { tiles, state };
+}
+
+/** Called by the script that folium writes. */
+export async function start(map, config) {
+  await plainGround(map, config);
+  const lon = document.querySelector("input[name=lon]");
+  const lat = document.querySelector("input[name=lat]");
+  const pin = L.marker(map.getCenter(), {
+    draggable: config.editable,
+    keyboard: config.editable,
+    autoPan: true,
+    title: word("pin"),
+    alt: word("pin"),
+    icon: L.divIcon({ className: "pin", iconSize: [30, 40], iconAnchor: [15, 38], html: PIN }),
+  });
+
+  function place(latlng, { centre = false, fill = true } = {}) {
+    pin.setLatLng(latlng).addTo(map);
+    if (centre) map.setView(latlng, Math.max(map.getZoom(), 18), { animate: false });
+    if (!fill || !lon) return;
+    lon.value = latlng.lng.toFixed(6);
+    lat.value = latlng.lat.toFixed(6);
+    lon.dispatchEvent(new Event("change", { bubbles: true }));
+    say(word("placed", { lon: lon.value, lat: lat.value }));
+  }
+
+  const fields = () => [lat?.value, lon?.value].map((text) => (text ? Number(text) : Number.NaN));
+  const [y, x] = fields();
+  if (config.point) place(L.latLng(config.point[1], config.point[0]), { centre: true, fill: false });
+  else if (Number.isFinite(x) && Number.isFinite(y)) place(L.latLng(y, x), { centre: true, fill: false });
+  if (!config.editable) return;
+
+  map.on("click", ({ latlng }) => place(latlng));
+  pin.on("dragend", () => place(pin.getLatLng()));
+  for (const field of [lon, lat]) {
+    field?.addEventListener("input", () => {
+      const [north, east] = fields();
+      if (Math.abs(north) <= 90 && Math.abs(east) <= 180) place(L.latLng(north, east), { centre: true, fill: false });
+    });
+  }
+  // The work list beside the map says what is to be placed, and where its address may be.
+  document.addEventListener("click", (event) => {
+    const goTo = event.target.closest("[data-go]");
+    if (!goTo) return;
+    const [east, north] = goTo.dataset.go.split(",").map(Number);
+    map.setView([north, east], 19);
+  });
+  map.getContainer().dataset.ready = "true";
+}
+
+const PIN =
+  '<svg viewBox="0 0 30 40" aria-hidden="true"><ellipse class="pin-foot" cx="15" cy="37" rx="7" ry="2.5"/>' +
+  '<path class="pin-body" d="M15 37C9 28 3 22 3 14a12 12 0 0 1 24 0c0 8-6 14-12 23z"/>' +
+  '<circle class="pin-hole" cx="15" cy="14" r="4.5"/></svg>';

@@ -1,0 +1,62 @@
+// What every page does: keys, messages, forms that keep what was typed, and htmx's manners.
+
+import { typing } from "./dom.js";
+import { say, word } from "./words.js";
+import "./search.js";
+import "./forms.js";
+
+const GO = { m: "/", s: "/incidents", z: "/visits", g: "/grids", l: "/households" };
+let going = 0;
+
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    document.getElementById("search")?.focus();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event)) return;
+  const key = event.key.toLowerCase();
+  if (key === "g") going = performance.now();
+  else if (going && performance.now() - going < 1500 && GO[key]) {
+    // Only where the rail leads: a page that is not built yet, or not for this person, has no key.
+    document.querySelector(`.rail a[href="${GO[key]}"], .tabbar a[href="${GO[key]}"]`)?.click();
+    going = 0;
+  } else if (key === "f") document.dispatchEvent(new CustomEvent("wangge:filters"));
+  else return;
+  event.preventDefault();
+});
+
+document.addEventListener("wangge:filters", () => {
+  document.querySelector(".filters input, .filters select")?.focus();
+});
+
+// A session that ended while a page was open: sign in again and come back to the same place.
+document.addEventListener("htmx:responseError", (event) => {
+  const status = event.detail.xhr.status;
+  if (status === 401) location.assign(`/signin?next=${encodeURIComponent(location.pathname + location.search)}`);
+  else notify(event.detail.xhr.getResponseHeader("X-Message") ?? word("no_answer"));
+});
+document.addEventListener("htmx:sendError", () => notify(word("offline")));
+// Fragments with an error status (a form with faults, a record that is gone) are shown where they belong.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status >= 400 && xhr.status !== 401 && xhr.getResponseHeader("X-Fragment")) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  }
+});
+
+/** A line at the foot of the page; it goes by itself after ten seconds, or when closed. */
+export function notify(text) {
+  const place = document.getElementById("notices");
+  if (!place) return;
+  place.textContent = text;
+  place.hidden = false;
+  say(text);
+  clearTimeout(notify.timer);
+  notify.timer = setTimeout(() => (place.hidden = true), 10000);
+}
+
+addEventListener("offline", () => document.documentElement.classList.add("is-offline"));
+addEventListener("online", () => document.documentElement.classList.remove("is-offline"));
+if (!navigator.onLine) document.documentElement.classList.add("is-offline");

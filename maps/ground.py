@@ -1,0 +1,97 @@
+"""What every map of ours stands on: a folium map, the base map, and the script module that draws on it.
+
+A map is a :class:`folium.Map` without folium's own tiles and buttons, plus one :class:`Program`: a module of
+``static/js/map`` that takes the Leaflet map over and draws vector tiles on it. Tiles are reached at
+``/tiles/{layer}/{z}/{x}/{y}.mvt``; they are 512 pixels wide, so that the tile of zoom ``z`` is seen at map zoom
+``z + 1``. A page's size therefore does not depend on how much there is to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import folium
+from branca.element import MacroElement
+from folium.elements import JSCSSMixin
+from folium.template import Template
+
+from maps import symbols
+from maps.basemaps import Basemap
+
+#: South, west, north, east in degrees (EPSG:4326).
+Bounds = tuple[float, float, float, float]
+
+TILE_ZOOMS = (8, 16)
+"""The lowest and highest zoom at which tiles are asked for; nearer views enlarge the highest."""
+
+
+class Program(JSCSSMixin, MacroElement):
+    """Hands the map to ``static/js/map/{module}.js``, whose ``start(map, config)`` does the rest."""
+
+    default_js: ClassVar = [("protomaps_leaflet", "https://unpkg.com/protomaps-leaflet@5.1.0")]
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+            import({{ this.address|tojson }}).then(
+                (module) => module.start({{ this._parent.get_name() }}, {{ this.config|tojson }})
+            );
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, module: str, config: Mapping[str, Any], *, static: str = "/static") -> None:
+        super().__init__()
+        self._name = "Program"
+        self.address = f"{static}/js/map/{module}.js"
+        self.config = dict(config)
+
+
+def ground(
+    module: str,
+    *,
+    bounds: Bounds,
+    basemap: Basemap,
+    version: str,
+    community: str | None = None,
+    tiles: str = "/tiles",
+    static: str = "/static",
+    **config: Any,
+) -> folium.Map:
+    """A map of ``bounds`` over ``basemap`` that ``module`` draws on.
+
+    Parameters
+    ----------
+    module
+        A script of ``static/js/map``, without ``.js``.
+    bounds
+        What is shown first.
+    version
+        Changes whenever the records change, so that a browser never shows old tiles from its cache.
+    community
+        The code that the tiles are asked for; all that the actor may see when None.
+    **config
+        What the module needs beyond the ground, as JSON.
+    """
+    south, west, north, east = bounds
+    the_map = folium.Map(
+        location=((south + north) / 2, (west + east) / 2),
+        zoom_start=16,
+        tiles=None,
+        zoom_control=False,
+        attribution_control=False,
+        bounce_at_zoom_limits=False,
+    )
+    basemap.add_to(the_map)
+    settings = {
+        "static": static,
+        "tiles": tiles,
+        "tile_zooms": TILE_ZOOMS,
+        "version": version,
+        "community": community,
+        "bounds": [[south, west], [north, east]],
+        "basemap": {"drawn": basemap.drawn, "pictures": bool(basemap.addresses), "attribution": basemap.attribution},
+        "symbols": symbols.as_dict(),
+    }
+    the_map.add_child(Program(module, {**settings, **config}, static=static))
+    return the_map
