@@ -60,9 +60,9 @@ class Family:
 # A one adult, C couple, S single parent, k child, a grown-up child of old parents, G grandparents, g one of them,
 # h one great-grandparent.
 _FORMS: dict[int, dict[str, int]] = {
-    1: {"e": 42, "A": 58},
-    2: {"E": 40, "C": 26, "Sk": 16, "ea": 18},
-    3: {"Ck": 62, "Ea": 14, "Skg": 8, "Skk": 4, "Cg": 12},
+    1: {"e": 62, "A": 38},
+    2: {"E": 52, "C": 20, "Sk": 13, "ea": 15},
+    3: {"Ck": 62, "Ea": 20, "Skg": 8, "Skk": 4, "Cg": 12},
     4: {"Ckk": 42, "Ckg": 34, "CG": 14, "SkG": 10},
     5: {"CkG": 55, "Ckkg": 35, "Ckkk": 10},
     6: {"CkkG": 82, "CkGh": 18},
@@ -136,7 +136,7 @@ def _attempt(random: Random, form: str, tenants: bool) -> Family | None:
     if form[0] in "Ee":
         return _old(random, form)
     old = form.count("G") + form.count("g") + form.count("h")
-    youngest, oldest, usual = (22, 42, 30) if tenants else (24, 50, 37) if old else (25, 58, 39)
+    youngest, oldest, usual = (22, 42, 30) if tenants else (24, 52, 41) if old else (25, 60, 45)
     wife = random.triangular(youngest, oldest, usual)
     family = Family()
     if form[0] == "C":
@@ -218,10 +218,10 @@ def _first(family: Family, generation: int, sex: Sex) -> int | None:
 
 
 def _couple(random: Random, wife: float, generation: int) -> list[Member]:
-    """Husband and wife; the husband's age follows from the wife's and is never below 21."""
+    """Husband and wife, who married in; the husband's age follows from the wife's and is never below 21."""
     husband = max(21.0, wife + min(8.0, max(-3.0, random.gauss(1.6, 2.0))))
     bond = Bond.FIRST if random.random() < 0.94 else Bond.AGAIN
-    return [Member(generation, Sex.MALE, husband, bond), Member(generation, Sex.FEMALE, wife, bond)]
+    return [Member(generation, Sex.MALE, husband, bond), Member(generation, Sex.FEMALE, wife, bond, blood=False)]
 
 
 def _survivor(random: Random, age: float, generation: int) -> Member:

@@ -1,0 +1,142 @@
+"""Who works for the demo community: teams of four in each grid, guides, service teams, and the accounts to try.
+
+The posts and backgrounds are the report's: a grid leader is a community worker, the information officer an
+auxiliary police officer (协警), the supervisor a street cadre, the building warden one of the 五老 of the grid.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from random import Random
+from typing import Any
+
+from data.base.identity import Sex
+from data.demo.names import Register
+from data.demo.people import Household
+
+_FIVE_OLD = {
+    "老教师": ("退休教师", "21"), "老干部": ("退休干部", "31"), "老军人": ("退休军人", "61"),
+    "老模范": ("退休工人", "71"), "老专家": ("退休工程师", "21"),
+}  # fmt: skip
+# The grid of the pictures has the people of the pictures.
+_KNOWN = {4: {"leader": "陈立新", "information_officer": "吴倩", "supervisor": "何志远", "building_warden": "沈玉兰"}}
+SECRETARY = "周敏"
+
+_GUIDES = (
+    "梧桐里社区党委书记", "梧桐里社区居委会副主任", "梧桐里社区民政专干", "梧桐里社区综治专干",
+    "临江街道党工委副书记", "临江街道民政办", "临江街道平安建设办", "临江街道城管办", "临江街道社保所", "临江派出所",
+    "澜江区民政局", "澜江区司法局", "澜江区人力资源和社会保障局", "澜江区卫生健康委员会", "澜江区城市管理局",
+    "澜江区残疾人联合会",
+)  # fmt: skip
+
+#: name, what it does, how many people; the last three are the report's new ones
+_SERVICE_TEAMS = (
+    ("法律援助服务队", "法律咨询、代写文书", 6), ("医疗保健服务队", "量血压、健康知识讲座", 9),
+    ("家政服务队", "家政、陪护", 8), ("青年志愿服务队", "课业辅导、代购代办", 24),
+    ("巾帼服务队", "妇女儿童关爱", 15), ("老党员先锋队", "政策宣传、调解帮扶", 18),
+    ("治安巡逻队", "夜间巡逻、防盗防火", 20), ("环境保护服务队", "垃圾分类劝导", 14),
+    ("助残帮扶队", "助残、上门服务", 7), ("就业指导队", "招工信息、技能培训", 5),
+    ("文艺宣传队", "广场演出、节日活动", 26),
+    ("保洁服务队", "楼道和小区保洁", 12), ("修理服务队", "水电、家电、门锁修理", 9),
+    ("文体指导队", "健身和文体活动指导", 8),
+)  # fmt: skip
+
+#: user name, role, level of the unit of the grant
+_ACCOUNTS = (
+    ("warden", "building_warden", "grid"), ("officer", "information_officer", "grid"),
+    ("leader", "grid_leader", "grid"),
+    ("staff", "community_staff", "community"), ("line", "line_officer", "community"),
+    ("supervisor", "supervisor", "street"), ("planner", "planner", "district"), ("analyst", "analyst", "district"),
+    ("admin", "administrator", "district"), ("auditor", "auditor", "district"),
+)  # fmt: skip
+
+
+def teams(random: Random, register: Register, households: list[Household], today: date) -> list[dict[str, Any]]:
+    """Four people for each grid: ``grid``, ``post``, ``name``, ``phone``, ``background``.
+
+    The warden is a resident; their row among the people is made to fit (name, former work, schooling).
+    """
+    found: list[dict[str, Any]] = []
+    posts = {"leader": "社区工作人员", "information_officer": "协警", "supervisor": "街道干部"}
+    for grid in sorted({household.grid for household in households}):
+        known = _KNOWN.get(grid, {})
+        for post, background in posts.items():
+            name = known.get(post) or _worker(random, register, today)
+            found.append(_member(grid, post, name, register.phone(), background))
+        warden, background = _warden(random, register, households, grid, known.get("building_warden"))
+        found.append(_member(grid, "building_warden", warden["name"], warden["phone"], background))
+    return found
+
+
+def guides(random: Random, register: Register, today: date) -> list[dict[str, Any]]:
+    """The sixteen guides: cadres of the community, the street and departments of the district."""
+    return [
+        {
+            "name": SECRETARY if place == 0 else _worker(random, register, today),
+            "organisation": organisation,
+            "phone": register.phone(),
+        }
+        for place, organisation in enumerate(_GUIDES)
+    ]
+
+
+def service_teams() -> list[dict[str, Any]]:
+    """The eleven service teams there were and the three new ones: ``name``, ``service``, ``members``."""
+    return [{"name": name, "service": service, "members": members} for name, service, members in _SERVICE_TEAMS]
+
+
+def accounts(team: list[dict[str, Any]], units: dict[str, str]) -> list[dict[str, Any]]:
+    """One account for each role: ``username``, ``name``, ``role_code``, ``unit_code`` and the ``post`` held, if any.
+
+    Parameters
+    ----------
+    team
+        The team members; those of grid 4 are the ones who can sign in.
+    units
+        The code of the unit of each level; of the grids, that of grid 4.
+    """
+    posts = {"building_warden": "building_warden", "information_officer": "information_officer"}
+    posts |= {"grid_leader": "leader", "supervisor": "supervisor"}
+    people = {member["post"]: member["name"] for member in team if member["grid"] == 4}
+    names = {"community_staff": SECRETARY, "line_officer": "方晓燕", "planner": "林文涛", "analyst": "许静"}
+    names |= {"administrator": "郑志刚", "auditor": "罗敏"}
+    return [
+        {
+            "username": username,
+            "name": people[posts[role]] if role in posts else names[role],
+            "role_code": role,
+            "unit_code": units[level],
+            "post": posts.get(role),
+        }
+        for username, role, level in _ACCOUNTS
+    ]
+
+
+def _member(grid: int, post: str, name: str, phone: str, background: str) -> dict[str, Any]:
+    return {"grid": grid, "post": post, "name": name, "phone": phone, "background": background}
+
+
+def _worker(random: Random, register: Register, today: date) -> str:
+    born_on = date(today.year - random.randrange(26, 55), random.randrange(1, 13), random.randrange(1, 28))
+    return register.surname() + register.given(random.choice(list(Sex)), born_on)
+
+
+def _warden(
+    random: Random, register: Register, households: list[Household], grid: int, name: str | None
+) -> tuple[dict[str, Any], str]:
+    """A resident of the grid between 61 and 76, made one of the 五老."""
+    candidates = [
+        person
+        for household in households
+        if household.grid == grid and household.tenancy is None and not household.groups.keys() - {"empty_nest"}
+        for person, member in zip(household.people, household.family.members, strict=True)
+        if 61 <= member.age <= 76 and (name is None or (member.sex is Sex.FEMALE and not member.blood))
+    ]
+    person = random.choice(candidates)
+    background = "老教师" if name else list(_FIVE_OLD)[grid % len(_FIVE_OLD)]
+    person["occupation"], person["education"] = _FIVE_OLD[background]
+    person["political_status"] = "01"
+    person["workplace"] = None
+    person["name"] = name or person["name"]
+    person["phone"] = person["phone"] or register.phone()
+    return person, background
