@@ -16,11 +16,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from data.base import cluster
-from data.base.errors import Busy, Conflict, Invalid, WanggeError
+from data.base.errors import Busy, Conflict, Forbidden, Invalid, WanggeError
 from data.base.language import _
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class Dated:
     """Columns of a record that people edit: when it was made and last changed."""
 
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"), sort_order=900)
-    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"), onupdate=text("now()"), sort_order=901)
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=text("now()"), onupdate=text("clock_timestamp()"), sort_order=901
+    )
 
 
 #: What it means that a constraint of this name was violated: a message for ``_``. Features add their own.
@@ -121,6 +123,10 @@ def explain(error: DBAPIError) -> WanggeError:
         if state == "23503":
             return Conflict(_("It is still used by other records, or refers to one that is gone."), constraint=name)
         return Invalid(_("A value is missing or not allowed ({name}).", name=name), constraint=name)
+    if state.startswith("22") or isinstance(error, DataError):
+        return Invalid(_("A value is outside what can be stored."))
+    if state == "42501" and "row-level security" in str(cause):
+        return Forbidden(_("The record would then lie outside your area."))
     if state in ("40001", "40P01", "55P03"):
         return Busy(_("Somebody else was changing the same records. Try again."))
     if isinstance(error, OperationalError) or state.startswith(("08", "57")):
