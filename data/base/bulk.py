@@ -1,0 +1,389 @@
+# ruff: noqa: S608 - the names in the statements are columns of our own tables
+
+"""Bulk loads: many rows at once into a table, in the transaction they are asked in, as fast as PostgreSQL takes them.
+
+Row-level security refuses COPY, so a load runs as the owner (``as_owner``), after its permission was checked. Rows go
+in by binary COPY. Where a load is large beside what the table holds, its foreign keys and secondary indexes are taken
+down and built again afterwards (``suspended``), inside the same transaction: checked once as a whole and not row by
+row, and still all or nothing.
+
+``merge`` brings staged rows into a table by their natural key: new ones are inserted, those that differ are updated
+with a history row each, the rest is left alone. An empty value changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import psycopg
+import shapely
+from geoalchemy2 import Geometry
+from numpy.typing import NDArray
+from psycopg import sql
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Double, Integer, LargeBinary, Numeric, text
+from sqlalchemy import Table as SqlTable
+from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from sqlalchemy.schema import DefaultClause
+
+from data.base import audit
+from data.base.access import Actor
+from data.base.secrets import Encrypted
+
+#: Fewer rows than this are never worth taking indexes down for.
+FEWEST_FOR_SUSPENSION = 10_000
+#: How long to wait for the table to be free of others before loading with everything in place.
+_LOCK_TIMEOUT = "3s"
+_ROW = "source_row"
+
+_TYPES: tuple[tuple[type[Any], str], ...] = (
+    (Geometry, "bytea"),
+    (Encrypted, "bytea"),
+    (LargeBinary, "bytea"),
+    (BigInteger, "int8"),
+    (Integer, "int4"),
+    (Double, "float8"),
+    (Numeric, "numeric"),
+    (Boolean, "bool"),
+    (DateTime, "timestamptz"),
+    (DATERANGE, "daterange"),
+    (Date, "date"),
+)
+
+
+@dataclass(frozen=True)
+class Same:
+    """A column that has one value in every row."""
+
+    value: Any
+
+
+Values = Sequence[Any] | NDArray[Any] | Same
+Columns = Mapping[str, Values]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many rows ``merge`` found new, different from what was there, and the same."""
+
+    new: int
+    updated: int
+    unchanged: int
+
+
+def wkb(geometries: NDArray[np.object_]) -> list[bytes | None]:
+    """Geometries as WKB, as a geometry column takes them; it supplies the SRID itself."""
+    kinds = shapely.get_type_id(geometries)
+    if len(geometries) and (kinds == shapely.GeometryType.POINT).all() and not shapely.is_empty(geometries).any():
+        return point_wkb(shapely.get_x(geometries), shapely.get_y(geometries))
+    encoded: list[bytes | None] = shapely.to_wkb(shapely.force_2d(geometries)).tolist()
+    return encoded
+
+
+def point_wkb(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[bytes | None]:
+    """Points as WKB, without a shapely object for each."""
+    record = np.empty(len(x), dtype=[("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
+    record["order"], record["kind"], record["x"], record["y"] = 1, 1, x, y
+    encoded: list[bytes | None] = record.view(f"V{record.dtype.itemsize}").tolist()
+    return encoded
+
+
+@contextmanager
+def as_owner(session: Session) -> Iterator[None]:
+    """Run the block as the tables' owner, without row-level security; afterwards the role is what it was."""
+    role = session.scalar(text("SELECT current_setting('role')"))
+    session.execute(text("SELECT set_config('role', 'none', true)"))
+    yield
+    # Not in a finally: after an error the transaction is aborted, and its end resets the role.
+    session.execute(text("SELECT set_config('role', :role, true)"), {"role": role})
+
+
+def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | None = None) -> None:
+    """COPY rows into ``table`` (or into the staging table ``into`` with the same columns).
+
+    Parameters
+    ----------
+    columns
+        Column name → its values, all of one length; ``Same`` for a constant. Geometries as WKB, encrypted values
+        encrypted; ``None`` is NULL.
+    """
+    session.flush()
+    lists = [_values(values) for values in columns.values()]
+    count = _count(columns)
+    types = ["int4" if name == _ROW else _type(table.c[name]) for name in columns]
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(into or table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    rows = zip(*(repeat(each.value, count) if isinstance(each, Same) else each for each in lists), strict=True)
+    try:
+        with _driver(session).cursor().copy(statement) as stream:
+            stream.set_types(types)
+            write = stream.write_row
+            for row in rows:
+                write(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(f"COPY {table.name}", None, error, psycopg.Error) from error
+
+
+def load(session: Session, table: SqlTable, columns: Columns) -> None:
+    """COPY rows that are known to be new straight into ``table``; empty values take the column's default."""
+    copy(session, table, {name: _with_default(table.c[name], values) for name, values in columns.items()})
+
+
+@contextmanager
+def suspended(session: Session, table: SqlTable, count: int) -> Iterator[None]:
+    """Take ``table``'s foreign keys and secondary indexes down for a load of ``count`` rows, and build them again.
+
+    Only when the load is large and the table holds fewer rows than come in, and nobody else holds the table for
+    long; otherwise the block runs with everything in place. Others wait for the table until the transaction ends.
+    Keys that other tables refer to stay.
+    """
+    definitions = _take_down(session, table) if _worth_it(session, table, count) else []
+    yield
+    for definition in definitions:
+        _run(session, definition)
+
+
+def _worth_it(session: Session, table: SqlTable, count: int) -> bool:
+    if count < FEWEST_FOR_SUSPENSION:
+        return False
+    there = session.scalar(
+        text(f"SELECT count(*) FROM (SELECT 1 FROM {_quoted(table)} LIMIT :count) held"),
+        {"count": count},
+    )
+    return (there or 0) < count
+
+
+def _take_down(session: Session, table: SqlTable) -> list[sql.Composed]:
+    """Drop what can be built again; returns how to, or nothing when others hold the table."""
+    name = sql.Identifier(table.name)
+    found = session.execute(
+        text(
+            """
+            SELECT c.conname, pg_get_constraintdef(c.oid) AS definition, true AS is_constraint FROM pg_constraint c
+            WHERE c.conrelid = CAST(:name AS regclass) AND c.contype IN ('f', 'u') AND NOT EXISTS (
+                SELECT FROM pg_constraint r WHERE c.contype = 'u' AND r.contype = 'f' AND r.conindid = c.conindid)
+            UNION ALL
+            SELECT i.relname, pg_get_indexdef(i.oid), false FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+            WHERE x.indrelid = CAST(:name AS regclass) AND NOT EXISTS (
+                SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.conrelid = x.indrelid)
+            """
+        ),
+        {"name": _quoted(table)},
+    ).all()
+    try:
+        with session.begin_nested():
+            session.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": _LOCK_TIMEOUT})
+            for part in found:
+                drop = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}" if part.is_constraint else "DROP INDEX {1}")
+                _run(session, drop.format(name, sql.Identifier(part.conname)))
+            session.execute(text("SELECT set_config('lock_timeout', '0', true)"))
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            return []
+        raise
+    add = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ")
+    return [
+        add.format(name, sql.Identifier(part.conname)) + sql.SQL(part.definition)
+        if part.is_constraint
+        else sql.Composed([sql.SQL(part.definition)])
+        for part in found
+    ]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The columns that together say where a record is; they change together, also to nothing.
+
+    A record that was placed by hand stays where it is, and so does one that has a place when none came in.
+
+    Attributes
+    ----------
+    given
+        Columns of which one is set when a place came in.
+    columns
+        All of the columns.
+    """
+
+    given: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def stage(session: Session, table: SqlTable, columns: Columns, name: str = "staged") -> None:
+    """COPY rows into the temporary table ``name``, which has these columns of ``table`` and ``source_row``."""
+    listed = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+    make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
+    _run(session, make.format(sql.Identifier(name), listed, sql.Identifier(table.name)))
+    _run(session, sql.SQL("ALTER TABLE {} ADD {} int").format(sql.Identifier(name), sql.Identifier(_ROW)))
+    copy(session, table, {**columns, _ROW: range(_count(columns))}, into=name)
+    _run(session, sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
+
+
+def merge(
+    session: Session, actor: Actor, table: SqlTable, columns: Columns, *, key: Sequence[str], place: Place | None = None
+) -> Merged:
+    """Bring rows into ``table`` by their natural key.
+
+    Parameters
+    ----------
+    columns
+        As for ``copy``; each key occurs once. An empty value changes nothing, and is the column's default in a new row.
+    key
+        Columns that are unique together.
+    place
+        Columns that change together.
+
+    Returns
+    -------
+    Merged
+        What was done. For each updated row there is a row in the audit.
+    """
+    stage(session, table, columns)
+    placed = place.columns if place else ()
+    plain = [name for name in columns if name not in key and name not in placed]
+    parts = _Parts(table, key, plain, place)
+    changed = session.execute(text(parts.find_changed())).rowcount  # type: ignore[attr-defined]
+    if changed:
+        session.execute(
+            text(parts.write_history()),
+            {"account": actor.account_id, "request": actor.request_id, "hidden": f'"{audit.HIDDEN}"'},
+        )
+        session.execute(text(parts.update()))
+    count = _count(columns)
+    with suspended(session, table, count - changed):
+        new = session.execute(text(parts.insert(list(columns)))).rowcount  # type: ignore[attr-defined]
+    session.execute(text("DROP TABLE staged, staged_changed"))
+    return Merged(new=new, updated=changed, unchanged=count - new - changed)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The statements of one merge; every name in them is one of our own columns."""
+
+    table: SqlTable
+    key: Sequence[str]
+    plain: Sequence[str]
+    place: Place | None
+
+    @property
+    def _match(self) -> str:
+        return " AND ".join(f"t.{name} = s.{name}" for name in self.key)
+
+    @property
+    def _moves(self) -> str:
+        """The condition that a row's place changes."""
+        if self.place is None:
+            return "false"
+        compared = [name for name in self.place.columns if name != "located_score"]
+        differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in compared)
+        given = " OR ".join(f"s.{name} IS NOT NULL" for name in self.place.given)
+        by_hand = "coalesce(t.located_by, '') = 'manual'"
+        return f"(NOT {by_hand} AND ({given} OR t.unlocated_reason IS NOT NULL) AND ({differs}))"
+
+    def find_changed(self) -> str:
+        """Note the rows that are there and differ."""
+        differs = [f"(s.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM s.{name})" for name in self.plain]
+        return (
+            f"CREATE TEMP TABLE staged_changed ON COMMIT DROP AS SELECT t.id, s.{_ROW}, {self._moves} AS moves "
+            f"FROM staged s JOIN {_quoted(self.table)} t ON {self._match} WHERE {' OR '.join([*differs, self._moves])}"
+        )
+
+    def write_history(self) -> str:
+        """One audit row for each row that differs, with the fields that do."""
+        fields = [(name, f"s.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM s.{name}") for name in self.plain] + [
+            (name, f"c.moves AND t.{name} IS DISTINCT FROM s.{name}") for name in (self.place or _NO_PLACE).columns
+        ]
+        values = ", ".join(
+            f"('{name}', {condition}, {self._shown('t', name)}, {self._shown('s', name)})" for name, condition in fields
+        )
+        community = "t.community_id" if "community_id" in self.table.c else "NULL"
+        return (
+            "INSERT INTO audit (account_id, action, record_kind, record_id, community_id, changes, request_id) "
+            f"SELECT :account, 'update', '{self.table.name}', t.id, {community}, f.changes, :request "
+            f"FROM staged_changed c JOIN staged s USING ({_ROW}) JOIN {_quoted(self.table)} t ON t.id = c.id, LATERAL ("
+            "SELECT jsonb_object_agg(v.name, jsonb_build_array(v.past, v.present)) AS changes "
+            f"FROM (VALUES {values}) AS v(name, differs, past, present) WHERE v.differs) f"
+        )
+
+    def _shown(self, row: str, name: str) -> str:
+        """A value as the audit holds it: no secrets, and of a geometry only that there is one."""
+        kind = self.table.c[name].type
+        if isinstance(kind, Encrypted | LargeBinary):
+            return f"CASE WHEN {row}.{name} IS NOT NULL THEN CAST(:hidden AS jsonb) END"
+        if isinstance(kind, Geometry):
+            return f"""CASE WHEN {row}.{name} IS NOT NULL THEN CAST('"geometry"' AS jsonb) END"""
+        return f"to_jsonb({row}.{name})"
+
+    def update(self) -> str:
+        """Change the rows that differ."""
+        sets = [f"{name} = coalesce(s.{name}, t.{name})" for name in self.plain]
+        if self.place:
+            sets += [f"{name} = CASE WHEN c.moves THEN s.{name} ELSE t.{name} END" for name in self.place.columns]
+        if "updated_at" in self.table.c:
+            sets.append("updated_at = now()")
+        return (
+            f"UPDATE {_quoted(self.table)} t SET {', '.join(sets)} "
+            f"FROM staged_changed c JOIN staged s USING ({_ROW}) WHERE t.id = c.id"
+        )
+
+    def insert(self, names: Sequence[str]) -> str:
+        """Insert the rows that are not there, in the order of the file."""
+        values = []
+        for name in names:
+            default = _default(self.table.c[name])
+            values.append(f"s.{name}" if default is None else f"coalesce(s.{name}, '{default}')")
+        return (
+            f"INSERT INTO {_quoted(self.table)} ({', '.join(names)}) SELECT {', '.join(values)} FROM staged s "
+            f"WHERE NOT EXISTS (SELECT FROM {_quoted(self.table)} t WHERE {self._match}) ORDER BY s.{_ROW}"
+        )
+
+
+_NO_PLACE = Place((), ())
+
+
+def _driver(session: Session) -> psycopg.Connection[Any]:
+    """The driver's connection under a session, in the session's transaction."""
+    connection: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
+    return connection
+
+
+def _run(session: Session, statement: sql.Composable) -> None:
+    """Execute a statement about names."""
+    session.connection().exec_driver_sql(statement.as_string(_driver(session)))
+
+
+def _quoted(table: SqlTable) -> str:
+    return f'"{table.name}"'
+
+
+def _type(column: Column[Any]) -> str:
+    return next((name for kind, name in _TYPES if isinstance(column.type, kind)), "text")
+
+
+def _default(column: Column[Any]) -> str | None:
+    """The text that an empty value stands for in a new row."""
+    default = column.server_default
+    return str(default.arg) if isinstance(default, DefaultClause) and isinstance(default.arg, str) else None
+
+
+def _with_default(column: Column[Any], values: Values) -> Values:
+    default = _default(column)
+    if default is None:
+        return values
+    if isinstance(values, Same):
+        return Same(default) if values.value is None else values
+    return [default if value is None else value for value in _values(values)]  # type: ignore[union-attr]
+
+
+def _values(values: Values) -> Sequence[Any] | Same:
+    return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def _count(columns: Columns) -> int:
+    return next(len(values) for values in columns.values() if not isinstance(values, Same))
