@@ -68,7 +68,14 @@ def write(path: Path, passphrase: str, progress: Callable[[str], None] = lambda 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         dump = Path(folder) / "database.dump"
         progress(_("Writing the database …"))
-        _run("pg_dump", "--format=custom", "--no-comments", f"--file={dump}", cluster.dsn())
+        _run(
+            "pg_dump",
+            "--format=custom",
+            "--no-comments",
+            "--exclude-table-data=*.spatial_ref_sys",
+            f"--file={dump}",
+            cluster.dsn(),
+        )
         with tarfile.open(draft, "w") as tar:
             _add(tar, "manifest.json", json.dumps(manifest).encode())
             _add(tar, "keys.enc", _seal(secrets.keys().to_json().encode(), passphrase))
@@ -150,9 +157,7 @@ def _holds_records(private: cluster.Cluster) -> bool:
 def _swap(private: cluster.Cluster) -> None:
     """Give the restored database its name, in one transaction of the server's catalog."""
     with psycopg.connect(private.dsn("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'wangge'"
-        )
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'wangge'")
         with connection.transaction():
             connection.execute("ALTER DATABASE wangge RENAME TO wangge_replaced")
             connection.execute("ALTER DATABASE wangge_restoring RENAME TO wangge")

@@ -127,6 +127,8 @@ def explain(error: DBAPIError) -> WanggeError:
         return Invalid(_("A value is outside what can be stored."))
     if state == "42501" and "row-level security" in str(cause):
         return Forbidden(_("The record would then lie outside your area."))
+    if state in ("42P01", "42703"):
+        return Conflict(_("The database has no tables yet, or those of another version. Run `wangge db migrate`."))
     if state in ("40001", "40P01", "55P03"):
         return Busy(_("Somebody else was changing the same records. Try again."))
     if isinstance(error, OperationalError) or state.startswith(("08", "57")):

@@ -85,7 +85,10 @@ def test_no_file_of_the_floors_grows_beyond_seven_hundred_lines() -> None:
 @pytest.mark.parametrize(
     ("pattern", "rooms"),
     [
-        (r"\.commit\(\)", ("data/base/", "data/migrations/", "api/deps.py", "api/security", "data/exchange/", "api/worker")),
+        (
+            r"\.commit\(\)",
+            ("data/base/", "data/migrations/", "api/deps.py", "api/security", "data/exchange/", "api/worker"),
+        ),
         (r"HTTPException", ("api/errors.py",)),
         (r"^\s*print\(", ("api/cli/",)),
     ],
