@@ -312,9 +312,12 @@ def by_token(session: Session, token: str) -> Account | None:
 
 
 def prolong(session: Session, token: str) -> None:
-    """Let an open session last for the full time again."""
+    """Let an open session last for the full time again; written at most every five minutes."""
     expires_at = datetime.now(UTC) + timedelta(hours=settings.get().session_hours)
-    session.execute(update(SignIn).where(SignIn.token_hash == secrets.token_hash(token)).values(expires_at=expires_at))
+    worth_it = SignIn.expires_at < expires_at - timedelta(minutes=5)
+    session.execute(
+        update(SignIn).where(SignIn.token_hash == secrets.token_hash(token), worth_it).values(expires_at=expires_at)
+    )
 
 
 def sign_out(session: Session, token: str) -> None:

@@ -5,6 +5,7 @@ A building lies in one grid; a dwelling lies in a building. So a redraw of grids
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -21,14 +22,15 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
+    func,
     or_,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data import grids, units
-from data.base import access, db
-from data.base.access import Actor
+from data.base import access, db, listing
+from data.base.access import Actor, Rows
 from data.base.errors import Invalid, NotFound
 from data.base.language import _
 from data.grids import LocatedBy, UnlocatedReason
@@ -175,6 +177,104 @@ def dwellings(session: Session, actor: Actor, building_id: int) -> list[Dwelling
     """The dwellings of a building, by unit, floor and room."""
     query = access.visible(select(Dwelling).where(Dwelling.building_id == building_id), actor, Dwelling)
     return list(session.scalars(query.order_by(Dwelling.unit, Dwelling.floor, Dwelling.room)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which buildings: codes of community and grid, kinds, a box, a text, and whether they have a place."""
+
+    community: str | None = None
+    grid: str | None = None
+    kinds: tuple[str, ...] | None = None
+    box: listing.Box | None = None
+    text: str | None = None
+    located: bool | None = None
+
+
+#: What buildings can be sorted by.
+SORTS: dict[str, Any] = {
+    "id": Building.id,
+    "code": Building.code,
+    "number": listing.number_in(Building.number),
+    "name": func.coalesce(Building.name, ""),
+    "updated": Building.updated_at,
+}
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """The buildings the actor may see, a row each: the columns without shapes, and ``grid_code grid_name lon lat``."""
+    wanted = wanted or Filter()
+    query: Rows = access.visible(
+        select(
+            *listing.columns(Building, without=("geom", "point")),
+            units.Unit.code.label("grid_code"),
+            units.Unit.name.label("grid_name"),
+            func.ST_X(Building.point).label("lon"),
+            func.ST_Y(Building.point).label("lat"),
+        ).outerjoin(units.Unit, units.Unit.id == Building.grid_id),
+        actor,
+        Building,
+    )
+    query = units.narrowed(query, Building.community_id, Building.grid_id, wanted.community, wanted.grid)
+    if wanted.kinds is not None:
+        query = query.where(Building.kind.in_(wanted.kinds))
+    if wanted.box:
+        query = query.where(listing.in_box(Building.geom, wanted.box))
+    if wanted.text:
+        texts = (Building.number, Building.name, Building.code, Building.address)
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
+    if wanted.located is not None:
+        query = query.where(Building.grid_id.is_not(None) if wanted.located else Building.grid_id.is_(None))
+    return query
+
+
+@dataclass(frozen=True, kw_only=True)
+class DwellingFilter:
+    """Which dwellings: codes of community and grid, a building, uses, a text."""
+
+    community: str | None = None
+    grid: str | None = None
+    building_id: int | None = None
+    uses: tuple[str, ...] | None = None
+    text: str | None = None
+
+
+#: What dwellings can be sorted by.
+DWELLING_SORTS: dict[str, Any] = {
+    "id": Dwelling.id,
+    "building": listing.number_in(Building.number),
+    "room": listing.number_in(Dwelling.room),
+    "updated": Dwelling.updated_at,
+}
+
+
+def dwelling_selection(actor: Actor, wanted: DwellingFilter | None = None) -> Rows:
+    """The dwellings the actor may see, a row each, with number and code of the building, grid, lon and lat."""
+    wanted = wanted or DwellingFilter()
+    query: Rows = access.visible(
+        select(
+            *listing.columns(Dwelling),
+            Building.number.label("building_number"),
+            Building.code.label("building_code"),
+            units.Unit.code.label("grid_code"),
+            units.Unit.name.label("grid_name"),
+            func.ST_X(Building.point).label("lon"),
+            func.ST_Y(Building.point).label("lat"),
+        )
+        .join(Building, Building.id == Dwelling.building_id)
+        .outerjoin(units.Unit, units.Unit.id == Building.grid_id),
+        actor,
+        Dwelling,
+    )
+    query = units.narrowed(query, Dwelling.community_id, Building.grid_id, wanted.community, wanted.grid)
+    if wanted.building_id:
+        query = query.where(Dwelling.building_id == wanted.building_id)
+    if wanted.uses is not None:
+        query = query.where(Dwelling.use.in_(wanted.uses))
+    if wanted.text:
+        texts = (Dwelling.room, Building.number, Building.address)
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
+    return query
 
 
 def add(

@@ -6,7 +6,8 @@ The states are those of the look: 待受理 new, 处置中 in progress, 待核�
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     func,
+    or_,
     select,
     text,
 )
@@ -29,8 +31,8 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data import buildings, grids, units
-from data.base import access, db, settings
-from data.base.access import Actor
+from data.base import access, db, listing, settings
+from data.base.access import Actor, Rows
 from data.base.errors import Invalid, NotFound
 from data.base.language import _
 from data.grids import LocatedBy, UnlocatedReason
@@ -137,6 +139,84 @@ def get(session: Session, actor: Actor, incident_id: int) -> Incident:
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which incidents: codes of community and grid, states, categories (with those below), days, a box, a text …"""
+
+    community: str | None = None
+    grid: str | None = None
+    building_id: int | None = None
+    states: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    first: date | None = None
+    last: date | None = None
+    overdue: bool | None = None
+    box: listing.Box | None = None
+    text: str | None = None
+    located: bool | None = None
+
+
+#: What incidents can be sorted by.
+SORTS: dict[str, Any] = {
+    "id": Incident.id,
+    "number": Incident.number,
+    "reported": Incident.reported_at,
+    "updated": Incident.updated_at,
+}
+
+
+def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
+    """``query`` over incidents restricted to what the actor may see and what is wanted."""
+    query = access.visible(query, actor, Incident)
+    query = units.narrowed(query, Incident.community_id, Incident.grid_id, wanted.community, wanted.grid)
+    if wanted.building_id:
+        query = query.where(Incident.building_id == wanted.building_id)
+    if wanted.states is not None:
+        query = query.where(Incident.state.in_(wanted.states))
+    if wanted.categories is not None:
+        below = select(Category.code).where(Category.parent_code.in_(wanted.categories)).correlate(None)
+        query = query.where(Incident.category_code.in_(wanted.categories) | Incident.category_code.in_(below))
+    query = query.where(*listing.in_period(Incident.reported_at, wanted.first, wanted.last))
+    if wanted.overdue is not None:
+        query = query.where(Incident.overdue.is_(wanted.overdue))
+    if wanted.box:
+        query = query.where(listing.in_box(Incident.geom, wanted.box))
+    if wanted.text:
+        texts = (Incident.number, Incident.address, Incident.description)
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
+    if wanted.located is not None:
+        query = query.where(Incident.grid_id.is_not(None) if wanted.located else Incident.grid_id.is_(None))
+    return query
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """The incidents the actor may see, a row each, with their category's names and icon, grid, building, lon, lat."""
+    query: Rows = (
+        select(
+            *listing.columns(Incident, without=("geom",)),
+            Incident.overdue.label("overdue"),
+            Category.name_zh.label("category_zh"),
+            Category.name_en.label("category_en"),
+            Category.icon.label("icon"),
+            units.Unit.code.label("grid_code"),
+            units.Unit.name.label("grid_name"),
+            buildings.Building.number.label("building_number"),
+            func.ST_X(Incident.geom).label("lon"),
+            func.ST_Y(Incident.geom).label("lat"),
+        )
+        .join(Category, Category.code == Incident.category_code)
+        .outerjoin(units.Unit, units.Unit.id == Incident.grid_id)
+        .outerjoin(buildings.Building, buildings.Building.id == Incident.building_id)
+    )
+    return narrowed(query, actor, wanted or Filter())
+
+
+def counts(session: Session, actor: Actor, wanted: Filter, by: Any = Incident.state) -> dict[str, int]:
+    """How many incidents there are of each state, or of each value of another column."""
+    query = narrowed(select(by, func.count()), actor, wanted).group_by(by)
+    return dict(session.execute(query).tuples().all())
+
+
 def report(
     session: Session,
     actor: Actor,
@@ -221,6 +301,13 @@ def change(session: Session, actor: Actor, incident: Incident, **values: Any) ->
         incident.closed_at = None
     session.flush()
     return incident
+
+
+def remove(session: Session, actor: Actor, incident: Incident) -> None:
+    """Remove an incident, for instance one that was reported twice."""
+    access.require(actor, "incident.edit", incident.community_id, incident.grid_id)
+    session.delete(incident)
+    session.flush()
 
 
 def categories(session: Session) -> list[Category]:

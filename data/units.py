@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data.base import access, db
-from data.base.access import Actor
+from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Invalid, NotFound
 from data.base.language import _
 
@@ -178,6 +178,15 @@ def add(
     session.add(unit)
     session.flush()
     return unit
+
+
+def narrowed(query: Rows, community_id: Any, grid_id: Any, community: str | None, grid: str | None) -> Rows:
+    """``query`` restricted to the community and the grid with these codes, where given; unknown codes find nothing."""
+    for column, code, level in ((community_id, community, Level.COMMUNITY), (grid_id, grid, Level.GRID)):
+        if code:
+            found = select(Unit.id).where(Unit.code == code, Unit.level == level).correlate(None).scalar_subquery()
+            query = query.where(column == found)
+    return query
 
 
 def expand(session: Session, unit_ids: list[int]) -> access.Area:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Select, false, or_, true
 
@@ -23,7 +23,9 @@ from data.base.language import _
 PEOPLE = "household.read"
 EVERYWHERE = "*"
 
-_Select = TypeVar("_Select", bound=Select[Any])
+#: A ``SELECT`` of any columns.
+Rows: TypeAlias = Select[*tuple[Any, ...]]
+_Select = TypeVar("_Select", bound=Rows)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, literal, or_
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, literal, or_
 from sqlalchemy import inspect as mapping_of
 from sqlalchemy.orm import InstrumentedAttribute
 
 from data.base import settings
+from data.base.access import Rows
 
 #: West, south, east, north in degrees (EPSG:4326).
 Box = tuple[float, float, float, float]
@@ -55,8 +56,8 @@ def number_in(column: Any) -> ColumnElement[int]:
 
 
 def page(
-    query: Select[Any], *, sort: Any, key: Any, descending: bool = False, after: tuple[Any, int] | None, limit: int
-) -> Select[Any]:
+    query: Rows, *, sort: Any, key: Any, descending: bool = False, after: tuple[Any, int] | None, limit: int
+) -> Rows:
     """The next ``limit`` rows of ``query`` by ``sort`` and then ``key``, with the sort value as the column ``sort_``.
 
     Parameters
