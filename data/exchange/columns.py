@@ -1,0 +1,391 @@
+"""Which column of a file is which field, and its cells as values.
+
+Headings are recognized in Chinese and English from ``data/reference/headings.csv`` (one row a field and heading, the
+likelier heading first), after spaces, punctuation, full width and anything in brackets are put aside. The fields of
+each kind of import are ``fields.csv``, and the words of closed lists (自住, rented …) ``words.csv`` beside the code
+lists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from data.base import language, reference
+from data.base.errors import Invalid
+from data.base.language import _
+from data.exchange import values
+from data.exchange.values import Reading, Reject, RejectKind, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = [
+    "PLACE_FIELDS", "Field", "Kind", "Reject", "RejectKind", "Rows", "field", "fields", "match_columns", "parse_map",
+    "place_columns", "read_rows",
+]  # fmt: skip
+
+PLACE_FIELDS = ("wkt", "lon", "lat", "x", "y", "lonlat")
+"""Fields that say where a row is; ``reading`` makes the geometry of them."""
+_OPEN_LISTS = frozenset({"categories"})
+"""Lists that the community edits: a word not in them is kept as it is, for the import to settle."""
+
+
+class Kind(StrEnum):
+    """What an import brings."""
+
+    GRIDS = "grids"
+    BUILDINGS = "buildings"
+    HOUSEHOLDS = "households"
+    RESIDENTS = "residents"
+    INCIDENTS = "incidents"
+    BASEMAP = "basemap"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a column can be.
+
+    Attributes
+    ----------
+    name
+        Its name in code and in ``--map COLUMN=FIELD``.
+    label_zh, label_en
+        What people call it.
+    type
+        What it holds.
+    choices
+        The list its words are from, else empty.
+    required
+        Whether a row without it is rejected.
+    sensitive
+        Whether it is stored encrypted and shown masked, as a name or number of a person.
+    """
+
+    name: str
+    label_zh: str
+    label_en: str
+    type: Type
+    choices: str = ""
+    required: bool = False
+    sensitive: bool = False
+
+    @property
+    def label(self) -> str:
+        """What it is called in the current language."""
+        return self.label_zh if language.current() == "zh" else self.label_en
+
+
+@cache
+def fields(kind: str) -> tuple[Field, ...]:
+    """The fields of a kind of import, in the order of the list.
+
+    >>> [field.name for field in fields("households") if field.required]
+    ['number']
+    """
+    return tuple(
+        Field(
+            name=row["field"],
+            label_zh=row["name_zh"],
+            label_en=row["name_en"],
+            type=Type(row["type"]),
+            choices=row["list"],
+            required=row["required"] == "yes",
+            sensitive=row["sensitive"] == "yes",
+        )
+        for row in reference.rows("fields")
+        if row["kind"] == Kind(kind)
+    )
+
+
+def field(kind: str, name: str) -> Field:
+    """One field by its name.
+
+    Raises
+    ------
+    KeyError
+    """
+    return _by_name(kind)[name]
+
+
+@cache
+def _by_name(kind: str) -> dict[str, Field]:
+    return {field.name: field for field in fields(kind)}
+
+
+# ---- recognizing ---------------------------------------------------------------------------------------------------
+
+
+@cache
+def _headings(kind: str) -> dict[str, tuple[str, int]]:
+    """Heading, made plain → field and rank (0 is the likeliest)."""
+    known: dict[str, tuple[str, int]] = {}
+    ranks: dict[str, int] = {}
+    for wanted in (kind, "*"):
+        for row in reference.rows("headings"):
+            name = row["field"]
+            if row["kind"] == wanted and (kind == "*" or name in _by_name(kind)):
+                rank = ranks[name] = ranks.get(name, -1) + 1
+                known.setdefault(values.plain(row["heading"]), (name, rank))
+    if kind != "*":
+        for one in fields(kind):
+            for heading in (one.name, one.label_zh, one.label_en):
+                known.setdefault(values.plain(heading), (one.name, 1000))
+    return known
+
+
+def match_columns(
+    kind: str,
+    columns: Iterable[str],
+    sample: Mapping[str, Sequence[Any]] | None = None,
+    chosen: Mapping[str, str | None] | None = None,
+) -> dict[str, str]:
+    """Say which column is which field.
+
+    Parameters
+    ----------
+    kind
+        What is imported.
+    columns
+        The headings of the file.
+    sample
+        Some cells of each column. Where two columns could be the same field, the one that holds something wins; and
+        identity numbers and mobile phones are recognized by their values under any heading.
+    chosen
+        What the person says, as :func:`parse_map` gives it. It wins over every guess.
+
+    Returns
+    -------
+    dict
+        Column → field. Columns that are nothing known are left out; no field has two columns.
+
+    Examples
+    --------
+    >>> match_columns("households", ["户编号", "楼", "单元房号", "户主", "备注2"])
+    {'户编号': 'number', '楼': 'building', '单元房号': 'dwelling', '户主': 'head_name'}
+    """
+    chosen, sample = dict(chosen or {}), sample or {}
+    columns = list(dict.fromkeys(columns))
+    taken = {name for name in chosen.values() if name}
+    candidates: dict[str, list[tuple[bool, int, int, str]]] = {}
+    headings = _headings(kind)
+    for position, column in enumerate(columns):
+        found = headings.get(values.plain(column))
+        if column not in chosen and found and found[0] not in taken:
+            void = column in sample and all(values.is_empty(cell) for cell in sample[column])
+            candidates.setdefault(found[0], []).append((void, found[1], position, column))
+    matched = {column: name for column, name in chosen.items() if name}
+    matched |= {min(found)[3]: name for name, found in candidates.items()}
+    for column in columns:
+        if column not in matched and column not in chosen and column in sample:
+            name = _by_value(kind, sample[column])
+            if name and name not in matched.values():
+                matched[column] = name
+    return {column: matched[column] for column in columns if column in matched}
+
+
+def _by_value(kind: str, cells: Iterable[Any]) -> str | None:
+    known = [values.as_text(cell).strip() for cell in cells if not values.is_empty(cell)]
+    for name, pattern in (("identity_number", r"[1-9]\d{16}[\dXx]"), ("phone", r"1[3-9]\d{9}")):
+        if len(known) >= 3 and name in _by_name(kind) and all(re.fullmatch(pattern, text) for text in known):
+            return name
+    return None
+
+
+def place_columns(columns: Iterable[str], sample: Mapping[str, Sequence[Any]] | None = None) -> dict[str, str]:
+    """Say which columns hold coordinates, whatever is imported.
+
+    Returns
+    -------
+    dict
+        Field of :data:`PLACE_FIELDS` → column; either ``wkt``, or a whole pair, or ``lonlat``, or nothing.
+
+    Examples
+    --------
+    >>> place_columns(["名称", "经度", "纬度"]), place_columns(["LATITUDE", "Location"])
+    ({'lon': '经度', 'lat': '纬度'}, {})
+    """
+    headings = _headings("*")
+    sample = sample or {}
+    found: dict[str, tuple[bool, int, str]] = {}
+    for column in columns:
+        match = headings.get(values.plain(column))
+        if match:
+            void = column in sample and all(values.is_empty(cell) for cell in sample[column])
+            found[match[0]] = min(found.get(match[0], (True, 10_000, column)), (void, match[1], column))
+    for group in (("wkt",), ("lon", "lat"), ("x", "y"), ("lonlat",)):
+        if all(name in found for name in group) and not all(found[name][0] for name in group):
+            return {name: found[name][2] for name in group}
+    return {}
+
+
+def parse_map(kind: str, items: Iterable[str], columns: Collection[str]) -> dict[str, str | None]:
+    """Read what the person says about columns: ``COLUMN=FIELD``, or ``COLUMN=`` to leave one out.
+
+    Raises
+    ------
+    Invalid
+        The sentence names what there is instead.
+
+    >>> parse_map("buildings", ["楼=number", "备注="], ["楼", "备注"])
+    {'楼': 'number', '备注': None}
+    """
+    chosen: dict[str, str | None] = {}
+    known = _by_name(kind)
+    for item in items:
+        column, sign, name = item.rpartition("=")
+        column, name = column.strip(), name.strip()
+        if not sign or not column:
+            raise Invalid(_("“{item}” is not of the form COLUMN=FIELD.", item=item), item=item)
+        if column not in columns:
+            near = difflib.get_close_matches(column, list(columns), 1)
+            raise Invalid(
+                _("The file has no column “{column}”. Did you mean “{near}”?", column=column, near=near[0])
+                if near
+                else _("The file has no column “{column}”. It has: {columns}.", column=column,
+                       columns=", ".join(columns)),
+                column=column,
+            )  # fmt: skip
+        name = next((one.name for one in known.values() if name in (one.label_zh, one.label_en)), name)
+        if name and name not in known:
+            raise Invalid(
+                _("There is no field “{field}” for {kind}. There are: {fields}.", field=name, kind=kind,
+                  fields=", ".join(known)),
+                field=name,
+            )  # fmt: skip
+        if name and name in chosen.values():
+            raise Invalid(_("The field “{field}” is given to two columns.", field=name), field=name)
+        chosen[column] = name or None
+    return chosen
+
+
+# ---- reading the cells ---------------------------------------------------------------------------------------------
+
+
+@cache
+def words(choices: str) -> dict[str, str]:
+    """Word, made plain → code of a list, in both languages and in everyday words. ``*`` stands for any other word."""
+    known: dict[str, str] = {}
+    if choices in reference.names():
+        for row in reference.rows(choices):
+            for word in (row["code"], row["name_zh"], row["name_en"], row["name_zh"].removesuffix("族")):
+                known.setdefault(values.plain(word), row["code"])
+    for row in reference.rows("words"):
+        if row["list"] == choices:
+            known.setdefault("*" if row["word"] == "*" else values.plain(row["word"]), row["code"])
+            known.setdefault(values.plain(row["code"]), row["code"])
+    for code in list(known.values()):
+        if code.isdecimal():
+            known.setdefault(str(int(code)), code)
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a file as values.
+
+    Attributes
+    ----------
+    frame
+        One column a field, indexed by position in the source's frame; only rows without a fault.
+    rejects
+        The others.
+    """
+
+    frame: pd.DataFrame
+    rejects: list[Reject]
+
+
+def read_rows(
+    kind: str,
+    frame: pd.DataFrame,
+    rows: NDArray[Any],
+    mapping: Mapping[str, str],
+    *,
+    timezone: str = "Asia/Shanghai",
+) -> Rows:
+    """Read the cells of matched columns.
+
+    Parameters
+    ----------
+    kind
+        What is imported.
+    frame
+        The source's frame; its geometry is left alone.
+    rows
+        The row numbers of the file, one a row of ``frame``.
+    mapping
+        Column → field. Fields of :data:`PLACE_FIELDS` are left out: they have become the geometry.
+    timezone
+        The zone of clock times that name none.
+
+    Raises
+    ------
+    Invalid
+        A required field has no column.
+    """
+    import numpy as np
+    import pandas as pd
+
+    missing = [one.label for one in fields(kind) if one.required and one.name not in mapping.values()]
+    if missing:
+        raise Invalid(
+            _("No column is {fields}. The file has: {columns}. Name it with --map COLUMN=FIELD.",
+              fields=", ".join(missing), columns=", ".join(str(name) for name in frame.columns)),
+            missing=missing,
+        )  # fmt: skip
+    read: dict[str, list[Any]] = {}
+    faults: dict[int, list[values.Fault]] = {}
+    for column, name in mapping.items():
+        if name in PLACE_FIELDS:
+            continue
+        one = field(kind, name)
+        read[name], found = values.read(frame[column].tolist(), _reading(one, timezone))
+        for position, fault in found.items():
+            faults.setdefault(position, []).append(fault)
+        if one.required:
+            for position, value in enumerate(read[name]):
+                if value is None and position not in found:
+                    faults.setdefault(position, []).append(_missing(one))
+    good = np.ones(len(frame), dtype=bool)
+    good[list(faults)] = False
+    kept = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in read.items()}, index=range(len(frame)))
+    return Rows(kept[good], _rejects(frame, rows, faults))
+
+
+def _reading(one: Field, timezone: str) -> Reading:
+    return Reading(
+        label=one.label,
+        type=one.type,
+        words=words(one.choices) if one.choices else {},
+        closed=one.choices not in _OPEN_LISTS,
+        sensitive=one.sensitive,
+        timezone=timezone,
+    )
+
+
+def _missing(one: Field) -> values.Fault:
+    return values.Fault(
+        _("{label} is empty.", label=one.label),
+        _("Fill in {label}, or delete the row.", label=one.label),
+    )
+
+
+def _rejects(frame: pd.DataFrame, rows: NDArray[Any], faults: Mapping[int, list[values.Fault]]) -> list[Reject]:
+    geometry = getattr(frame, "_geometry_column_name", None)
+    columns = [name for name in frame.columns if name != geometry]
+    return [
+        Reject(
+            row=int(rows[position]),
+            reason=" ".join(fault.reason for fault in faults[position]),
+            advice=" ".join(dict.fromkeys(fault.advice for fault in faults[position])),
+            values=dict(zip(columns, frame[columns].iloc[position].tolist(), strict=True)),
+        )
+        for position in sorted(faults)
+    ]
