@@ -25,7 +25,7 @@ FILES = {
 
 LEFT_OUT = frozenset(
     {
-        # Every page of ours has Bootstrap already, by Tabler.
+        # Every page of ours has Bootstrap's styles already, by Tabler; menus and dialogs are the browser's own.
         "bootstrap", "bootstrap_css",
         # folium lists these on every map for folium.Icon, which is refused below, and for keeping layers in front.
         "jquery", "awesome_markers", "glyphicons_css", "awesome_markers_font_css", "awesome_markers_css",

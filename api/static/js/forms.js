@@ -1,6 +1,6 @@
 // Forms: check on leaving a field, focus the first fault, bars without inline styles, rows that open, bulk actions.
 
-import { word } from "./words.js";
+import { say, word } from "./words.js";
 
 /** Widths that the server knows (shares of a bar): inline styles are forbidden by the security policy. */
 export function dress(root = document) {
@@ -72,6 +72,48 @@ document.addEventListener("click", (event) => {
     location.assign(row.dataset.href);
   }
 });
+
+// Personal values: ask for the purpose, show the value for a minute, then the mask again.
+document.addEventListener("click", (event) => {
+  const dialog = document.getElementById("purpose");
+  const ask = event.target.closest("[data-unmask]");
+  if (ask) {
+    const form = dialog.querySelector("form");
+    form.reset();
+    form.elements.field.value = ask.dataset.unmask;
+    form.setAttribute("hx-target", `#field-${ask.dataset.unmask}-value`);
+    dialog.showModal();
+  } else if (event.target.closest("[data-cancel]")) event.target.closest("dialog").close();
+});
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.requestConfig.elt.closest?.("#purpose")) detail.target.dataset.mask ??= detail.target.textContent;
+});
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  const shown = detail.target.querySelector?.("[data-unmasked]");
+  if (!shown) return;
+  document.getElementById("purpose").close();
+  say(word("unmasked"));
+  setTimeout(() => (detail.target.textContent = detail.target.dataset.mask), Number(shown.dataset.unmasked) * 1000);
+});
+
+// A file may be dropped on its box.
+for (const box of document.querySelectorAll("[data-drop]")) {
+  const input = box.querySelector("input");
+  const name = () => {
+    if (input.files[0]) box.querySelector("[data-file-name]").textContent = input.files[0].name;
+  };
+  input.addEventListener("change", name);
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    box.addEventListener(kind, (event) => {
+      event.preventDefault();
+      box.classList.toggle("is-over", kind === "dragover");
+      if (kind === "drop" && event.dataTransfer.files.length) {
+        input.files = event.dataTransfer.files;
+        name();
+      }
+    });
+  }
+}
 
 // Boxes that narrow the next one (building → unit → room) ask for its choices through htmx; see _form.html.
 document.addEventListener("htmx:afterSettle", (event) => dress(event.target));

@@ -57,6 +57,24 @@ export function notify(text) {
   notify.timer = setTimeout(() => (place.hidden = true), 10000);
 }
 
+// Menus are <details>: a click elsewhere and Esc close them, and focus returns to their button.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener(
+  "keydown",
+  (event) => {
+    const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+    if (!menu) return;
+    event.stopPropagation();
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  },
+  true,
+);
+
 addEventListener("offline", () => document.documentElement.classList.add("is-offline"));
 addEventListener("online", () => document.documentElement.classList.remove("is-offline"));
 if (!navigator.onLine) document.documentElement.classList.add("is-offline");

@@ -108,13 +108,17 @@ const beside = (width, height) => [
 /** Invisible boxes that labels keep away from; a name that stands already and must stay is not pushed out by one. */
 const obstacles = (boxes) => ({
   place(layout, geom, feature) {
-    return boxes(geom, feature, layout.zoom)
-      .map((bbox) => ({
-        anchor: point(geom, { x: (bbox.minX + bbox.maxX) / 2, y: (bbox.minY + bbox.maxY) / 2 }),
-        bboxes: [bbox],
-        draw: nothing,
-      }))
-      .filter((one) => ![...layout.index.searchLabel(one, Infinity)].some((other) => other.draw.stays));
+    const placed = [];
+    for (const bbox of boxes(geom, feature, layout.zoom)) {
+      const anchor = point(geom, { x: (bbox.minX + bbox.maxX) / 2, y: (bbox.minY + bbox.maxY) / 2 });
+      const one = { anchor, bboxes: [bbox], draw: nothing };
+      const others = [...layout.index.searchLabel(one, Infinity)];
+      if (others.some((other) => other.draw.stays)) continue;
+      // Labels must not overlap, obstacles may: one that meets another goes straight into the index.
+      if (others.some((other) => other.draw === nothing)) layout.index.insert(one, layout.order, "obstacles");
+      else placed.push(one);
+    }
+    return placed;
   },
 });
 

@@ -23,7 +23,7 @@ function figureLegend(figure, ramp) {
     return entry(sample, texts[i]);
   });
   return make("div", { class: "legend-figure" },
-    make("b", {}, word("figure_of", { figure: figure.label, unit: figure.unit })),
+    make("b", {}, figure.label),
     make("ul", {}, ...classes));
 }
 

@@ -95,7 +95,10 @@ export async function start(map, config) {
 
 /** Room for what floats over the map, so that a fitted view is not covered. */
 function padding() {
-  if (phone.matches) return { paddingTopLeft: [12, 116], paddingBottomRight: [12, 24] };
+  if (phone.matches) {
+    const sheet = document.querySelector(".panel:not([hidden])");
+    return { paddingTopLeft: [12, 124], paddingBottomRight: [12, 24 + (sheet?.offsetHeight ?? 0)] };
+  }
   const card = document.querySelector(".map-card:not(.is-collapsed)");
   return { paddingTopLeft: [card && !tablet.matches ? 272 : 24, 24], paddingBottomRight: [60, 60] };
 }
@@ -167,7 +170,7 @@ function ground(map, { view, tile, zoom, feature }) {
 function bindKeys({ map, panel, measure }) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
-      if (document.querySelector(".dropdown-menu.show, dialog[open]")) return;
+      if (document.querySelector("details.menu[open], dialog[open]")) return;
       if (measure.active) measure.stop();
       else panel.close();
       return;
