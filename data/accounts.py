@@ -249,7 +249,7 @@ def sign_in(session: Session, *, username: str, password: str, address: str) -> 
     counts = dict(
         session.execute(
             select(SignInAttempt.key, func.count()).where(SignInAttempt.key.in_(keys)).group_by(SignInAttempt.key)
-        ).tuples().all()
+        ).all()
     )  # fmt: skip
     if counts.get(keys[0], 0) >= ATTEMPTS_PER_WINDOW or counts.get(keys[1], 0) >= 5 * ATTEMPTS_PER_WINDOW:
         raise TooManyAttempts(_("Too many attempts. Try again in ten minutes."))

@@ -247,7 +247,9 @@ def relocate(session: Session, community_id: int) -> None:
         )
     session.execute(
         text(
-            "UPDATE incident i SET grid_id = b.grid_id FROM building b WHERE b.id = i.building_id "
+            "UPDATE incident i SET grid_id = b.grid_id, "
+            "unlocated_reason = CASE WHEN b.grid_id IS NULL THEN 'outside' END "
+            "FROM building b WHERE b.id = i.building_id "
             "AND i.community_id = :community AND i.located_by = 'address' AND i.grid_id IS DISTINCT FROM b.grid_id"
         ),
         {"community": community_id},

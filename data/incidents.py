@@ -214,7 +214,7 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
 def counts(session: Session, actor: Actor, wanted: Filter, by: Any = Incident.state) -> dict[str, int]:
     """How many incidents there are of each state, or of each value of another column."""
     query = narrowed(select(by, func.count()), actor, wanted).group_by(by)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def report(
