@@ -19,7 +19,7 @@ from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, te
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from data.base import cluster
+from data.base import changes, cluster
 from data.base.errors import Busy, Conflict, Forbidden, Invalid, WanggeError
 from data.base.language import _
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from data.base.access import Actor
 
 APP_ROLE = "wangge_app"
+#: Every session is watched from here on, so that what was made from a table is known to be old after a write.
+CHANGES = changes.changes
 
 
 class Table(DeclarativeBase):
