@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 from geoalchemy2.shape import from_shape
-from sqlalchemy import insert, text
+from sqlalchemy import Table, insert, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -144,7 +144,7 @@ def _households(
         }
         for row in _rows(demo.household_groups)
     ]  # fmt: skip
-    session.execute(insert(households.HouseholdGroup), groups)
+    _insert_plain(session, households.HouseholdGroup, groups)
     return resident_ids
 
 
@@ -164,7 +164,7 @@ def _tenancies(
         {"tenancy_id": ids[row["tenancy_row"]], "resident_id": residents[row["resident_row"]]}
         for row in _rows(demo.tenancy_tenants)
     ]
-    session.execute(insert(households.TenancyTenant), tenants)
+    _insert_plain(session, households.TenancyTenant, tenants)
 
 
 def _incidents(
@@ -176,12 +176,12 @@ def _incidents(
         row["grid_id"] = units_by_code[grid] if grid else None
         row["building_id"] = buildings[building] if building else None
         rows.append({**row, "community_id": community_id, "geom": from_shape(geom, 4326) if geom else None})
-    session.execute(insert(incidents.Incident), rows)
+    _insert_plain(session, incidents.Incident, rows)
 
 
 def _basemap(session: Session, demo: Demo, community_id: int) -> None:
     rows = [{**row, "community_id": community_id, "geom": from_shape(row["geom"], 4326)} for row in _rows(demo.basemap)]
-    session.execute(insert(Basemap), rows)
+    _insert_plain(session, Basemap, rows)
 
 
 def _accounts(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit], password: str) -> list[Row]:
@@ -204,9 +204,9 @@ def _teams(
         grid_id = units_by_code[row.pop("grid_code")]
         account_id = holders.get(row["post"]) if row["name"] in names else None
         members.append({**row, "community_id": community_id, "grid_id": grid_id, "account_id": account_id})
-    session.execute(insert(teams.TeamMember), members)
+    _insert_plain(session, teams.TeamMember, members)
     for table, frame in ((teams.Guide, demo.guides), (teams.ServiceTeam, demo.service_teams)):
-        session.execute(insert(table), [{**row, "community_id": community_id} for row in _rows(frame)])
+        _insert_plain(session, table, [{**row, "community_id": community_id} for row in _rows(frame)])
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[Row]:
@@ -217,9 +217,21 @@ def _rows(frame: pd.DataFrame) -> Iterable[Row]:
 
 
 def _insert(session: Session, table: type[db.Table], rows: list[Row]) -> list[int]:
-    """Insert rows; their ids in the same order."""
-    column: Any = table.__table__.c.id
-    return list(session.scalars(insert(table).returning(column, sort_by_parameter_order=True), rows))
+    """Insert rows that all name the same columns; their ids in the same order."""
+    # On the table, not the mapped class: the latter makes a statement of its own for each pattern of empty values.
+    into = _core(table)
+    return list(session.scalars(insert(into).returning(into.c.id, sort_by_parameter_order=True), rows))
+
+
+def _insert_plain(session: Session, table: type[db.Table], rows: list[Row]) -> None:
+    """Insert rows that all name the same columns."""
+    session.execute(insert(_core(table)), rows)
+
+
+def _core(table: type[db.Table]) -> Table:
+    core = table.__table__
+    assert isinstance(core, Table)
+    return core
 
 
 def _door(row: Row, dwellings: dict[tuple[str, str, str], int]) -> int:
