@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -48,7 +50,8 @@ def serve(
             _load_demo_once()
         process = _start_worker() if with_worker else None
         try:
-            _run_web(current.host, current.port, current.log_level)
+            _log_to(current.logs / "web.log", current.log_level)
+            _run_web(current.host, current.port)
         finally:
             if process:
                 _stop(process)
@@ -130,7 +133,18 @@ def _start_worker() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "api.cli", "worker"], env=environment, start_new_session=True)
 
 
-def _run_web(host: str, port: int, log_level: str) -> None:
+def _log_to(path: Path, level: str) -> None:
+    """One line a request into a file that is rolled over at 10 MB; what went wrong also goes to the terminal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = RotatingFileHandler(path, maxBytes=10_000_000, backupCount=5, encoding="utf-8")
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING)
+    logging.basicConfig(
+        level=level.upper(), handlers=[file, terminal], format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+
+
+def _run_web(host: str, port: int) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -143,7 +157,7 @@ def _run_web(host: str, port: int, log_level: str) -> None:
                 say(_("Ready: http://{host}:{port}  (Ctrl-C stops)", host=host, port=port))
 
     configuration = uvicorn.Config(
-        "api.app:create_app", factory=True, host=host, port=port, log_level=log_level, access_log=False,
+        "api.app:create_app", factory=True, host=host, port=port, log_config=None, access_log=False,
         timeout_graceful_shutdown=STOP_AFTER_S, server_header=False,
     )  # fmt: skip
     try:
