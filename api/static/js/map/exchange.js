@@ -6,13 +6,18 @@ import { plainGround } from "./placing.js";
 /** Called by the script that folium writes. */
 export async function start(map, config) {
   const { palette, states } = config.symbols;
-  await plainGround(map, config);
+  const { tiles, state } = await plainGround(map, config);
+  // The rows are what this map is about: grids only by their number.
+  state.brief = true;
+  tiles.redraw();
   const canvas = L.canvas({ padding: 0.2 });
   const rows = new Map();
   L.geoJSON(config.features, {
     renderer: canvas,
-    style: ({ properties }) =>
-      properties.accepted
+    style: ({ properties, geometry }) =>
+      geometry.type === "Point"
+        ? {}
+        : properties.accepted
         ? { color: states.closed.ring, weight: 1.5, fillOpacity: 0.12 }
         : { color: palette["act-now"], weight: 2, dashArray: "5 4", fillOpacity: 0.08 },
     pointToLayer: ({ properties }, latlng) =>

@@ -8,6 +8,10 @@ import { number } from "../words.js";
 
 const plus = () => (phone.matches ? 2 : 0);
 const nothing = () => {};
+/** The width of a tile in its own pixels. */
+const TILE = 512;
+/** How far beyond its edge a tile brings features, with room for their marks. */
+const MARGIN = 16;
 
 const box = (x, y, width, height) => ({
   minX: x - width / 2, maxX: x + width / 2, minY: y - height / 2, maxY: y + height / 2,
@@ -48,6 +52,9 @@ const textAt = ({ lines, offsets, halo, leading, always = false, padding = 2 }) 
     const written = lines(feature, layout.zoom);
     if (!written.length) return undefined;
     const { width, height } = measure(layout.scratch, written, leading);
+    // A tile also brings what lies just beyond its edge: the tile that holds the middle knows all its neighbours.
+    const own = middle(feature.geom, feature);
+    if (own.x < 0 || own.y < 0 || own.x >= TILE || own.y >= TILE) return undefined;
     const { x, y } = middle(geom, feature);
     const draw = (ctx) => write(ctx, written, halo, leading);
     draw.stays = always;
@@ -60,7 +67,14 @@ const textAt = ({ lines, offsets, halo, leading, always = false, padding = 2 }) 
         deduplicationKey: `${layout.order}:${feature.props.id}`, deduplicationDistance: 240,
       };
     };
-    const free = offsets(width, height).map(label).find((one) => !layout.index.labelCollides(one, layout.order));
+    // Beyond the tile and its margin this tile knows no marks and no boundaries: no place for a label.
+    const scale = 2 ** (layout.overzoom - 1);
+    const known = ([dx, dy]) =>
+      [own.x + (dx - width / 2) / scale, own.x + (dx + width / 2) / scale,
+        own.y + (dy - height / 2) / scale, own.y + (dy + height / 2) / scale].every(
+        (edge) => edge > -MARGIN && edge < TILE + MARGIN);
+    const places = offsets(width, height).filter(known).map(label);
+    const free = places.find((one) => !layout.index.labelCollides(one, layout.order));
     if (free) return [free];
     if (!always) return undefined;
     const here = label([0, 0]);
@@ -122,17 +136,21 @@ const obstacles = (boxes) => ({
   },
 });
 
-function alongEdges(geom, spacing, width) {
+/** Boxes along the outline of an area, where it is its own: beyond the tile's edge it is only where the tile was cut. */
+function alongEdges(geom, feature, spacing, width) {
   const boxes = [];
-  for (const ring of geom) {
+  const between = (from, to, share) => ({ x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share });
+  geom.forEach((ring, r) => {
     for (let i = 1; i < ring.length; i += 1) {
-      const [from, to] = [ring[i - 1], ring[i]];
-      const steps = Math.max(1, Math.round(Math.hypot(to.x - from.x, to.y - from.y) / spacing));
+      const steps = Math.max(1, Math.round(Math.hypot(ring[i].x - ring[i - 1].x, ring[i].y - ring[i - 1].y) / spacing));
       for (let k = 0; k < steps; k += 1) {
-        boxes.push(box(from.x + ((to.x - from.x) * k) / steps, from.y + ((to.y - from.y) * k) / steps, width, width));
+        const inTile = between(feature.geom[r][i - 1], feature.geom[r][i], k / steps);
+        if (inTile.x < 0 || inTile.y < 0 || inTile.x > TILE || inTile.y > TILE) continue;
+        const { x, y } = between(ring[i - 1], ring[i], k / steps);
+        boxes.push(box(x, y, width, width));
       }
     }
-  }
+  });
   return boxes;
 }
 
@@ -185,8 +203,9 @@ export function labelRules(config, state) {
   const rules = [];
 
   const grid = (feature, zoom) => {
-    const name = zoom < 16 ? feature.props.code?.slice(-2) : feature.props.name;
-    const lines = [{ text: name ?? "", font: bold(zoom < 16 ? 12 : 14), colour: ground["grid-name"] }];
+    const short = zoom < 16 || state.brief;
+    const name = short ? feature.props.code?.slice(-2) : feature.props.name;
+    const lines = [{ text: name ?? "", font: bold(short ? 12 : 14), colour: ground["grid-name"] }];
     if (figure && zoom >= 15) {
       const text = `${number(feature.props[figure.code] ?? 0)} ${figure.unit}`;
       lines.push({ text, font: plain(12), colour: palette["ink-1"] });
@@ -216,7 +235,7 @@ export function labelRules(config, state) {
     });
     rules.push({
       id: "boundaries", dataSource: "grids", dataLayer: "grids", minzoom: 16,
-      symbolizer: obstacles((geom) => alongEdges(geom, 10, 8)),
+      symbolizer: obstacles((geom, feature) => alongEdges(geom, feature, 10, 8)),
     });
   }
   if (state.layers.has("buildings")) {
