@@ -218,9 +218,9 @@ def _multipolygon(geom: BaseGeometry) -> BaseGeometry:
 def relocate(session: Session, community_id: int) -> None:
     """Put the community's buildings, and incidents with a point, into the grids that hold today.
 
-    What was placed by hand or by address stays; what lies in no grid is marked as outside.
+    An incident that was located by its building follows the building. What lies in no grid is marked as outside.
     """
-    for table, place in (("building", "t.point"), ("incident", "t.geom")):
+    for table, place, unless in (("building", "t.point", ""), ("incident", "t.geom", "address")):
         session.execute(
             text(
                 f"""
@@ -228,22 +228,21 @@ def relocate(session: Session, community_id: int) -> None:
                     located_by = CASE WHEN f.grid_id IS NULL THEN NULL ELSE coalesce(t.located_by, 'point') END,
                     unlocated_reason = CASE WHEN f.grid_id IS NULL THEN 'outside' END
                 FROM (
-                    SELECT t.id, min(g.grid_id) FILTER (WHERE g.grid_id IS NOT NULL) AS grid_id
+                    SELECT t.id, g.grid_id
                     FROM {table} t LEFT JOIN LATERAL (
                         SELECT b.grid_id FROM grid_boundary b JOIN unit u ON u.id = b.grid_id
                         WHERE b.community_id = :community AND b.valid @> CURRENT_DATE AND ST_Covers(b.geom, {place})
                         ORDER BY u.code LIMIT 1
                     ) g ON true
                     WHERE t.community_id = :community AND {place} IS NOT NULL
-                        AND coalesce(t.located_by, '') NOT IN ('manual', 'address')
-                    GROUP BY t.id
+                        AND coalesce(t.located_by, 'nothing') <> :unless
                 ) f
                 WHERE f.id = t.id AND (
                     t.grid_id IS DISTINCT FROM f.grid_id OR f.grid_id IS NULL AND t.unlocated_reason IS NULL
                 )
                 """  # noqa: S608 - the two names are ours
             ),
-            {"community": community_id},
+            {"community": community_id, "unless": unless},
         )
     session.execute(
         text(
