@@ -93,6 +93,21 @@ def parse(text: str) -> Collection:
     return found
 
 
+def records(text: str) -> Iterator[Any]:
+    """The elements of a JSON list, or the objects of a text with one a line.
+
+    Raises
+    ------
+    Invalid
+        The text is no JSON; the sentence names the line.
+    """
+    reader = _Reader(text)
+    if reader.peek() == "[":
+        yield from _elements(reader)
+    while reader.peek():
+        yield reader.value()
+
+
 def _take(found: Collection, row: int, item: Any) -> None:
     try:
         geometry, properties = _feature(item)
