@@ -33,6 +33,8 @@ from data.base.language import _
 ATTEMPTS_PER_WINDOW = 8
 ATTEMPT_WINDOW = timedelta(minutes=10)
 PASSWORD_MIN = 10
+#: The code of the demo's community (``data.demo.plan``), which begins as no real code does.
+DEMO_COMMUNITY = "990106003012"
 
 
 class SignInFailed(Forbidden):
@@ -359,6 +361,42 @@ def new_api_token(session: Session, actor: Actor, *, name: str, days: int | None
     session.add(row)
     session.flush()
     return row, token
+
+
+def api_tokens(session: Session, actor: Actor) -> list[ApiToken]:
+    """One's own API tokens, newest first."""
+    own = select(ApiToken).where(ApiToken.account_id == actor.account_id)
+    return list(session.scalars(own.order_by(ApiToken.created_at.desc(), ApiToken.id)))
+
+
+def revoke_api_token(session: Session, actor: Actor, token_id: int) -> None:
+    """Make one's own API token worthless.
+
+    Raises
+    ------
+    NotFound
+    """
+    row = session.scalar(select(ApiToken).where(ApiToken.id == token_id, ApiToken.account_id == actor.account_id))
+    if row is None:
+        raise NotFound(_("Not found, or outside your area."))
+    session.delete(row)
+    session.flush()
+
+
+def of_the_demo(session: Session) -> list[dict[str, Any]]:
+    """``username, role_zh, role_en`` of the accounts that came with the demo community; none without it.
+
+    They are those made in the one transaction that made the demo's community, so nobody else's name is among them.
+    """
+    rows = session.execute(
+        select(Account.username, Role.name_zh, Role.name_en)
+        .join(units.Unit, units.Unit.created_at == Account.created_at)
+        .join(Grant, Grant.account_id == Account.id)
+        .join(Role, Role.code == Grant.role_code)
+        .where(units.Unit.code == DEMO_COMMUNITY, Account.active)
+        .order_by(Role.position, Account.id)
+    )
+    return [{"username": row.username, "role_zh": row.name_zh, "role_en": row.name_en} for row in rows]
 
 
 def roles(session: Session) -> list[Role]:
