@@ -1,0 +1,256 @@
+"""Pages for people: the template environment, the shell around every page, answers, lists and forms.
+
+A page's handler takes a ``Page`` (``needs("grid.read")`` declares its permission), asks ``data`` for what it shows, and
+answers with one of its methods: ``show`` a template, ``fragment`` for htmx, or ``go`` somewhere after a change, with a
+sentence about it (redirect after post). What was typed into a form that is refused comes back with the sentence beside
+its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request
+from jinja2 import Environment, FileSystemLoader
+from sqlalchemy import orm
+from sqlalchemy.exc import DBAPIError
+from starlette.datastructures import FormData
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api import deps, static
+from data import accounts, glance
+from data.base import db, language, settings
+from data.base.access import Actor
+from data.base.language import _
+from data.base.settings import Settings
+
+FOLDER = Path(__file__).parent / "templates"
+
+
+@cache
+def templates() -> Environment:
+    """The templates with what each of them may use: ``_`` for words, ``static`` for addresses."""
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, cache_size=-1)
+    environment.globals.update(_=_, static=static.address)
+    return environment
+
+
+def name_of(record: Any) -> str:
+    """The name of a row with ``name_zh`` and ``name_en``, in the language of the page."""
+    return str(getattr(record, f"name_{language.current()}"))
+
+
+def day_of(instant: datetime | None) -> str:
+    """The day of an instant in the community's time zone: ``2026-03-18``; empty for none."""
+    return f"{local(instant):%Y-%m-%d}" if instant else ""
+
+
+def minute_of(instant: datetime | None) -> str:
+    """Day and minute of an instant in the community's time zone: ``2026-03-18 09:12``; empty for none."""
+    return f"{local(instant):%Y-%m-%d %H:%M}" if instant else ""
+
+
+def local(instant: datetime) -> datetime:
+    """An instant in the community's time zone."""
+    return instant.astimezone(ZoneInfo(settings.get().timezone))
+
+
+class Page:
+    """A request for a page: who asks, in which transaction, and the answers that can be given.
+
+    Attributes
+    ----------
+    request, session, actor
+        The request, its transaction, and who asks.
+    """
+
+    def __init__(self, request: Request, session: orm.Session, actor: Actor) -> None:
+        self.request = request
+        self.session = session
+        self.actor = actor
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this application."""
+        found: Settings = self.request.app.state.settings
+        return found
+
+    @cached_property
+    def glance(self) -> glance.Glance | None:
+        """The community that this page is about, with the figures of the top bar."""
+        return glance.of(self.session, self.actor, self.request.cookies.get(_cookie(self.settings, "community")))
+
+    @property
+    def community(self) -> str | None:
+        """The code of the community that this page is about; ``None`` for all that the actor may see."""
+        return self.glance.code if self.glance else None
+
+    @property
+    def community_id(self) -> int | None:
+        """The id of that community."""
+        return self.glance.community.id if self.glance and self.glance.community else None
+
+    @cached_property
+    def can(self) -> set[str]:
+        """The permissions that hold anywhere at all."""
+        return {code for code in self.actor.permissions if self.actor.may(code)}
+
+    def may(self, permission: str, community_id: int | None, grid_id: int | None = None) -> bool:
+        """Whether a permission holds at a place."""
+        return self.actor.area(permission).covers(community_id, grid_id)
+
+    def show(self, template: str, *, section: str = "", status: int = 200, **context: Any) -> Response:
+        """The answer: a whole page."""
+        shell = {**_outline(self.request, self.actor), **self._shell(), "section": section}
+        said = self.request.cookies.get(_cookie(self.settings, "said"))
+        html = templates().get_template(template).render({**shell, "message": said and unquote(said), **context})
+        answer = HTMLResponse(html, status)
+        if said:
+            answer.delete_cookie(_cookie(self.settings, "said"))
+        return answer
+
+    def fragment(self, template: str, *, status: int = 200, **context: Any) -> Response:
+        """The answer: a piece of a page, for htmx."""
+        shell = _outline(self.request, self.actor)
+        html = templates().get_template(template).render({**shell, **context})
+        return HTMLResponse(html, status, {"X-Fragment": "1", "Vary": "HX-Request"})
+
+    def go(self, address: str, said: str = "") -> Response:
+        """The answer to a change: go on there, and say what was done."""
+        answer = RedirectResponse(address, 303)
+        return remember(self.request, answer, "said", quote(said), 60) if said else answer
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A change that may be refused: then it is undone, and the transaction goes on to show the form again.
+
+        Raises
+        ------
+        WanggeError
+            Also in place of a violated constraint.
+        """
+        try:
+            with self.session.begin_nested():
+                yield
+        except DBAPIError as error:
+            raise db.explain(error) from error
+
+    def _shell(self) -> dict[str, Any]:
+        """What the top bar says."""
+        found = self.glance
+        roles = accounts.grants(self.session, self.actor.account_id) if self.actor.account_id else []
+        role = roles[0][f"role_{language.current()}"] if roles else ""
+        shell: dict[str, Any] = {"me": _me(self.actor, role)}
+        if found is None:
+            return shell
+        several = [{"name": unit.name, "code": unit.code} for unit in found.communities]
+        if len(several) > 1:
+            several.insert(0, {"name": _("All communities"), "code": ""})
+        area_ha = f"{found.area_m2 / 10_000:.1f}" if found.area_m2 else None
+        place = {"name": found.name, "street": found.above, "grids": found.grids, "area_ha": area_ha}
+        people = {"households": found.households, "residents": found.residents}
+        return shell | {"community": place | people, "communities": several, "waiting": found.waiting}
+
+
+def needs(*permissions: str) -> Any:
+    """The dependency that declares what a page needs, and hands the ``Page`` to its handler."""
+
+    def opened(request: Request, session: deps.Session, actor: Actor = deps.permission(*permissions)) -> Page:
+        return Page(request, session, actor)
+
+    return Depends(opened)
+
+
+def _opened(request: Request, session: deps.Session, actor: deps.SignedIn) -> Page:
+    return Page(request, session, actor)
+
+
+#: The page is for everybody who is signed in.
+for_anybody = Depends(_opened)
+
+
+async def _typed(request: Request) -> FormData:
+    return await request.form()
+
+
+#: What was typed into the form that was sent.
+typed = Depends(_typed)
+
+
+def _cookie(settings: Settings, name: str) -> str:
+    """The name of one of our cookies; they know no ports, so installations side by side have their own."""
+    return f"wangge_{name}_{settings.port}"
+
+
+def remember(request: Request, answer: Response, name: str, value: str, seconds: int) -> Response:
+    """``answer`` with one of our cookies."""
+    found: Settings = request.app.state.settings
+    answer.set_cookie(
+        _cookie(found, name), value, max_age=seconds, path="/", httponly=True, samesite="lax",
+        secure=found.secure_cookies,
+    )  # fmt: skip
+    return answer
+
+
+def _outline(request: Request, actor: Actor | None) -> dict[str, Any]:
+    """What every template may use, without a look into the database."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return {
+        "locale": language.current(),
+        "csrf_token": deps.csrf_token(request),
+        "nonce": request.state.nonce,
+        "path": here if request.method == "GET" else "/",
+        "me": None,
+        "can": {code for code in actor.permissions if actor.may(code)} if actor else set(),
+        "community": None,
+        "communities": [],
+        "section": "",
+        "waiting": 0,
+        "message": None,
+    }
+
+
+def _me(actor: Actor, role: str = "") -> dict[str, str]:
+    return {"name": actor.name, "initial": actor.name[:1], "role": role}
+
+
+def plain(
+    request: Request,
+    template: str,
+    *,
+    actor: Actor | None = None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """A page that asks the database for nothing: for somebody who has not signed in, and when something went wrong."""
+    shell = _outline(request, actor)
+    if actor:
+        shell["me"] = _me(actor)
+    html = templates().get_template(template).render({**shell, **context})
+    return HTMLResponse(html, status, dict(headers or {}))
+
+
+def error(request: Request, status: int, title: str, detail: str, headers: Mapping[str, str]) -> Response:
+    """What went wrong: a page, or for htmx a fragment in place."""
+    facts = {"title": title, "detail": detail, "request_id": request.state.request_id}
+    if "HX-Request" in request.headers:
+        return plain(request, "_error.html", status=status, headers={**headers, "X-Fragment": "1"}, **facts)
+    actor = getattr(request.state, "actor", None)
+    return plain(request, "error.html", actor=actor, status=status, headers=headers, **facts)
+
+
+def inside(address: str | None, otherwise: str = "/") -> str:
+    """``address`` if it is one of our own pages, so that a link cannot send people elsewhere after signing in."""
+    split = urlsplit(address or "")
+    plain_path = split.path.startswith("/") and not split.path.startswith("//") and "\\" not in split.path
+    if not plain_path or split.scheme or split.netloc or any(ord(sign) < 32 for sign in address or ""):
+        return otherwise
+    return address or otherwise
