@@ -84,7 +84,7 @@ def nearest(
     ValueError
         The limit is not greater than 0.
     """
-    if limit_m <= 0:
+    if not limit_m > 0:
         raise ValueError(f"limit_m is {limit_m}, but a limit in metres is greater than 0")
     positions = np.full(len(points), -1, dtype=np.int64)
     distances = np.full(len(points), np.nan)

@@ -20,6 +20,8 @@ __all__ = ["Explanation", "Fault", "Repairs", "Status", "as_multi", "check_bound
 Geometries = NDArray[np.object_]
 
 LONLAT_BOUNDS = (-180.0, -90.0, 180.0, 90.0)
+_SLACK = 1e-9
+"""Files of the whole world reach to 180.00000000000003° by rounding."""
 
 
 class Fault(StrEnum):
@@ -219,8 +221,8 @@ def check_bounds(
 
 def _within(boxes: NDArray[np.float64], bounds: tuple[float, float, float, float]) -> NDArray[np.bool_]:
     west, south, east, north = bounds
-    low = (boxes[:, 0] >= west) & (boxes[:, 1] >= south)
-    return np.asarray(low & (boxes[:, 2] <= east) & (boxes[:, 3] <= north))
+    low = (boxes[:, 0] >= west - _SLACK) & (boxes[:, 1] >= south - _SLACK)
+    return np.asarray(low & (boxes[:, 2] <= east + _SLACK) & (boxes[:, 3] <= north + _SLACK))
 
 
 def singles(geometries: Geometries) -> tuple[Geometries, NDArray[np.int64]]:

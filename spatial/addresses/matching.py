@@ -28,6 +28,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -383,5 +384,5 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().upper()
 
 
-def _texts(column: Iterable[object]) -> list[str]:
+def _texts(column: Iterable[Any]) -> list[str]:
     return ["" if pd.isna(value) else str(value) for value in column]

@@ -117,9 +117,9 @@ def guess_datum(geometries: Geometries, reference: Reference) -> DatumVerdict:
 
     Notes
     -----
-    A feature fits the areas when its inner point lies in one, the buildings when its inner point lies in one, and the
-    roads when it is a polygon that touches none. Roads and buildings judge only features within about 150 m of one
-    on both datums compared, so that a shift off the known map gains nothing.
+    A feature fits the areas when its inner point lies in one, the buildings when its inner point lies in one, and
+    the roads when it is a polygon that touches none. Roads judge only features within about 150 m of one on both
+    datums compared, so that a shift off the known map gains nothing; buildings those near one on either.
 
     The margin: a datum is clearly better when, by one kind of evidence with at least 10 features, (1) at least half of
     the features (roads: 80 %) fit after the shift, (2) those gained less those lost are at least 10 % of the
@@ -132,7 +132,7 @@ def guess_datum(geometries: Geometries, reference: Reference) -> DatumVerdict:
     judges = _judges(reference)
     shifted = {datum: convert_geometries(picked, datum, Datum.WGS84) for datum in Datum}
     fits = {kind: {datum: judge(shifted[datum]) for datum in Datum} for kind, judge in judges.items()}
-    fits = {kind: by_datum for kind, by_datum in fits.items() if by_datum[Datum.WGS84].judged.any()}
+    fits = {kind: by_datum for kind, by_datum in fits.items() if any(fit.judged.any() for fit in by_datum.values())}
     shares = {kind: {datum: fit.share for datum, fit in by_datum.items()} for kind, by_datum in fits.items()}
     if not fits:
         return DatumVerdict({}, {}, len(picked), None)
@@ -155,13 +155,14 @@ def _clearly_better(fits: dict[Evidence, dict[Datum, _Fit]], datum: Datum) -> bo
     is_for = False
     for kind, by_datum in fits.items():
         before, after = by_datum[Datum.WGS84], by_datum[datum]
-        both = before.judged & after.judged
-        gained = int((both & after.fits & ~before.fits).sum())
-        lost = int((both & before.fits & ~after.fits).sum())
-        count = int(both.sum())
+        # To lie on no known road means nothing off the known map; to lie on a known building does, on or off it.
+        judged = before.judged & after.judged if kind == Evidence.ROADS else before.judged | after.judged
+        gained = int((judged & after.fits & ~before.fits).sum())
+        lost = int((judged & before.fits & ~after.fits).sum())
+        count = int(judged.sum())
         if _is_clear(lost, gained, count):
             return False
-        if _is_clear(gained, lost, count) and (after.fits & both).sum() >= _LEAST_FIT[kind] * count:
+        if _is_clear(gained, lost, count) and (after.fits & judged).sum() >= _LEAST_FIT[kind] * count:
             is_for = True
     return is_for
 
