@@ -13,8 +13,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ OLDEST_POSTGRES = 15
 OLDEST_POSTGIS = (3, 3)
 _EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 _SOCKET_PATH_MAX = 107
+_DYING_S = 10
 _PORT = 5432  # only a part of the socket's name: nothing listens on the network
 
 
@@ -151,9 +153,41 @@ class Cluster:
         if self.server_user:
             shutil.chown(self.socket, "postgres", "postgres")
         self.socket.chmod(0o700)
+        self._clear_away_the_dead()
         self._run(
             "pg_ctl", "start", "-w", "-s", "-D", self.data, "-l", self.home / "logs" / "postgresql.log", "-t", "120"
         )
+
+    def _clear_away_the_dead(self) -> None:
+        """Make way after a server that was killed.
+
+        Its children take a moment to notice. And where nobody collects dead processes (a container without an init),
+        PostgreSQL would take the dead server for a running one for ever: then its pid file goes, but only once no
+        process has its data folder open any more.
+        """
+        pid_file = self.data / "postmaster.pid"
+        deadline = time.monotonic() + _DYING_S
+        while pid_file.exists() and Path("/proc/self").exists():
+            pid = pid_file.read_text().split()[0]
+            if not Path(f"/proc/{pid}").exists():
+                return
+            zombie = ") Z " in Path(f"/proc/{pid}/stat").read_text()
+            if zombie and not self._processes():
+                (self.socket / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
+                pid_file.unlink()
+                return
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
+
+    def _processes(self) -> list[int]:
+        """The processes that work in the data folder."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (process / "cwd").readlink() == self.data:
+                    found.append(int(process.name))
+        return found
 
     def stop(self) -> None:
         """Stop the server, letting running transactions end by rolling back."""

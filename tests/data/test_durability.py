@@ -1,0 +1,132 @@
+"""What was acknowledged is there, what was not is wholly absent: processes are killed without warning, again and again.
+
+The cluster here is a durable one (with fsync), because that is what is tested.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from data import units
+from data.base import access, db
+from data.base.cluster import Cluster
+from data.migrations import migrate
+
+ROUNDS = 4
+
+#: Reports incidents one after the other and prints each number once its transaction has committed. Each incident has
+#: a second row that belongs to it, so that a half-written transaction would show.
+WRITER = """
+import sys
+from data import accounts, incidents, units
+from data.base import access, audit, db
+with db.transaction(access.SYSTEM) as session:
+    community = units.by_code(session, access.SYSTEM, "310101001001")
+while True:
+    with db.transaction(access.SYSTEM) as session:
+        incident = incidents.report(
+            session, access.SYSTEM, community=community, category_code="facility.corridor_light", description="灯不亮"
+        )
+    print(incident.number, flush=True)
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A running durable cluster with a migrated database and one community."""
+    home = Path(tempfile.mkdtemp(prefix="wangge-"))
+    home.chmod(0o755)
+    cluster = Cluster(home)
+    cluster.prepare()
+    engine = db.make_engine(cluster.dsn())
+    migrate(engine)
+    with db.transaction(access.SYSTEM, engine) as session:
+        above = None
+        for level, code in (("district", "310101"), ("street", "310101001"), ("community", "310101001001")):
+            above = units.add(session, access.SYSTEM, level=units.Level(level), code=code, name=level, parent=above)
+    engine.dispose()
+    yield home
+    cluster.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def start_writer(home: Path) -> subprocess.Popen[str]:
+    """Start a process that writes until it is killed or loses its database."""
+    environment = {**os.environ, "WANGGE_HOME": str(home)}
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
+
+
+def let_it_write(writer: subprocess.Popen[str], seconds: float) -> list[str]:
+    """The numbers that the writer acknowledges: the first, and those of some time after it."""
+    assert writer.stdout is not None
+    numbers = [writer.stdout.readline().strip()]
+    assert numbers[0], "the writer did not start"
+    time.sleep(seconds)
+    return numbers
+
+
+def what_is_there(home: Path) -> tuple[set[str], set[str]]:
+    """The incidents in the database, and those of them whose audit row is there too."""
+    engine = db.make_engine(Cluster(home).dsn())
+    with engine.connect() as connection:
+        there = set(connection.scalars(text("SELECT number FROM incident")))
+        whole = set(
+            connection.scalars(
+                text(
+                    "SELECT number FROM incident i JOIN audit a ON a.record_kind = 'incident' AND a.record_id = i.id "
+                    "AND a.action = 'create'"
+                )
+            )
+        )
+    engine.dispose()
+    return there, whole
+
+
+def kill_postgres(home: Path) -> None:
+    """Kill every process of the cluster at once, as a power cut would."""
+    postmaster = int((home / "pg" / "postmaster.pid").read_text().splitlines()[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    for pid in [postmaster, *map(int, children)]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+@pytest.mark.parametrize("victim", ["writer", "postgres"])
+def test_killing_a_process_loses_nothing_that_was_acknowledged(home: Path, victim: str) -> None:
+    chance = random.Random(20260317)
+    acknowledged: set[str] = set()
+    for _round in range(ROUNDS):
+        writer = start_writer(home)
+        numbers = let_it_write(writer, chance.uniform(0.05, 0.4))
+        if victim == "postgres":
+            kill_postgres(home)
+        else:
+            writer.kill()
+        assert writer.stdout is not None
+        acknowledged.update(numbers + writer.stdout.read().split())
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+        Cluster(home).start()
+
+        there, whole = what_is_there(home)
+        assert acknowledged <= there
+        assert there == whole
+        assert len(there) <= len(acknowledged) + _round + 1, "at most the write that was cut off was not told of"
+    assert len(acknowledged) > ROUNDS
