@@ -93,9 +93,7 @@ def choose(setting: str, *, tianditu_key: str | None = None, attribution: str = 
         if not tianditu_key:
             raise ValueError("The base map tianditu needs a key: set WANGGE_TIANDITU_KEY.")
         addresses = tuple(TIANDITU.format(layer=layer, key=tianditu_key) for layer in ("vec", "cva"))
-        return Basemap(
-            "tianditu", drawn=False, addresses=addresses, subdomains="01234567", attribution=_("Tianditu")
-        )
+        return Basemap("tianditu", drawn=False, addresses=addresses, subdomains="01234567", attribution=_("Tianditu"))
     if all(part in setting for part in ("{z}", "{x}", "{y}")) and setting.startswith(("https://", "http://", "/")):
         return Basemap("xyz", drawn=False, addresses=(setting,), attribution=attribution)
     raise ValueError(

@@ -9,7 +9,7 @@ A map is a :class:`folium.Map` without folium's own tiles and buttons, plus one 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import folium
 from branca.element import MacroElement
@@ -29,7 +29,6 @@ TILE_ZOOMS = (8, 16)
 class Program(JSCSSMixin, MacroElement):
     """Hands the map to ``static/js/map/{module}.js``, whose ``start(map, config)`` does the rest."""
 
-    default_js: ClassVar = [("protomaps_leaflet", "https://unpkg.com/protomaps-leaflet@5.1.0")]
     _template = Template(
         """
         {% macro script(this, kwargs) %}
@@ -41,8 +40,9 @@ class Program(JSCSSMixin, MacroElement):
     )
 
     def __init__(self, module: str, config: Mapping[str, Any], *, static: str = "/static") -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "Program"
+        self.default_js = [("protomaps_leaflet", "protomaps-leaflet.js")]
         self.address = f"{static}/js/map/{module}.js"
         self.config = dict(config)
 

@@ -1,9 +1,9 @@
 """folium, wholly offline: every script and style comes from our own server, or the page is refused.
 
-folium and its plugins name their assets and point them at CDNs (some unpinned). :func:`parts` walks the element tree of
-a map, shadows ``default_js`` and ``default_css`` on each instance by asset name, renders, and makes sure that no outside
-address is left in what it returns. The page puts the parts in its own shell, so that the map needs no iframe, the inline
-script carries the page's CSP nonce, and folium's viewport line (which forbids zooming) never reaches a reader.
+folium and its plugins name their assets and point them at CDNs (some unpinned). :func:`parts` walks the element tree
+of a map, shadows ``default_js`` and ``default_css`` on each instance by asset name, renders, and makes sure that no
+outside address is left in what it returns. The page puts the parts in its own shell: the map needs no iframe, the
+inline script carries the page's CSP nonce, and folium's viewport line (which forbids zooming) never reaches a reader.
 """
 
 from __future__ import annotations

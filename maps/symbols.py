@@ -1,8 +1,9 @@
 """Palette, states, ramps and symbols of every map, page and legend: written once, here.
 
-The style sheet gets them as CSS variables (:func:`css`, written to ``vendor/symbols.css`` by ``script/assets``), the map
-scripts and legends as JSON (:func:`as_dict`). Colour never carries a meaning alone: a state has a shape, an icon and a
-word beside it. The module stands alone (standard library only), so that it also runs before anything is installed.
+The style sheet gets them as CSS variables (:func:`css`, written to ``vendor/symbols.css`` by ``script/assets``), the
+map scripts and legends as JSON (:func:`as_dict`). Colour never carries a meaning alone: a state has a shape, an icon
+and a word beside it. The module stands alone (standard library only), so that it also runs before anything is
+installed.
 """
 
 from __future__ import annotations
@@ -185,9 +186,7 @@ def css() -> str:
     values = {**PALETTE, **{f"ground-{name}": colour for name, colour in GROUND.items()}}
     for code, state in STATES.items():
         name = code.replace("_", "-")
-        values |= {
-            f"state-{name}-{part}": getattr(state, part) for part in ("fill", "ring", "icon", "text", "ground")
-        }
+        values |= {f"state-{name}-{part}": getattr(state, part) for part in ("fill", "ring", "icon", "text", "ground")}
     values |= {f"tier-{tier}": colour for tier, colour in TIERS.items()}
     values |= {f"ramp-{step}": colour for step, colour in enumerate(SEQUENTIAL, 1)}
     values |= {f"diverging-{step}": colour for step, colour in enumerate(DIVERGING, 1)}

@@ -73,7 +73,12 @@ const textAt = ({ lines, offsets, halo, leading, always = false, padding = 2 }) 
       [own.x + (dx - width / 2) / scale, own.x + (dx + width / 2) / scale,
         own.y + (dy - height / 2) / scale, own.y + (dy + height / 2) / scale].every(
         (edge) => edge > -MARGIN && edge < TILE + MARGIN);
-    const places = offsets(width, height).filter(known).map(label);
+    // A name stays in its area, or it would name the neighbour.
+    const inside = ([dx, dy]) =>
+      !feature.outline ||
+      [-0.4, 0, 0.4].every((share) =>
+        protomapsL.pointInPolygon({ x: own.x + (dx + share * width) / scale, y: own.y + dy / scale }, feature.outline));
+    const places = offsets(width, height).filter((shift) => known(shift) && inside(shift)).map(label);
     const free = places.find((one) => !layout.index.labelCollides(one, layout.order));
     if (free) return [free];
     if (!always) return undefined;
@@ -105,15 +110,17 @@ function middle(geom, feature) {
   return best;
 }
 
-const around = (width, height) => {
-  const places = [[0, 0]];
-  for (const far of [0.6, 1.1, 1.7]) {
-    for (const [right, down] of [[0, -1], [0, 1], [-0.6, 0], [0.6, 0], [-0.6, -1], [0.6, -1], [-0.6, 1], [0.6, 1]]) {
-      places.push([right * width * far, down * (height + 6) * far]);
-    }
-  }
-  return places;
-};
+/** Places around the middle, nearest first. */
+const around = (width, height) =>
+  [0, -1, 1, -2, 2, -3, 3]
+    .flatMap((down) => [0, -0.35, 0.35, -0.7, 0.7, -1.1, 1.1].map((right) => [right * width, down * (height * 0.7)]))
+    .sort((one, other) => Math.hypot(...one) - Math.hypot(...other));
+
+/** Give each grid's name the outline it belongs to. */
+export function nameAreas(tile) {
+  const areas = new Map((tile.get("grids") ?? []).map((feature) => [feature.props.id, feature.geom]));
+  for (const name of tile.get("grid_labels") ?? []) name.outline = areas.get(name.props.id);
+}
 
 const beside = (width, height) => [
   [0, 0], [0, -(height + 4)], [0, height + 4], [-(width / 2 + 16), 0], [width / 2 + 16, 0],
@@ -203,7 +210,7 @@ export function labelRules(config, state) {
   const rules = [];
 
   const grid = (feature, zoom) => {
-    const short = zoom < 16 || state.brief;
+    const short = zoom < (phone.matches ? 17 : 16) || state.brief;
     const name = short ? feature.props.code?.slice(-2) : feature.props.name;
     const lines = [{ text: name ?? "", font: bold(short ? 12 : 14), colour: ground["grid-name"] }];
     if (figure && zoom >= 15) {

@@ -111,14 +111,14 @@ export const byUrgency = (a, b) => urgency(b.props) - urgency(a.props);
  * Several cases on one spot (the corridor lights of one building) become one mark: the most urgent one with the number
  * beside it and the ids of all, so that none hides below another.
  */
-export function together(features) {
+export function together(tile) {
   const spots = new Map();
-  for (const feature of features) {
+  for (const feature of tile.get("incidents") ?? []) {
     const [point] = feature.geom[0];
     const key = `${Math.round(point.x)}:${Math.round(point.y)}`;
     spots.set(key, [...(spots.get(key) ?? []), feature]);
   }
-  return [...spots.values()]
+  const marks = [...spots.values()]
     .map((group) => {
       if (group.length === 1) return group[0];
       group.sort((a, b) => urgency(a.props) - urgency(b.props));
@@ -126,4 +126,5 @@ export function together(features) {
       return { ...group[0], props: { ...group[0].props, together: group.length, ids } };
     })
     .sort(byUrgency);
+  tile.set("incidents", marks);
 }

@@ -5,13 +5,14 @@ import { debounced, phone, still, tablet, typing } from "../dom.js";
 import { say, word } from "../words.js";
 import { bindCard } from "./card.js";
 import { loadIcons } from "./icons.js";
-import { labelRules } from "./labels.js";
+import { labelRules, nameAreas } from "./labels.js";
 import { showLegend } from "./legend.js";
 import { markSize, reach, together } from "./marks.js";
 import { bindMeasure } from "./measure.js";
 import { paintRules } from "./paint.js";
 import { bindPanel } from "./panel.js";
 import { bindPrint } from "./print.js";
+import { bindReport } from "./report.js";
 import { filters, read, write } from "./state.js";
 import { address, createTiles } from "./tiles.js";
 import { bindTools, scaleBar } from "./tools.js";
@@ -24,6 +25,12 @@ export async function start(map, config) {
   const container = map.getContainer();
   map.setMinZoom(4).setMaxZoom(21);
   if (still.matches) map.options.zoomAnimation = map.options.fadeAnimation = false;
+  if (state.selected) {
+    // The panel takes its room before the view is set, so that a link shows the same middle again.
+    document.getElementById("panel").hidden = false;
+    document.body.classList.add("has-panel");
+    map.invalidateSize({ pan: false });
+  }
   if (state.centre) map.setView(state.centre, state.zoom, { animate: false });
   else map.fitBounds(config.bounds, { ...padding(), animate: false });
 
@@ -41,7 +48,7 @@ export async function start(map, config) {
     rules: () => ({ paint: paintRules(config, state), labels: labelRules(config, state) }),
     background: config.basemap.pictures ? undefined : config.symbols.ground.outside,
     target: container,
-    prepare: { incidents: together },
+    prepare: { incidents: together, grids: nameAreas },
   });
   container.addEventListener("wangge:tiles", ({ detail }) => trouble(detail));
 
@@ -70,12 +77,12 @@ export async function start(map, config) {
     },
   });
   bindCard({ state, config, changed });
-  const measure = bindMeasure(map);
+  const modes = [bindMeasure(map), bindReport(map)];
   bindTools(map, config, { padding });
   scaleBar(map);
   bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer });
-  bindPick({ map, tiles, config, panel, measure });
-  bindKeys({ map, panel, measure });
+  bindPick({ map, tiles, config, panel, modes });
+  bindKeys({ map, panel, modes });
 
   map.on("moveend", keep);
   document.addEventListener("wangge:found", (event) => {
@@ -89,7 +96,7 @@ export async function start(map, config) {
   });
   phone.addEventListener("change", () => tiles.redraw());
   legend();
-  if (state.selected) panel.open(...state.selected.split("/"));
+  if (state.selected) panel.open(...state.selected.split("/"), { fit: !state.centre });
   container.dataset.ready = "true";
 }
 
@@ -122,7 +129,8 @@ function show(map, panel, result) {
   else if (result.href) location.assign(result.href);
 }
 
-function bindPick({ map, tiles, config, panel, measure }) {
+function bindPick({ map, tiles, config, panel, modes }) {
+  const busy = () => modes.some((mode) => mode.active);
   const { states } = config.symbols;
   const container = map.getContainer();
   const hits = (latlng) => tiles.at(latlng, reach(states)).filter((hit) => KINDS[hit.layer]);
@@ -133,7 +141,7 @@ function bindPick({ map, tiles, config, panel, measure }) {
   });
 
   map.on("click", (event) => {
-    if (measure.active) return;
+    if (busy()) return;
     const hit = best(hits(event.latlng));
     if (!hit) return panel.close();
     const { props } = hit.feature;
@@ -144,7 +152,7 @@ function bindPick({ map, tiles, config, panel, measure }) {
 
   let frame = 0;
   map.on("mousemove", (event) => {
-    if (frame || measure.active || phone.matches) return;
+    if (frame || busy() || phone.matches) return;
     frame = requestAnimationFrame(() => {
       frame = 0;
       const hit = best(hits(event.latlng));
@@ -167,11 +175,12 @@ function ground(map, { view, tile, zoom, feature }) {
   return map.unproject(L.point(tile.x + x / size, tile.y + y / size).multiplyBy(256), zoom);
 }
 
-function bindKeys({ map, panel, measure }) {
+function bindKeys({ map, panel, modes }) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       if (document.querySelector("details.menu[open], dialog[open]")) return;
-      if (measure.active) measure.stop();
+      const mode = modes.find((one) => one.active);
+      if (mode) mode.stop();
       else panel.close();
       return;
     }

@@ -53,21 +53,21 @@ export function bindPanel({ map, padding, opened, closed }) {
   }
 
   const panelOf = {
-    async open(kind, id) {
+    async open(kind, id, { fit = true } = {}) {
       const selected = `${kind}/${id}`;
       if (selected === shown && !panel.hidden) return;
       shown = selected;
       opened(selected);
       await load(`/${kind}/${id}/panel`);
       if (shown !== selected) return;
-      refit();
+      if (fit) refit();
       panel.querySelector("h2")?.focus({ preventScroll: true });
       say(panel.querySelector("h2")?.textContent.trim() ?? "");
     },
     /** Several cases on one spot: a list to choose from. */
     async openGroup(ids) {
-      shown = `incidents/${ids[0]}`;
-      opened(shown);
+      shown = `together/${ids.join("+")}`;
+      opened(`incidents/${ids[0]}`);
       await load(`/incidents/panel?${ids.map((id) => `id=${id}`).join("&")}`);
     },
     close() {

@@ -2,7 +2,7 @@
 /* global L */
 
 import { loadIcons } from "./icons.js";
-import { labelRules } from "./labels.js";
+import { labelRules, nameAreas } from "./labels.js";
 import { paintRules } from "./paint.js";
 import { address, createTiles } from "./tiles.js";
 import { scaleBar } from "./tools.js";
@@ -20,6 +20,7 @@ export async function plainGround(map, config, layers = ["grids", "buildings", "
     rules: () => ({ paint: paintRules(config, state), labels: labelRules(config, state) }),
     background: config.basemap.pictures ? undefined : config.symbols.ground.outside,
     target: map.getContainer(),
+    prepare: { grids: nameAreas },
   });
   scaleBar(map);
   return { tiles, state };

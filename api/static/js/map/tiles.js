@@ -17,7 +17,7 @@ export function address(config, layer, filters = {}) {
  * The layer on the map.
  *
  * `sources`: name → address; `rules()` gives { paint, labels } for the state of this moment; `prepare`: source name →
- * what is done to the features of a tile when it comes. Fires on `target`: "wangge:tiles" with { detail: { failed, status } } once the tiles that were asked for have come or failed.
+ * what is done to a tile (layer name → features) when it comes. Fires on `target`: "wangge:tiles" with { detail: { failed, status } } once the tiles that were asked for have come or failed.
  */
 export function createTiles(map, config, { sources, rules, background, target, prepare = {} }) {
   let failed = 0;
@@ -59,7 +59,7 @@ export function createTiles(map, config, { sources, rules, background, target, p
       const get = source.get.bind(source);
       source.get = async (...place) => {
         const tile = await get(...place);
-        for (const [key, features] of tile) tile.set(key, prepare[name](features));
+        prepare[name](tile);
         return tile;
       };
     }
