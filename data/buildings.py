@@ -204,17 +204,7 @@ SORTS: dict[str, Any] = {
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     """The buildings the actor may see, a row each: the columns without shapes, and ``grid_code grid_name lon lat``."""
     wanted = wanted or Filter()
-    query: Rows = access.visible(
-        select(
-            *listing.columns(Building, without=("geom", "point")),
-            units.Unit.code.label("grid_code"),
-            units.Unit.name.label("grid_name"),
-            func.ST_X(Building.point).label("lon"),
-            func.ST_Y(Building.point).label("lat"),
-        ).outerjoin(units.Unit, units.Unit.id == Building.grid_id),
-        actor,
-        Building,
-    )
+    query = access.visible(rows(), actor, Building)
     query = units.narrowed(query, Building.community_id, Building.grid_id, wanted.community, wanted.grid)
     if wanted.kinds is not None:
         query = query.where(Building.kind.in_(wanted.kinds))
@@ -226,6 +216,17 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     if wanted.located is not None:
         query = query.where(Building.grid_id.is_not(None) if wanted.located else Building.grid_id.is_(None))
     return query
+
+
+def rows() -> Rows:
+    """All buildings as ``selection`` gives them, for one that the actor was already shown to see."""
+    return select(
+        *listing.columns(Building, without=("geom", "point")),
+        units.Unit.code.label("grid_code"),
+        units.Unit.name.label("grid_name"),
+        func.ST_X(Building.point).label("lon"),
+        func.ST_Y(Building.point).label("lat"),
+    ).outerjoin(units.Unit, units.Unit.id == Building.grid_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +252,21 @@ DWELLING_SORTS: dict[str, Any] = {
 def dwelling_selection(actor: Actor, wanted: DwellingFilter | None = None) -> Rows:
     """The dwellings the actor may see, a row each, with number and code of the building, grid, lon and lat."""
     wanted = wanted or DwellingFilter()
-    query: Rows = access.visible(
+    query = access.visible(dwelling_rows(), actor, Dwelling)
+    query = units.narrowed(query, Dwelling.community_id, Building.grid_id, wanted.community, wanted.grid)
+    if wanted.building_id:
+        query = query.where(Dwelling.building_id == wanted.building_id)
+    if wanted.uses is not None:
+        query = query.where(Dwelling.use.in_(wanted.uses))
+    if wanted.text:
+        texts = (Dwelling.room, Building.number, Building.address)
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
+    return query
+
+
+def dwelling_rows() -> Rows:
+    """All dwellings as ``dwelling_selection`` gives them, for one that the actor was already shown to see."""
+    return (
         select(
             *listing.columns(Dwelling),
             Building.number.label("building_number"),
@@ -262,19 +277,8 @@ def dwelling_selection(actor: Actor, wanted: DwellingFilter | None = None) -> Ro
             func.ST_Y(Building.point).label("lat"),
         )
         .join(Building, Building.id == Dwelling.building_id)
-        .outerjoin(units.Unit, units.Unit.id == Building.grid_id),
-        actor,
-        Dwelling,
+        .outerjoin(units.Unit, units.Unit.id == Building.grid_id)
     )
-    query = units.narrowed(query, Dwelling.community_id, Building.grid_id, wanted.community, wanted.grid)
-    if wanted.building_id:
-        query = query.where(Dwelling.building_id == wanted.building_id)
-    if wanted.uses is not None:
-        query = query.where(Dwelling.use.in_(wanted.uses))
-    if wanted.text:
-        texts = (Dwelling.room, Building.number, Building.address)
-        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
-    return query
 
 
 def add(

@@ -33,13 +33,17 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from data import buildings, grids, units
 from data.base import access, db, listing, settings
 from data.base.access import Actor, Rows
-from data.base.errors import Invalid, NotFound
+from data.base.errors import Conflict, Invalid, NotFound
 from data.base.language import _
 from data.grids import LocatedBy, UnlocatedReason
 
 
 class IncidentNotFound(NotFound):
     """There is no such incident, or it is outside the actor's area."""
+
+
+class CategoryNotFound(NotFound):
+    """There is no such category."""
 
 
 class State(StrEnum):
@@ -191,7 +195,12 @@ def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
 
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     """The incidents the actor may see, a row each, with their category's names and icon, grid, building, lon, lat."""
-    query: Rows = (
+    return narrowed(rows(), actor, wanted or Filter())
+
+
+def rows() -> Rows:
+    """All incidents as ``selection`` gives them, for one that the actor was already shown to see."""
+    return (
         select(
             *listing.columns(Incident, without=("geom",)),
             Incident.overdue.label("overdue"),
@@ -208,7 +217,6 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
         .outerjoin(units.Unit, units.Unit.id == Incident.grid_id)
         .outerjoin(buildings.Building, buildings.Building.id == Incident.building_id)
     )
-    return narrowed(query, actor, wanted or Filter())
 
 
 def counts(session: Session, actor: Actor, wanted: Filter, by: Any = Incident.state) -> dict[str, int]:
@@ -303,6 +311,15 @@ def change(session: Session, actor: Actor, incident: Incident, **values: Any) ->
     return incident
 
 
+def move(session: Session, actor: Actor, incident: Incident, **place_: Any) -> Incident:
+    """Put an incident by hand to a point (``lon`` and ``lat``, degrees) or a building (``building_id``)."""
+    access.require(actor, "incident.edit", incident.community_id, incident.grid_id)
+    place(session, actor, incident, by=LocatedBy.MANUAL, **place_)
+    access.require(actor, "incident.edit", incident.community_id, incident.grid_id)
+    session.flush()
+    return incident
+
+
 def remove(session: Session, actor: Actor, incident: Incident) -> None:
     """Remove an incident, for instance one that was reported twice."""
     access.require(actor, "incident.edit", incident.community_id, incident.grid_id)
@@ -313,3 +330,56 @@ def remove(session: Session, actor: Actor, incident: Incident) -> None:
 def categories(session: Session) -> list[Category]:
     """All categories, parents before children, in the order of the list."""
     return list(session.scalars(select(Category).order_by(Category.position, Category.code)))
+
+
+def category(session: Session, code: str) -> Category:
+    """The category with this code.
+
+    Raises
+    ------
+    CategoryNotFound
+    """
+    found = session.get(Category, code)
+    if found is None:
+        raise CategoryNotFound(_("There is no category “{code}”.", code=code))
+    return found
+
+
+def add_category(session: Session, actor: Actor, *, code: str, **values: Any) -> Category:
+    """A new category."""
+    access.require_everywhere(actor, "unit.edit")
+    if session.get(Category, code) is not None:
+        raise Conflict(_("There is already a category “{code}”.", code=code), code=code)
+    _check_parent(session, code, values.get("parent_code"))
+    found = Category(code=code, **values)
+    session.add(found)
+    session.flush()
+    return found
+
+
+def change_category(session: Session, actor: Actor, code: str, **values: Any) -> Category:
+    """Change fields of a category."""
+    access.require_everywhere(actor, "unit.edit")
+    found = category(session, code)
+    _check_parent(session, code, values.get("parent_code"))
+    for name, value in values.items():
+        setattr(found, name, value)
+    session.flush()
+    return found
+
+
+def remove_category(session: Session, actor: Actor, code: str) -> None:
+    """Remove a category that no incident has and none lies below."""
+    access.require_everywhere(actor, "unit.edit")
+    session.delete(category(session, code))
+    session.flush()
+
+
+def _check_parent(session: Session, code: str, parent_code: str | None) -> None:
+    """Categories are a tree of two levels: a parent has no parent of its own."""
+    if parent_code is None:
+        return
+    parent = category(session, parent_code)
+    has_children = session.scalar(select(Category.code).where(Category.parent_code == code).limit(1))
+    if parent_code == code or parent.parent_code is not None or has_children:
+        raise Invalid(_("A category lies below a main category, and a main category below none."), field="parent_code")

@@ -128,6 +128,19 @@ def by_code(session: Session, actor: Actor, code: str, level: Level | None = Non
     return found
 
 
+def community(session: Session, actor: Actor, community_id: int) -> Unit:
+    """The community with this id.
+
+    Raises
+    ------
+    UnitNotFound
+    """
+    found = get(session, actor, community_id)
+    if found.level != Level.COMMUNITY:
+        raise UnitNotFound(_("Not found, or outside your area."))
+    return found
+
+
 def listed(session: Session, actor: Actor, *, level: Level | None = None, under: int | None = None) -> list[Unit]:
     """The units the actor may see, by code; of one level, or under one unit, if asked for."""
     query = access.visible(select(Unit), actor, Unit).order_by(Unit.code)

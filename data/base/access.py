@@ -136,6 +136,19 @@ def visible(select: _Select, actor: Actor, table: type[Placed], permission: str 
     return select if area.everywhere else select.where(table.within(area) if area else false())
 
 
+def require_everywhere(actor: Actor, permission: str) -> None:
+    """Raise unless ``actor`` has ``permission`` everywhere: for what belongs to no place, such as roles and categories.
+
+    Raises
+    ------
+    Forbidden
+    """
+    if not actor.area(permission).everywhere:
+        raise Forbidden(
+            _("This needs the permission “{permission}” everywhere.", permission=permission), permission=permission
+        )
+
+
 def require(actor: Actor, permission: str, community_id: int | None = None, grid_id: int | None = None) -> None:
     """Raise unless ``actor`` has ``permission`` there (anywhere, when no place is named).
 

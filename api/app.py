@@ -1,0 +1,59 @@
+"""The web application: its routes, what surrounds them, and the one place where they meet.
+
+``create_app`` is what ``wangge serve`` runs. A feature's JSON routes are its module's ``api``, its pages ``pages``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from api import audit, buildings, deps, errors, incidents, map_pages, openapi, signin_pages, static
+from api.request import Surroundings
+from data.base import db
+from data.base import settings as all_settings
+from data.base.access import Actor
+from data.base.settings import Settings
+
+_API = (buildings, incidents, audit)
+_PAGES = (map_pages, signin_pages)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """A new application; without ``settings`` those of this process."""
+    app = FastAPI(title="wangge", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app.state.settings = settings or all_settings.get()
+    app.state.transaction = db.transaction
+    app.state.actors = deps.Actors()
+    for module in _API:
+        app.include_router(module.api, dependencies=[Depends(deps.known_parameters)])
+    for module in _PAGES:
+        app.include_router(module.pages)
+    app.add_api_route("/api/openapi.json", _document(app), include_in_schema=False)
+    app.mount("/static", static.Versioned(directory=static.FOLDER, check_dir=False))
+    errors.install(app)
+    openapi.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Surroundings, settings=app.state.settings)
+    return app
+
+
+def _document(app: FastAPI) -> Any:
+    def describe(_visitor: Annotated[Actor, deps.anyone]) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return app.openapi()
+
+    return describe
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # What every page needs is made before the first one is asked for.
+    static.version()
+    app.openapi()
+    yield

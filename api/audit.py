@@ -1,0 +1,70 @@
+"""The audit and the history of records over HTTP. Personal values in it stay masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from sqlalchemy import Row
+
+from api import listing
+from api.deps import Session, permission
+from api.fields import ID_MAX, Output
+from api.listing import From, Listed, Paging, To
+from data import history
+from data.base.access import Actor
+
+api = APIRouter(prefix="/api/audit", tags=["audit"])
+
+
+class Entry(Output):
+    """One thing that somebody did."""
+
+    id: int = Field(examples=[12])
+    at: datetime = Field(examples=["2026-03-17T01:30:00Z"])
+    account_id: int | None = Field(examples=[3])
+    account_name: str | None = Field(examples=["陈敏"])
+    action: str = Field(description="create, update, delete, unmask, export …", examples=["update"])
+    record_kind: str = Field(examples=["building"])
+    record_id: int | None = Field(examples=[18])
+    community_id: int | None = Field(examples=[3])
+    changes: dict[str, Any] = Field(
+        description="Field → before and after; personal values are masked.", examples=[{"floors": [6, 7]}]
+    )
+    purpose: str | None = Field(description="Why personal data was shown in full.", examples=[None])
+    request_id: str | None = Field(examples=["9f0c2d4e6a8b1c3d"])
+
+
+def entries(rows: Sequence[Row[Any]]) -> list[Entry]:
+    """Audit rows as they are handed out."""
+    return [entry(row) for row in rows]
+
+
+def entry(row: Row[Any]) -> Entry:
+    """An audit row as it is handed out: what it says of people is masked."""
+    return Entry.model_validate({**row._mapping, "changes": history.masked_changes(row.record_kind, row.changes)})
+
+
+@api.get("", summary="List the audit", response_model=Listed[Entry], responses=listing.AS_GEOJSON)
+def list_audit(
+    request: Request,
+    session: Session,
+    actor: Annotated[Actor, permission("audit.read")],
+    asked: Annotated[Paging, listing.paging(history.SORTS, "-at")],
+    record_kind: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]*$", examples=["building"])] = None,
+    record_id: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None,
+    action: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]*$", examples=["unmask"])] = None,
+    account_id: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None,
+    first: From = None,
+    last: To = None,
+) -> Listed[Entry] | Response:
+    """Everything that was changed, shown in full, exported or signed in to, newest first."""
+    wanted = history.Filter(
+        record_kind=record_kind, record_id=record_id, action=action, account_id=account_id, first=first, last=last
+    )
+    return listing.answer(
+        request, session, history.selection(actor, wanted), asked, sorts=history.SORTS, key=history.KEY, item=entry
+    )

@@ -1,0 +1,285 @@
+"""Lists over HTTP: paging, filters and GeoJSON, the same for every feature.
+
+``GET`` a list with ``limit``, ``sort`` and the feature's filters; the answer's ``next`` is the address of the page
+that follows, until it is empty. With ``f=geojson`` or ``Accept: application/geo+json`` the same rows come as a
+FeatureCollection whose ``links`` hold the next page. The cursor in it is opaque and never holds personal data.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse, Response
+
+from api.fields import Code, Line
+from data.base import listing
+from data.base.access import Rows
+from data.base.errors import Invalid
+from data.base.language import _
+
+GEOJSON = "application/geo+json"
+LIMIT, LIMIT_MAX = 100, 1000
+_Item = TypeVar("_Item", bound=BaseModel)
+
+CommunityCode = Annotated[Code | None, Query(description="Only of the community with this code.")]
+GridCode = Annotated[Code | None, Query(description="Only in the grid with this code.")]
+Term = Annotated[Line | None, Query(description="Only with this text in number, name, code or address.")]
+BBox = Annotated[
+    str | None,
+    Query(
+        description="Only what meets this box: west,south,east,north in degrees.",
+        examples=["121.40,31.20,121.41,31.21"],
+        max_length=200,
+    ),
+]
+From = Annotated[
+    date | None, Query(alias="from", description="From this day on.", ge=date(1900, 1, 1), le=date(2999, 12, 31))
+]
+To = Annotated[
+    date | None,
+    Query(alias="to", description="Up to this day, which is included.", ge=date(1900, 1, 1), le=date(2999, 12, 31)),
+]
+
+
+class Listed(BaseModel, Generic[_Item]):
+    """One page of a list."""
+
+    items: list[_Item]
+    next: str | None = Field(None, description="The address of the page that follows; empty on the last one.")
+    total: int | None = Field(None, description="How many there are on all pages, if `total=true` was asked for.")
+
+
+class Feature(BaseModel):
+    """One record as a GeoJSON feature."""
+
+    type: Literal["Feature"] = "Feature"
+    id: int
+    geometry: dict[str, Any] | None
+    properties: dict[str, Any]
+
+
+class Link(BaseModel):
+    """A link of a FeatureCollection."""
+
+    rel: str
+    href: str
+    type: str = GEOJSON
+
+
+class FeatureCollection(BaseModel):
+    """One page of a list as GeoJSON (RFC 7946), in longitude and latitude."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    features: list[Feature]
+    links: list[Link]
+
+
+#: To be given to a list's route: it also answers GeoJSON.
+AS_GEOJSON: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One page of the list, as JSON or GeoJSON.",
+        "content": {GEOJSON: {"schema": {"$ref": "#/components/schemas/FeatureCollection"}}},
+    }
+}
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which page was asked for, and in which form."""
+
+    limit: int
+    sort: str
+    after: tuple[Any, int] | None
+    total: bool
+    geojson: bool
+
+    @property
+    def descending(self) -> bool:
+        """Whether the highest comes first."""
+        return self.sort.startswith("-")
+
+    @property
+    def column(self) -> str:
+        """The name of the sort, without its direction."""
+        return self.sort.removeprefix("-")
+
+
+def paging(sorts: Mapping[str, Any], default: str) -> Any:
+    """The dependency that reads ``limit``, ``cursor``, ``sort``, ``total`` and ``f`` of a list.
+
+    Parameters
+    ----------
+    sorts
+        What may be sorted by: name → expression that is never null. Each also with ``-`` before it, highest first.
+    """
+    names = [sign + name for name in sorts for sign in ("", "-")]
+
+    def read(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many on a page.")] = LIMIT,
+        cursor: Annotated[
+            str | None, Query(description="Where the page begins; taken from `next`.", max_length=2000)
+        ] = None,
+        sort: Annotated[
+            str, Query(description="What to sort by; `-` before it: highest first.", json_schema_extra={"enum": names})
+        ] = default,
+        total: Annotated[bool, Query(description="Whether to count all pages.")] = False,
+        f: Annotated[
+            Literal["json", "geojson"] | None, Query(description="The form of the answer, instead of `Accept`.")
+        ] = None,
+    ) -> Paging:
+        if sort not in names:
+            raise Invalid(_("One can sort by {values}.", values=", ".join(names)), field="query.sort")
+        after = read_cursor(cursor, sort, sorts[sort.removeprefix("-")]) if cursor else None
+        geojson = f == "geojson" if f else GEOJSON in request.headers.get("accept", "")
+        return Paging(limit, sort, after, total, geojson)
+
+    return Depends(read)
+
+
+def filters(read: Callable[..., Any]) -> Any:
+    """The dependency that reads a feature's filter out of the query."""
+    return Depends(read)
+
+
+def write_cursor(sort: str, value: Any, key: int) -> str:
+    """The cursor behind a row with this sort value and id."""
+    text = json.dumps([sort, value.isoformat() if isinstance(value, date) else value, key], default=str)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, sort: str, column: Any) -> tuple[Any, int]:
+    """The sort value and id in a cursor.
+
+    Raises
+    ------
+    Invalid
+        It is none of ours, or of another sort.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        made_for, value, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        kind = column.type.python_type
+        if kind is datetime:
+            value = datetime.fromisoformat(value)
+            fits = value.tzinfo is not None and 1900 <= value.year < 3000
+        else:
+            fits = type(value) is kind and (kind is not int or abs(value) < 2**63) and "\0" not in str(value)
+        if made_for == sort and fits and type(key) is int and 0 < key < 2**63:
+            return value, key
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        pass
+    raise Invalid(_("This cursor belongs to another list or another sort. Begin with the first page."), field="cursor")
+
+
+def box(text: str | None) -> listing.Box | None:
+    """West, south, east, north out of the parameter ``bbox``.
+
+    Raises
+    ------
+    Invalid
+    """
+    if not text:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        west, south, east, north = 1, 1, 0, 0
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise Invalid(_("A box is west,south,east,north in degrees, such as 121.40,31.20,121.41,31.21."), field="bbox")
+    return west, south, east, north
+
+
+def choices(text: str | None, allowed: Collection[str] | None, name: str) -> tuple[str, ...] | None:
+    """The values of a parameter that takes a list with commas; ``none`` alone lets nothing through.
+
+    Raises
+    ------
+    Invalid
+        One of them is not ``allowed``.
+    """
+    if not text:
+        return None
+    values = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if values == ("none",):
+        return ()
+    wrong = [value for value in values if allowed is not None and value not in allowed]
+    if wrong:
+        raise Invalid(
+            _("There is no {name} {values}.", name=name, values=", ".join(wrong)), field=f"query.{name}", values=wrong
+        )
+    return values
+
+
+def answer(
+    request: Request,
+    session: Session,
+    selection: Rows,
+    asked: Paging,
+    *,
+    sorts: Mapping[str, Any],
+    key: Any,
+    item: Callable[[Any], _Item],
+    geom: Any = None,
+) -> Listed[_Item] | Response:
+    """The page of ``selection`` that was asked for.
+
+    Parameters
+    ----------
+    item
+        What a row becomes, masked where it must be.
+    geom
+        What a feature's geometry is; without it every geometry is null.
+    """
+    query = selection
+    if asked.geojson and geom is not None:
+        query = query.add_columns(func.ST_AsGeoJSON(geom, 7).label("geojson_"))
+    rows = session.execute(
+        listing.page(
+            query,
+            sort=sorts[asked.column],
+            key=key,
+            descending=asked.descending,
+            after=asked.after,
+            limit=asked.limit + 1,
+        )
+    ).all()
+    follows: str | None = None
+    if len(rows) > asked.limit:
+        rows = rows[: asked.limit]
+        cursor = write_cursor(asked.sort, rows[-1].sort_, rows[-1].id)
+        address = request.url.include_query_params(cursor=cursor)
+        follows = f"{address.path}?{address.query}"
+    items = [item(row) for row in rows]
+    if asked.geojson:
+        return _collection(request, rows, items, follows)
+    total = session.scalar(select(func.count()).select_from(selection.subquery())) if asked.total else None
+    return Listed(items=items, next=follows, total=total)
+
+
+def _collection(request: Request, rows: Sequence[Any], items: list[Any], follows: str | None) -> Response:
+    features = [
+        {
+            "type": "Feature",
+            "id": row.id,
+            "geometry": json.loads(drawn) if (drawn := getattr(row, "geojson_", None)) else None,
+            "properties": one.model_dump(mode="json"),
+        }
+        for row, one in zip(rows, items, strict=True)
+    ]
+    links = [{"rel": "self", "href": f"{request.url.path}?{request.url.query}".rstrip("?"), "type": GEOJSON}]
+    if follows:
+        links.append({"rel": "next", "href": follows, "type": GEOJSON})
+    return JSONResponse(
+        {"type": "FeatureCollection", "features": features, "links": links},
+        media_type=GEOJSON,
+        headers={"Vary": "Accept"},
+    )
