@@ -79,12 +79,16 @@ def demo(as_json: Json = False) -> None:
         accounts = load_demo(only_if_empty=True)
     if not accounts:
         raise Conflict(_("The database already holds units. The demo goes into an empty one only."))
-    lines = [f"  {account['username']:<22}{account['name']}" for account in accounts]
-    report(
-        {"accounts": accounts},
-        as_json,
-        "\n".join([_("Demo sign-ins (password for all: {password}):", password=accounts[0]["password"]), *lines]),
-    )
+    report({"accounts": accounts}, as_json, sign_ins(accounts))
+
+
+def sign_ins(accounts: list[dict[str, Any]]) -> str:
+    """The demo's accounts for people: user name, role, name."""
+    from data.base import language, reference
+
+    roles = reference.labels("roles", language.current())
+    lines = [f"  {account['username']:<12}{roles[account['role_code']]} {account['name']}" for account in accounts]
+    return "\n".join([_("Demo sign-ins (password for all: {password}):", password=accounts[0]["password"]), *lines])
 
 
 def load_demo(*, only_if_empty: bool) -> list[dict[str, Any]]:

@@ -117,14 +117,11 @@ def _database(cluster: object) -> Iterator[None]:
 
 
 def _load_demo_once() -> None:
-    from api.cli.database import load_demo
+    from api.cli.database import load_demo, sign_ins
 
     accounts = load_demo(only_if_empty=True)
-    if not accounts:
-        return
-    say(_("Demo sign-ins (password for all: {password}):", password=accounts[0]["password"]))
-    for account in accounts:
-        say(f"  {account['username']:<22}{account['name']}")
+    if accounts:
+        say(sign_ins(accounts))
 
 
 def _start_worker() -> subprocess.Popen[bytes]:
