@@ -56,7 +56,14 @@ def number_in(column: Any) -> ColumnElement[int]:
 
 
 def page(
-    query: Rows, *, sort: Any, key: Any, descending: bool = False, after: tuple[Any, int] | None, limit: int
+    query: Rows,
+    *,
+    sort: Any,
+    key: Any,
+    descending: bool = False,
+    after: tuple[Any, int] | None,
+    limit: int,
+    backwards: bool = False,
 ) -> Rows:
     """The next ``limit`` rows of ``query`` by ``sort`` and then ``key``, with the sort value as the column ``sort_``.
 
@@ -68,11 +75,15 @@ def page(
         The id, which settles ties.
     after
         Sort value and key of the row before; ``None`` for the first page.
+    backwards
+        The rows before ``after`` instead, the nearest first.
     """
+    downwards = descending != backwards
     if after is not None:
         value, last = literal(after[0], sort.type), literal(after[1], key.type)
-        beyond = (sort < value) if descending else (sort > value)
+        beyond = (sort < value) if downwards else (sort > value)
         # Spelled out, not as a row comparison, because id and sort value run in different directions when descending.
-        query = query.where(or_(beyond, and_(sort == value, key > last)))
-    order = sort.desc() if descending else sort.asc()
-    return query.add_columns(sort.label("sort_")).order_by(order, key).limit(limit)
+        query = query.where(or_(beyond, and_(sort == value, key < last if backwards else key > last)))
+    order = sort.desc() if downwards else sort.asc()
+    ties = key.desc() if backwards else key.asc()
+    return query.add_columns(sort.label("sort_")).order_by(order, ties).limit(limit)
