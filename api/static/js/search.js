@@ -30,7 +30,7 @@ function choose(result) {
   input.blur();
   // The map page listens and shows it in place; every other page goes to the map.
   const event = new CustomEvent("wangge:found", { detail: result, cancelable: true });
-  if (document.dispatchEvent(event)) location.assign(result.href ?? `/?at=${result.kind}/${result.id}`);
+  if (document.dispatchEvent(event)) location.assign(result.href ?? `/map?at=${result.kind}/${result.id}`);
 }
 
 function mark(index) {

@@ -5,7 +5,7 @@ import { say, word } from "./words.js";
 import "./search.js";
 import "./forms.js";
 
-const GO = { m: "/", s: "/incidents", z: "/visits", g: "/grids", l: "/households" };
+const GO = { m: "/map", s: "/incidents", z: "/visits", g: "/grids", l: "/households" };
 let going = 0;
 
 document.addEventListener("keydown", (event) => {
@@ -44,6 +44,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }
+});
+
+// The language switch comes back to the view as it is now, not as it was when the page was made.
+document.addEventListener("submit", (event) => {
+  const next = event.target.matches(".topbar-language") && event.target.elements.next;
+  if (next && location.search) next.value = location.pathname + location.search;
 });
 
 /** A line at the foot of the page; it goes by itself after ten seconds, or when closed. */

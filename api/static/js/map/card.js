@@ -38,7 +38,9 @@ export function bindCard({ state, config, changed }) {
     card.querySelector("[data-all-states]").textContent = word(every ? "none" : "all");
     // The list of the same cases, and their export, with the same filter.
     const query = new URLSearchParams(Object.entries(filters(state)).filter(([, value]) => value));
-    for (const link of document.querySelectorAll("[data-filtered]")) link.href = `${link.dataset.filtered}?${query}`;
+    for (const link of document.querySelectorAll("[data-filtered]")) {
+      link.href = `${link.dataset.filtered}${link.dataset.filtered.includes("?") ? "&" : "?"}${query}`;
+    }
   }
 
   form.addEventListener("change", (event) => {
@@ -54,7 +56,7 @@ export function bindCard({ state, config, changed }) {
     else if (name === "figure") state.figure = value;
     else if (name === "from" || name === "to") state[name] = value;
     put();
-    changed({ layer: ["basemap", "buildings", "incidents"], figure: [] }[name] ?? ["incidents"]);
+    changed({ layer: ["basemap", "buildings", "incidents"], figure: ["grids"] }[name] ?? ["incidents"]);
     if (!["layer", "figure"].includes(name)) count();
   });
   card.querySelector("[data-all-states]").addEventListener("click", () => {
@@ -78,8 +80,9 @@ export function bindCard({ state, config, changed }) {
   async function count() {
     asking?.abort();
     asking = new AbortController();
-    const { state: states, ...rest } = filters(state);
-    const query = new URLSearchParams(Object.entries(rest).filter(([, value]) => value));
+    const asked = { ...filters(state), state: "" };
+    if (state.categories.has("none")) asked.category = "";
+    const query = new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
     if (config.community) query.set("community", config.community);
     try {
       const answer = await fetch(`/api/incidents/counts?${query}`, { signal: asking.signal });
@@ -87,7 +90,7 @@ export function bindCard({ state, config, changed }) {
       const { by_state: byState } = await answer.json();
       let shown = 0;
       for (const element of card.querySelectorAll("[data-count-state]")) {
-        const value = byState[element.dataset.countState] ?? 0;
+        const value = state.categories.has("none") ? 0 : (byState[element.dataset.countState] ?? 0);
         element.textContent = number(value);
         if (state.states.has(element.dataset.countState)) shown += value;
       }

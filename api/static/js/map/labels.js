@@ -213,8 +213,8 @@ export function labelRules(config, state) {
     const short = zoom < (phone.matches ? 17 : 16) || state.brief;
     const name = short ? feature.props.code?.slice(-2) : feature.props.name;
     const lines = [{ text: name ?? "", font: bold(short ? 12 : 14), colour: ground["grid-name"] }];
-    if (figure && zoom >= 15) {
-      const text = `${number(feature.props[figure.code] ?? 0)} ${figure.unit}`;
+    if (figure && zoom >= 15 && feature.props[figure.code] != null) {
+      const text = `${number(feature.props[figure.code])} ${figure.unit}`;
       lines.push({ text, font: plain(12), colour: palette["ink-1"] });
     }
     return lines;

@@ -3,6 +3,7 @@
 import { icon, make } from "../dom.js";
 import { number, word } from "../words.js";
 import { classColours } from "./paint.js";
+import { showsNone } from "./state.js";
 
 const entry = (sample, text) => make("li", {}, sample, make("span", {}, text));
 const swatch = (kind) => make("i", { class: `sample sample-${kind}`, "aria-hidden": "true" });
@@ -40,7 +41,7 @@ export function showLegend(config, state) {
     items.push(entry(swatch("residential"), word("residential")));
     items.push(entry(swatch("other"), word("other_building")));
   }
-  if (state.layers.has("incidents") && state.states.size) items.push(entry(swatch("count"), word("several_cases")));
+  if (state.layers.has("incidents") && !showsNone(state)) items.push(entry(swatch("count"), word("several_cases")));
   place.replaceChildren(
     make("button", { type: "button", class: "legend-fold", "aria-expanded": "true", "aria-label": word("legend") },
       icon("list")),

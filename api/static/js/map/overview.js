@@ -13,7 +13,7 @@ import { paintRules } from "./paint.js";
 import { bindPanel } from "./panel.js";
 import { bindPrint } from "./print.js";
 import { bindReport } from "./report.js";
-import { filters, read, write } from "./state.js";
+import { filters, read, showsNone, write } from "./state.js";
 import { address, createTiles } from "./tiles.js";
 import { bindTools, scaleBar } from "./tools.js";
 
@@ -35,12 +35,14 @@ export async function start(map, config) {
   else map.fitBounds(config.bounds, { ...padding(), animate: false });
 
   const icons = loadIcons(`${config.static}/vendor/icons.svg`);
+  if (!config.figures.some((figure) => figure.code === state.figure)) state.figure = "";
+  const incidents = () => state.layers.has("incidents") && !showsNone(state);
   const sourcesShown = () => ({
     ...(config.basemap.drawn && state.layers.has("ground") ? { basemap: address(config, "basemap") } : {}),
     communities: address(config, "communities"),
-    grids: address(config, "grids"),
+    grids: address(config, "grids", { figure: state.figure }),
     ...(state.layers.has("buildings") ? { buildings: address(config, "buildings") } : {}),
-    ...(state.layers.has("incidents") ? { incidents: address(config, "incidents", filters(state)) } : {}),
+    ...(incidents() ? { incidents: address(config, "incidents", filters(state)) } : {}),
   });
   await icons;
   const tiles = createTiles(map, config, {
@@ -52,7 +54,7 @@ export async function start(map, config) {
   });
   container.addEventListener("wangge:tiles", ({ detail }) => trouble(detail));
 
-  const keep = debounced(() => history.replaceState(null, "", write(state, map)), 120);
+  const keep = debounced(() => history.replaceState(null, "", write(state)), 120);
   const legend = () => showLegend(config, state);
   /** The state changed: `sources` that need other tiles, then everything that shows it. */
   function changed(sources = []) {
@@ -84,7 +86,16 @@ export async function start(map, config) {
   bindPick({ map, tiles, config, panel, modes });
   bindKeys({ map, panel, modes });
 
-  map.on("moveend", keep);
+  // The view is noted when it moves, not read back: a link that was opened stays as it is, to the last digit.
+  const note = () => {
+    const { lat, lng } = map.getCenter();
+    state.centre = [lat, lng];
+    state.zoom = map.getZoom();
+  };
+  map.on("moveend", () => {
+    note();
+    keep();
+  });
   document.addEventListener("wangge:found", (event) => {
     event.preventDefault();
     show(map, panel, event.detail);
@@ -96,7 +107,9 @@ export async function start(map, config) {
   });
   phone.addEventListener("change", () => tiles.redraw());
   legend();
-  if (state.selected) panel.open(...state.selected.split("/"), { fit: !state.centre });
+  const linked = Boolean(state.centre);
+  if (!linked) note();
+  if (state.selected) panel.open(...state.selected.split("/"), { fit: !linked });
   container.dataset.ready = "true";
 }
 

@@ -123,7 +123,9 @@ export function paintRules(config, state) {
   const casing = config.basemap.pictures ? 5 : 2.8;
   const shows = (layer) => state.layers.has(layer);
   const figure = config.figures?.find((one) => one.code === state.figure);
-  const classIndex = figure && ((feature) => classOf(feature.props[figure.code] ?? 0, figure.breaks));
+  // A figure that this person may not see is missing in the tile: no class and no colour, rather than zero.
+  const classIndex = (feature) =>
+    feature.props[figure.code] == null ? -1 : classOf(feature.props[figure.code], figure.breaks);
   const colours = figure && classColours(figure.breaks, sequential);
   const [chosenKind, chosenId] = (state.selected ?? "").split("/");
   const chosen = (kind) => (zoom, feature) => kind === chosenKind && String(feature.props.id) === chosenId;

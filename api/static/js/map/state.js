@@ -29,11 +29,10 @@ export function read(query) {
   };
 }
 
-/** The query string for a state and the view of `map`, without what is as on first sight. */
-export function write(state, map) {
+/** The query string for a state, without what is as on first sight. */
+export function write(state) {
   const values = new URLSearchParams();
-  const { lat, lng } = map.getCenter();
-  values.set("c", [lat.toFixed(6), lng.toFixed(6), map.getZoom()].join(","));
+  values.set("c", [...state.centre.map((degrees) => degrees.toFixed(6)), state.zoom].join(","));
   if (!same(state.layers, LAYERS)) values.set("layers", [...state.layers].join(","));
   if (state.figure) values.set("figure", state.figure);
   if (!same(state.states, SHOWN)) values.set("state", [...state.states].join(","));
@@ -59,12 +58,13 @@ export function period(state, today = new Date()) {
   return { from: day(first), to: day(today) };
 }
 
+/** No state or no category ticked means none shown; the server would read an empty filter as "all". */
+export const showsNone = (state) => !state.states.size || state.categories.has("none");
+
 /** The filters of the incident layer, as the tiles, the counts, the list and the export understand them. */
 export function filters(state) {
-  const every = state.states.size === STATES.length;
   return {
-    // No state ticked means none shown; the server would read an empty filter as "all".
-    state: every ? "" : [...state.states].join(",") || "none",
+    state: state.states.size === STATES.length ? "" : [...state.states].join(","),
     category: [...state.categories].join(","),
     ...period(state),
   };
