@@ -12,14 +12,14 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import audit, buildings, deps, errors, incidents, map_pages, openapi, signin_pages, static
+from api import audit, buildings, deps, errors, incidents, map_pages, openapi, security, signin_pages, static
 from api.request import Surroundings
 from data.base import db
 from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
 
-_API = (buildings, incidents, audit)
+_API = (security, buildings, incidents, audit)
 _PAGES = (map_pages, signin_pages)
 
 

@@ -91,7 +91,12 @@ def session_token(request: Request) -> str | None:
 def csrf_token(request: Request) -> str:
     """The CSRF token of this session: made from the session's token, so that it need not be stored."""
     token = session_token(request)
-    return secrets.blind(f"csrf {token}").hex() if token else ""
+    return csrf_of(token) if token else ""
+
+
+def csrf_of(token: str) -> str:
+    """The CSRF token of the session with this token."""
+    return secrets.blind(f"csrf {token}").hex()
 
 
 async def from_our_page(request: Request) -> None:

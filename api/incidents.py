@@ -90,7 +90,7 @@ class Counts(Output):
     """How many incidents there are."""
 
     by_state: dict[State, int] = Field(examples=[{"new": 3, "closed": 12}])
-    by_category: dict[str, int] = Field(examples=[{"facility.corridor_light": 9, "order.stray_cats": 6}])
+    by_category: dict[str, int] = Field(examples=[{"facility.corridor_light": 9, "environment.stray_cat": 6}])
     total: int = Field(examples=[15])
 
 

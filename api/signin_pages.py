@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from api import deps, errors
+from api import deps, errors, security
 from api.pages import Page, day_of, for_anybody, inside, plain, remember, typed
 from api.request import LANGUAGE_COOKIE, session_cookie
 from data import accounts
 from data.base import access, language
 from data.base.access import Actor
-from data.base.errors import Invalid, WanggeError
+from data.base.errors import Invalid
 from data.base.language import _
 
 pages = APIRouter(include_in_schema=False)
@@ -42,23 +42,12 @@ def _sign_in(request: Request, *, status: int = 200, **context: Any) -> Response
 def sign_in(request: Request, visitor: Visitor, form: Typed) -> Response:
     """Check name and password, and open a session."""
     name, goal = str(form.get("name", "")).strip(), inside(str(form.get("next", "")))
-    fault: WanggeError | None = None
-    token = ""
-    with deps.transactions(request)(access.SYSTEM) as session:
-        try:
-            address = request.client.host if request.client else ""
-            _account, token = accounts.sign_in(
-                session, username=name, password=str(form.get("password", "")), address=address
-            )
-        except (accounts.SignInFailed, accounts.TooManyAttempts) as error:
-            fault = error  # the transaction commits, for the attempt counts
-    if fault:
+    try:
+        token = security.open_session(request, name, str(form.get("password", "")))
+    except (accounts.SignInFailed, accounts.TooManyAttempts) as fault:
         return _sign_in(request, status=errors.status_of(fault), next=goal, name=name, fault=fault.detail)
     answer = RedirectResponse(goal, 303)
-    settings = request.app.state.settings
-    answer.set_cookie(
-        session_cookie(settings), token, httponly=True, samesite="lax", secure=settings.secure_cookies, path="/"
-    )
+    security.remember_session(request, answer, token)
     return answer
 
 

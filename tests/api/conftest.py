@@ -1,0 +1,89 @@
+"""The application on the test's own transaction, and clients for the people of the small city."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from api.app import create_app
+from data import accounts, units
+from data.base import db
+from data.base.access import Actor
+from tests.city import City
+
+with warnings.catch_warnings():
+    # starlette would rather have httpx2, which nothing else here needs.
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
+
+#: Somebody with a role at a unit, signed in by API token.
+ClientFor = Callable[..., TestClient]
+
+
+def on_connection(session: Session) -> Callable[[Actor], Iterator[Session]]:
+    """``db.transaction`` inside the test's transaction: a commit releases a savepoint, a failure goes back to it."""
+
+    @contextmanager
+    def transaction(actor: Actor) -> Iterator[Session]:
+        session.flush()
+        connection = session.connection()
+        with Session(
+            connection, join_transaction_mode="create_savepoint", expire_on_commit=False, info={"actor": actor}
+        ) as inner:
+            try:
+                db.enter(inner, actor)
+                yield inner
+                inner.commit()
+            except DBAPIError as error:
+                inner.rollback()
+                raise db.explain(error) from error
+        # Releasing a savepoint keeps the role that was set inside it.
+        connection.execute(text("RESET ROLE"))
+        session.expire_all()
+
+    return transaction
+
+
+@pytest.fixture
+def city(session: Session) -> City:
+    """The 3 × 3 city with three households and two incidents."""
+    city = City.make(session)
+    for grid in ("A1", "B2", "C3"):
+        city.household(grid)
+    city.incident(50, 50)
+    city.incident(150, 150, category_code="environment.stray_cat", description="野猫较多")
+    return city
+
+
+@pytest.fixture
+def app(session: Session) -> FastAPI:
+    """The application on the test's transaction."""
+    app = create_app()
+    app.state.transaction = on_connection(session)
+    return app
+
+
+@pytest.fixture
+def client(app: FastAPI) -> TestClient:
+    """Somebody who has not signed in, and reads English."""
+    return TestClient(app, headers={"Accept-Language": "en"}, follow_redirects=False)
+
+
+@pytest.fixture
+def client_for(app: FastAPI, city: City) -> ClientFor:
+    """Makes clients: ``client_for("grid_leader", city.grids["A1"])``; an administrator of everything by default."""
+
+    def make(role: str = "administrator", unit: units.Unit | None = None) -> TestClient:
+        actor = city.actor(role, unit or city.district)
+        _row, token = accounts.new_api_token(city.session, actor, name="test")
+        headers = {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
+        return TestClient(app, headers=headers, follow_redirects=False)
+
+    return make
