@@ -1,0 +1,214 @@
+"""Forms: a record's fields as a page shows them, and what was typed as the API's own model reads it.
+
+What may be typed is said once, by the pydantic model of the feature's API. A refused form comes back with every value
+as it was typed and each sentence beside its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from api import concurrency, errors, ground, labels
+from api.fields import Change
+from api.pages import Page
+from data import history
+from data.base.errors import Conflict, Invalid, WanggeError
+from data.base.language import _
+from maps import placing
+
+#: What a handler answers with the form again.
+Refusal = (Invalid, Conflict)
+
+
+@dataclass
+class Field:
+    """A field of a form; see ``_form.html``."""
+
+    name: str
+    label: str
+    value: Any = None
+    type: str = "text"
+    optional: bool = True
+    hint: str = ""
+    fault: str = ""
+    options: Sequence[dict[str, str]] = ()
+    least: float | None = None
+    most: float | None = None
+    step: float | str | None = None
+    unit: str = ""
+    pattern: str = ""
+    says: str = ""
+    locked: bool = False
+    next: dict[str, str] | None = None
+
+
+@dataclass
+class Section:
+    """A group of fields under a heading."""
+
+    title: str
+    fields: list[Field] = field(default_factory=list)
+
+
+def select(name: str, label: str, value: Any, names: Mapping[str, str], **more: Any) -> Field:
+    """A choice of one of several codes."""
+    return Field(name, label, value, "select", options=labels.options(names), **more)
+
+
+def text_in(form: FormData, name: str) -> str:
+    """What was typed into a field."""
+    value = form.get(name, "")
+    return "" if isinstance(value, UploadFile) else value.strip()
+
+
+def read(
+    model: type[BaseModel], form: FormData, names: Collection[str], *, locked: Collection[str] = ()
+) -> dict[str, Any]:
+    """The values of the fields ``names`` as the model reads them.
+
+    Parameters
+    ----------
+    locked
+        Fields that are left as they are when nothing was typed, for what stands there is masked.
+
+    Raises
+    ------
+    Invalid
+        With ``faults``: field → sentence.
+    """
+    typed: dict[str, Any] = {}
+    for name in names:
+        value = text_in(form, name)
+        if value or name not in locked:
+            typed[name] = value or None
+    needed = model.needed if issubclass(model, Change) else frozenset()
+    faults = {
+        name: _("Fill this in.")
+        for name in typed
+        if typed[name] is None and (name in needed or model.model_fields[name].is_required())
+    }
+    try:
+        found = model.model_validate(typed)
+    except ValidationError as error:
+        for one in error.errors():
+            name = str(one["loc"][0]) if one["loc"] else ""
+            faults.setdefault(name, errors.sentence(dict(one)))
+        if faults.keys() == {""}:
+            raise Invalid(faults[""]) from error
+        faults.pop("", None)
+        raise Invalid(_("Some fields are not right yet."), faults=faults) from error
+    if faults:
+        raise Invalid(_("Some fields are not right yet."), faults=faults)
+    return {name: getattr(found, name) for name in typed}
+
+
+def shown(
+    sections: Sequence[Section], typed: FormData | None = None, error: WanggeError | None = None
+) -> dict[str, Any]:
+    """The context ``sections`` and ``fault`` of ``_form.html``: what was typed stands where it was, with the faults."""
+    fields = [one for section in sections for one in section.fields]
+    if typed is not None:
+        for one in fields:
+            if one.type == "checks":
+                one.value = typed.getlist(one.name)
+            elif one.name in typed and not one.locked:
+                one.value = text_in(typed, one.name)
+    if error is None:
+        return {"sections": sections, "fault": None}
+    faults = dict(error.facts.get("faults") or {})  # type: ignore[call-overload]
+    if not faults and isinstance(error.facts.get("field"), str):
+        faults[str(error.facts["field"])] = error.detail
+    named = {one.name for one in fields}
+    for one in fields:
+        one.fault = faults.get(one.name, "")
+    beside = faults.keys() <= named and bool(faults)
+    return {
+        "sections": sections,
+        "fault": None if beside else " ".join(dict.fromkeys([error.detail, *faults.values()])),
+    }
+
+
+def status(error: WanggeError | None) -> int:
+    """The status of a form: 200 at first, then that of what refused it."""
+    return errors.status_of(error) if error else 200
+
+
+def token(record: Any) -> str:
+    """The version of the record that is edited."""
+    return concurrency.etag(record) if record is not None else ""
+
+
+def check(page: Page, record: Any, form: FormData) -> None:
+    """Raise unless the record is as it was when the form was opened."""
+    concurrency.check(page.session, record, text_in(form, "version"))
+
+
+def place(page: Page, point: tuple[float, float] | None, *, editable: bool) -> dict[str, Any]:
+    """The context ``map``, ``attribution`` and ``point`` of a form with a place."""
+    frame = ground.frame(page)
+    if point:
+        # About 200 m around the point, so that it is seen where it is.
+        frame["bounds"] = (point[1] - 0.001, point[0] - 0.001, point[1] + 0.001, point[0] + 0.001)
+    drawn = placing.placing(**frame, point=point, editable=editable)
+    return {**ground.shown(drawn, page.settings), "point": point}
+
+
+def point_in(form: FormData) -> tuple[float, float] | None:
+    """Longitude and latitude that were typed or clicked; ``None`` when both are empty.
+
+    Raises
+    ------
+    Invalid
+        They are no longitude and latitude in degrees.
+    """
+    typed = text_in(form, "lon"), text_in(form, "lat")
+    if typed == ("", ""):
+        return None
+    try:
+        lon, lat = (float(value) for value in typed)
+    except ValueError:
+        lon, lat = 999, 999
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        raise Invalid(_("Give coordinates as longitude and latitude in degrees."), field="lon")
+    return lon, lat
+
+
+def record(
+    kind: str, record_id: int | None, title: str, back_label: str, subtitle: str = "", **more: Any
+) -> dict[str, Any]:
+    """The context ``record`` of ``_form.html`` and ``_history.html``."""
+    return {
+        "id": record_id, "kind": kind, "title": title, "subtitle": subtitle, "back": f"/{kind}",
+        "back_label": back_label, **more,
+    }  # fmt: skip
+
+
+def links(kind: str, record_id: int, *, on_map: bool = True) -> list[dict[str, str]]:
+    """The links above a record: on the map, and its history."""
+    found = [{"href": f"/{kind}/{record_id}/history", "label": _("History"), "icon": "history"}]
+    if on_map:
+        found.insert(0, {"href": f"/map?at={kind}/{record_id}", "label": _("On the map"), "icon": "map-2"})
+    return found
+
+
+def past(page: Page, kind: str, table: str, record_id: int, about: dict[str, Any]) -> Any:
+    """The page with what happened to a record. The caller has shown that the actor may see it."""
+    entries = [
+        {
+            "at": labels.minute(row.at),
+            "who": row.account_name or _("wangge itself"),
+            "what": labels.actions().get(row.action, row.action),
+            "purpose": row.purpose,
+            "changes": labels.changes(table, history.masked_changes(table, row.changes)),
+        }
+        for row in history.of_record(page.session, table, record_id)
+    ]
+    return page.show(
+        f"{kind}/history.html", section=about.get("section", "ledger"), record=about, entries=entries,
+        paging={"next": None},
+    )  # fmt: skip

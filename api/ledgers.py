@@ -1,0 +1,225 @@
+"""Ledgers: the list pages of every feature, with the filters and the rows that the API has for the same address.
+
+The parameters of a list are those of the feature's ``wanted_…`` function, which the API, the tiles and the exports use
+too. An empty parameter, as a form sends it for a box that was left alone, is as good as none.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from pydantic import ValidationError, create_model
+from sqlalchemy import Row, func
+from starlette.datastructures import QueryParams
+
+from api import errors, labels, listing
+from api.pages import Page
+from data import units
+from data.base import listing as listing_rules
+from data.base.access import Rows
+from data.base.errors import Invalid
+from data.base.language import _
+
+PER_PAGE = 50
+_PAGING = ("cursor", "back", "start", "sort", "lang")
+_Filter = TypeVar("_Filter")
+#: A cell of a row: text, a number, nothing, or text with a link, a state, a tag or a tone (see ``_list.html``).
+Cell = str | int | float | dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a list; ``sort`` names what a click on its head sorts by."""
+
+    label: str
+    number: bool = False
+    lead: bool = False
+    sort: str | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Where the rows of a list come from: a selection, what it can be sorted by, and by what it is at first."""
+
+    query: Rows
+    sorts: Mapping[str, Any]
+    key: Any
+    default: str
+
+
+def wanted(page: Page, read: Callable[..., _Filter], **given: Any) -> _Filter:
+    """The filter that the address asks for, in the community that pages are about.
+
+    Parameters
+    ----------
+    read
+        The feature's own reader, whose annotations say what each parameter may be.
+    **given
+        What the page itself wants, whatever the address says.
+
+    Raises
+    ------
+    Invalid
+        A parameter is not what it should be.
+    """
+    return read(**{"community": page.community, **parameters(page.request.query_params, read), **given})
+
+
+def parameters(query: QueryParams, read: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters of ``read`` that a query names, checked as FastAPI would."""
+    hints = typing.get_type_hints(read, include_extras=True)
+    hints.pop("return", None)
+    model = create_model(read.__name__, **{name: (hint, None) for name, hint in hints.items()})  # type: ignore[call-overload]
+    values = {name: value for name, value in query.items() if value}
+    try:
+        found = model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Invalid(f"{first['loc'][0]}: {errors.sentence(dict(first))}") from error
+    return {name: getattr(found, name) for name in found.model_fields_set}
+
+
+def address(page: Page, **changes: str | int | None) -> str:
+    """This page with other parameters; an empty one is left out, and so is the place in the list."""
+    kept = {name: value for name, value in page.request.query_params.items() if name not in _PAGING[:3]}
+    kept.pop("lang", None)
+    query = {name: value for name, value in {**kept, **changes}.items() if value not in (None, "")}
+    return f"{page.request.url.path}?{urlencode(query)}" if query else page.request.url.path
+
+
+def rows(page: Page, listed: Listing) -> tuple[Sequence[Row[Any]], dict[str, Any], str]:
+    """The rows of the page that was asked for, the context ``paging`` of a list, and what it is sorted by."""
+    query = page.request.query_params
+    sort = query.get("sort") or listed.default
+    if sort.removeprefix("-") not in listed.sorts:
+        sort = listed.default
+    column = listed.sorts[sort.removeprefix("-")]
+    backwards = bool(query.get("back"))
+    after = listing.read_cursor(query["cursor"], sort, column) if query.get("cursor") else None
+    cut = listing_rules.page(
+        listed.query, sort=column, key=listed.key, descending=sort.startswith("-"), after=after,
+        limit=PER_PAGE + 1, backwards=backwards,
+    )  # fmt: skip
+    found = list(page.session.execute(cut).all())
+    more = len(found) > PER_PAGE
+    found = found[:PER_PAGE]
+    if backwards:
+        found.reverse()
+    total = page.session.scalar(listed.query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None))
+    first = max(int(query.get("start", "1")) if query.get("start", "1").isdecimal() else 1, 1)
+    if after is None or (backwards and not more):
+        first = 1
+    paging: dict[str, Any] = {"first": first, "last": first + len(found) - 1, "total": total or 0}
+    paging["previous"] = paging["next"] = None
+    if found and (more if backwards else after is not None):
+        cursor = listing.write_cursor(sort, found[0].sort_, found[0].id)
+        paging["previous"] = address(page, cursor=cursor, back=1, start=max(1, first - PER_PAGE))
+    if found and (after is not None if backwards else more):
+        cursor = listing.write_cursor(sort, found[-1].sort_, found[-1].id)
+        paging["next"] = address(page, cursor=cursor, start=first + len(found))
+    return found, paging, sort
+
+
+def table(
+    page: Page, listed: Listing, columns: Sequence[Column], cells: Callable[[Row[Any]], list[Cell]], kind: str
+) -> dict[str, Any]:
+    """The context of ``_list.html`` for a list whose rows lead to ``/{kind}/{id}``."""
+    found, paging, sort = rows(page, listed)
+    heads = []
+    for column in columns:
+        head: dict[str, Any] = {"label": column.label, "number": column.number, "lead": column.lead}
+        if column.sort:
+            sorted_by = sort.removeprefix("-") == column.sort
+            down = sort.startswith("-")
+            head["sort"] = address(page, sort=column.sort if not sorted_by or down else f"-{column.sort}")
+            head["sorted"] = ("down" if down else "up") if sorted_by else None
+        heads.append(head)
+    return {
+        "columns": heads,
+        "rows": [{"id": row.id, "href": f"/{kind}/{row.id}", "cells": cells(row)} for row in found],
+        "paging": paging,
+        "totals": None,
+        "bulk": [],
+    }
+
+
+def filtered(page: Page, filters: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The context of the row of filters: each with its value, and whether any is set."""
+    query = page.request.query_params
+    shown = [{**one, "value": query.get(one["name"], "")} for one in filters]
+    names = {name for name, value in query.items() if value and name not in _PAGING}
+    return {"filters": shown, "filtered": bool(names), "clear": page.request.url.path}
+
+
+def search(label: str, placeholder: str = "") -> dict[str, Any]:
+    """The filter by a text."""
+    return {"name": "q", "label": label, "type": "search", "placeholder": placeholder or label}
+
+
+def choice(name: str, label: str, names: Mapping[str, str], placeholder: str = "") -> dict[str, Any]:
+    """A filter by one of several codes."""
+    return {
+        "name": name, "label": label, "type": "select", "options": labels.options(names), "placeholder": placeholder,
+    }  # fmt: skip
+
+
+def day(name: str, label: str) -> dict[str, Any]:
+    """A filter by a day."""
+    return {"name": name, "label": label, "type": "date"}
+
+
+def by_grid(page: Page) -> dict[str, Any]:
+    """The filter by a grid."""
+    return choice("grid", _("Grid"), {grid.code: grid.name for grid in grids_of(page)})
+
+
+def grids_of(page: Page) -> list[units.Unit]:
+    """The grids of the community that pages are about; of several communities none, for they are too many."""
+    if page.community_id is None:
+        return []
+    return units.listed(page.session, page.actor, level=units.Level.GRID, under=page.community_id)
+
+
+def ledger_tabs(page: Page, current: str) -> list[dict[str, Any]]:
+    """The tabs of the ledger, those that the actor may see."""
+    tabs = (
+        ("households", _("Households"), "household.read"),
+        ("residents", _("Residents"), "household.read"),
+        ("tenancies", _("Tenancies"), "household.read"),
+        ("buildings", _("Buildings"), "building.read"),
+        ("dwellings", _("Dwellings"), "building.read"),
+        ("units", _("Units"), "unit.read"),
+    )
+    return [
+        {"href": f"/{kind}", "label": label, "current": kind == current}
+        for kind, label, permission in tabs
+        if permission in page.can
+    ]
+
+
+def head(
+    page: Page, title: str, kind: str, *, new: tuple[str, str] | None = None, files: bool = True
+) -> dict[str, Any]:
+    """The context ``page`` of a list: its title, and the buttons for those who may use them.
+
+    Parameters
+    ----------
+    new
+        Label of the button that adds a record, and the permission it needs.
+    files
+        Whether this kind of record can be exported and imported.
+    """
+    query = {name: value for name, value in page.request.query_params.items() if value and name not in _PAGING}
+    export = f"/exchange/export?{urlencode({'layer': kind, **query})}"
+    return {
+        "title": title,
+        "kind": kind,
+        "intro": None,
+        "new": {"href": f"/{kind}/new", "label": new[0]} if new and new[1] in page.can else None,
+        "import": f"/exchange/import?kind={kind}" if files and "exchange.import" in page.can else None,
+        "export": export if files and "exchange.export" in page.can else None,
+    }
