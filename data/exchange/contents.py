@@ -36,6 +36,8 @@ class Content:
         By position in ``frame``: why a shape cannot be used.
     crs
         What the file says its coordinates are in.
+    datum_name
+        A text in the file that may name an offset datum.
     degrees
         Whether only degrees can be meant.
     encoding
@@ -50,6 +52,7 @@ class Content:
     rejects: list[Reject] = field(default_factory=list)
     faults: dict[int, Fault] = field(default_factory=dict)
     crs: pyproj.CRS | None = None
+    datum_name: str | None = None
     degrees: bool = False
     encoding: Encoding | None = None
     notes: list[str] = field(default_factory=list)

@@ -46,6 +46,8 @@ class Collection:
         Features with a fault.
     crs
         The name that an old ``crs`` member gives, else None.
+    datum_name
+        The foreign member ``coordinate_system`` that ``writing`` puts for a datum without a code, else None.
     notes
         What was done that one would not expect.
     """
@@ -55,6 +57,7 @@ class Collection:
     rows: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     crs: str | None = None
+    datum_name: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -230,6 +233,8 @@ def _document(reader: _Reader, found: Collection) -> Iterator[Any]:
     reader.at += 1
     kind = members.get("type")
     found.crs = _named_crs(members.get("crs"))
+    datum = members.get("coordinate_system")
+    found.datum_name = datum if isinstance(datum, str) else None
     if streamed and kind == "FeatureCollection":
         _check_bbox(found, members)
         return

@@ -146,13 +146,14 @@ def place(
     usable = stated if stated is not None and (stated.is_geographic or stated.is_projected) else None
     notes: list[str] = []
     system: pyproj.CRS | datums.Datum
-    if given:
-        system, how = parse_crs(given), How.GIVEN
+    asked = parse_crs(given) if given else None
+    if shapely.is_missing(geometries).all():
+        return Placed(geometries, {}, None, How.NONE)
+    if asked:
+        system, how = asked, How.GIVEN
         if usable is not None and _name(usable) != _name(system):
             notes.append(_("The file says it is in {stated}; it was read as {given}.", stated=_name(usable),
                            given=_name(system)))  # fmt: skip
-    elif not (~shapely.is_missing(geometries)).any():
-        return Placed(geometries, {}, None, How.NONE)
     elif named and (usable is None or usable.is_geographic):
         system, how = named, How.NAMED
         notes.append(_("Its name says that the coordinates are {datum}; they were converted.", datum=named))
@@ -341,7 +342,7 @@ def _numbers(cells: pd.Series, column: str) -> tuple[NDArray[np.float64], dict[i
         if number is None:
             faults[int(position)] = Fault(
                 _("{label} “{value}” is not a number.", label=column, value=str(cell)[:40]),
-                _("Write decimal degrees, such as 121.5061."),
+                _("Write it in digits, such as 121.5061."),
             )
         else:
             numbers[position] = number

@@ -152,7 +152,7 @@ def open_source(
             given=crs,
             stated=content.crs,
             fixed=content.degrees,
-            named=places.named_datum(label, path.stem, *found.values()),
+            named=places.named_datum(content.datum_name, label, path.stem, *found.values()),
             loose="x" in found,
         )
         good = _without(content, content.faults | placed.faults)
@@ -241,9 +241,7 @@ class _Opened:
         """One layer."""
         form = self.dataset.format
         if self._book:
-            content = self._book.read(layer)
-            self._book.close()
-            return content
+            return self._book.read(layer)
         if form is Format.GEOJSON:
             return self._json()
         if form is Format.CSV:
@@ -254,6 +252,8 @@ class _Opened:
             self._path, form, layer, self._asked
         )  # fmt: skip
         content.encoding = self._encoding or content.encoding
+        if form in (Format.SHAPEFILE, Format.DBF):
+            content.frame = content.frame.rename(columns=unpacking.long_names(self.dataset.path))
         return content
 
     def _json(self) -> Content:
@@ -281,6 +281,7 @@ class _Opened:
             geometries,
             rejects=found.rejects,
             crs=None if isinstance(crs, Datum) else crs,
+            datum_name=found.datum_name,
             degrees=True,
             encoding=encoding,
             notes=found.notes,

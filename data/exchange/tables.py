@@ -12,7 +12,9 @@ import json
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
@@ -34,6 +36,11 @@ _HEADER_WITHIN = 10
 """The header is looked for in the first rows only."""
 _MOST_COLUMNS = 2000
 _LONGEST_CELL = 1 << 26
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, KeyError, IndexError, ValueError, TypeError, AttributeError, OSError, EOFError,
+    SyntaxError, OverflowError, RuntimeError,
+)  # fmt: skip
+"""What a damaged spreadsheet makes its reader raise."""
 
 
 # ---- CSV -----------------------------------------------------------------------------------------------------------
@@ -53,7 +60,7 @@ def read_csv(path: Path, asked: str | None = None) -> Content:
         raise Invalid(_("“{name}” holds zero bytes; it is no text table.", name=path.name))
     separator, skipped = _separator(text)
     head = list(_parsed(text[: 1 << 18], separator, path.name, within=skipped + _HEADER_WITHIN + 40))
-    if not head:
+    if all(is_empty(cell) for row in head for cell in row):
         raise Invalid(_("“{name}” holds no row.", name=path.name))
     header = skipped + _header_row(head[skipped:])
     utf8 = content if encoding.name == "UTF-8" else text.encode()
@@ -227,33 +234,28 @@ class Workbook:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, OSError, SyntaxError) as error:
+                self._book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
+            except _DAMAGE as error:
                 raise self._damaged() from error
         self.layers = [
             sheet.title
             for sheet in self._book.worksheets
-            if sheet.sheet_state == "visible" and any(not is_empty(cell) for row in self._peek(sheet) for cell in row)
+            if sheet.sheet_state == "visible" and self._holds_something(sheet)
         ]
 
     def _damaged(self) -> Invalid:
         return Invalid(_("“{name}” is a damaged spreadsheet. Open and save it anew as XLSX.", name=self._path.name))
 
-    def _peek(self, sheet: Any) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = []
-        for row in self._rows(sheet):
-            rows.append(row)
-            if len(rows) == _HEADER_WITHIN + 40:
-                break
-        return rows
+    def _holds_something(self, sheet: Any) -> bool:
+        return any(not is_empty(cell) for row in self._rows(sheet, _HEADER_WITHIN + 40) for cell in row)
 
-    def _rows(self, sheet: Any) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, sheet: Any, most: int | None = None) -> list[tuple[Any, ...]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 sheet.reset_dimensions()
-                yield from sheet.iter_rows(values_only=True)
-            except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, SyntaxError, OverflowError) as error:
+                return list(islice(sheet.iter_rows(values_only=True), most))
+            except _DAMAGE as error:
                 raise self._damaged() from error
 
     def read(self, layer: str) -> Content:
@@ -261,7 +263,7 @@ class Workbook:
         import pandas as pd
 
         sheet = self._book[layer]
-        rows = list(self._rows(sheet))
+        rows = self._rows(sheet)
         header = _header_row(rows)
         width = max(len(row) for row in rows)
         if width > _MOST_COLUMNS:
@@ -283,17 +285,16 @@ class Workbook:
         from openpyxl.utils.cell import range_boundaries
 
         areas: dict[tuple[int, int, int, int], None] = {}
-        with zipfile.ZipFile(self._path) as archive, archive.open(sheet._worksheet_path) as file:
-            rest = b""
-            while block := file.read(1 << 20):
-                for found in re.finditer(rb'<mergeCell ref="([A-Z]+\d+:[A-Z]+\d+)"', rest + block):
-                    areas[cast(tuple[int, int, int, int], range_boundaries(found[1].decode()))] = None
-                rest = (rest + block)[-60:]
+        try:
+            with zipfile.ZipFile(self._path) as archive, archive.open(sheet._worksheet_path) as file:
+                rest = b""
+                while block := file.read(1 << 20):
+                    for found in re.finditer(rb'<mergeCell ref="([A-Z]+\d+:[A-Z]+\d+)"', rest + block):
+                        areas[cast(tuple[int, int, int, int], range_boundaries(found[1].decode()))] = None
+                    rest = (rest + block)[-60:]
+        except _DAMAGE as error:
+            raise self._damaged() from error
         return list(areas)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._book.close()
 
 
 def _fill_merged(cells: list[list[Any]], areas: list[tuple[int, int, int, int]], header: int) -> int:
@@ -303,6 +304,8 @@ def _fill_merged(cells: list[list[Any]], areas: list[tuple[int, int, int, int]],
             continue
         filled += 1
         for row in range(top - 1, bottom):
+            if all(is_empty(cell) for cell in cells[row]):
+                continue
             for column in range(left - 1, right):
                 cells[row][column] = cells[top - 1][left - 1]
     return filled

@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from data.base.errors import Invalid
@@ -27,6 +27,8 @@ MOST_ENTRIES = 10_000
 MOST_RATIO = 200
 """How many times larger than packed an archive's content may be, once it is over ``_HARMLESS_BYTES``."""
 _HARMLESS_BYTES = 64 << 20
+NAMES_SUFFIX = ".fields.txt"
+"""The file beside a shapefile of ours that lists the short and the whole name of each column."""
 _SIDES = (".shx", ".dbf", ".prj", ".cpg", ".qpj")
 
 
@@ -124,11 +126,14 @@ def _in_folder(folder: Path, archive: str | None = None) -> list[Dataset]:
         if form is not Format.ZIP:
             datasets.append(Dataset(path, form, path.stem))
     maps = [dataset for dataset in datasets if dataset.format not in (Format.CSV, Format.DBF, Format.XLSX)]
+    datasets = maps or datasets
+    if len({dataset.name for dataset in datasets}) < len(datasets):
+        datasets = [replace(dataset, name=dataset.path.relative_to(folder).as_posix()) for dataset in datasets]
     if not datasets:
         if last and archive and len(list(_files(folder, deep=True))) == 1:
             raise last
         raise Invalid(_("“{name}” holds no file that can be read.", name=archive or folder.name))
-    return maps or datasets
+    return datasets
 
 
 def _files(folder: Path, *, deep: bool) -> Iterator[Path]:
@@ -140,7 +145,7 @@ def _files(folder: Path, *, deep: bool) -> Iterator[Path]:
             yield path
         elif path.is_dir() and deep:
             yield from _files(path, deep=True)
-        elif path.is_file() and not path.name.startswith("."):
+        elif path.is_file() and not path.name.startswith(".") and not path.name.endswith(NAMES_SUFFIX):
             yield path
 
 
@@ -235,6 +240,15 @@ def whole_shapefile(path: Path, room: Path) -> Path:
             shutil.copy(part, folder / (path.stem + part.suffix.lower()))
     (folder / f"{path.stem}.shx").write_bytes(_shape_index(path))
     return folder / f"{path.stem}.shp"
+
+
+def long_names(path: Path) -> dict[str, str]:
+    """Short name → whole name of a shapefile's columns, where the list of them lies beside it; else nothing."""
+    for listed in path.parent.glob(f"*{NAMES_SUFFIX}"):
+        if path.stem.startswith(listed.name.removesuffix(NAMES_SUFFIX)) and not listed.is_symlink():
+            lines = listed.read_text("utf-8-sig", errors="replace").splitlines()
+                return {short: name for short, _tab, name in (line.partition("\t") for line in lines)}
+    return {}
 
 
 def _index_fits(shapes: Path, index: Path) -> bool:

@@ -172,13 +172,19 @@ def clean(text: str) -> str:
     return stripped[1:] if _GUARDED.match(stripped) else stripped
 
 
-def plain(text: str) -> str:
-    """A text to compare by: half-width, lower case, without spaces and punctuation.
+_SIMPLIFIED = str.maketrans(
+    "經緯樓棟號戶證電話編碼稱類單層數積備註關係聯絡現處時間況歷業職狀態區網詳別誌鎮鄉鄰聯繫員體殘齡籍貫",
+    "经纬楼栋号户证电话编码称类单层数积备注关系联络现处时间况历业职状态区网详别志镇乡邻联系员体残龄籍贯",
+)
 
-    >>> plain("LOCATION_Zipcode"), plain("房屋面积（平方米）"), plain("＊电话")
+
+def plain(text: str) -> str:
+    """A text to compare by: half-width, lower case, without spaces and punctuation, headings' characters simplified.
+
+    >>> plain("LOCATION_Zipcode"), plain("房屋面积（平方米）"), plain("＊電話")
     ('locationzipcode', '房屋面积', '电话')
     """
-    half = unicodedata.normalize("NFKC", text).casefold()
+    half = unicodedata.normalize("NFKC", text).casefold().translate(_SIMPLIFIED)
     half = re.sub(r"\((?:[^()]*)\)|\[[^\[\]]*\]", "", half) or half
     return re.sub(r"[\W_]+", "", half) or half.strip()
 

@@ -33,6 +33,8 @@ _DERIVED_GPX_LAYERS = ("route_points", "track_points")
 """Other views of routes and tracks: to be asked for by name, no choice of their own."""
 _KML_DISPLAY = ("tessellate", "extrude", "visibility", "drawOrder", "icon", "altitudeMode")
 _MOST_NOTES = 5
+DATUM_KEY = b"wangge:datum"
+"""The key of a Parquet file's metadata that names a datum without a code."""
 
 
 def layers(path: Path, form: Format) -> list[str]:
@@ -119,7 +121,7 @@ def _gdal(name: str, notes: list[str]) -> Iterator[None]:
             errors.DataSourceError, errors.DataLayerError, errors.FeatureError, errors.FieldError, errors.GeometryError,
             errors.CRSError, RuntimeError, ValueError, OverflowError, MemoryError,
         ) as error:  # fmt: skip
-            reason = re.sub(r"(/[^/\s':]+)+/", "", str(error).split(";")[0]).strip().rstrip(".")
+            reason = _pathless(str(error).split(";")[0]).strip().rstrip(".")
             raise Invalid(
                 _("“{name}” cannot be read ({reason}). Export it anew, best as GeoPackage.", name=name,
                   reason=reason[:200])
@@ -127,8 +129,13 @@ def _gdal(name: str, notes: list[str]) -> Iterator[None]:
     _note(caught, notes)
 
 
+def _pathless(text: str) -> str:
+    """A remark of GDAL without folders of this machine."""
+    return re.sub(r"(/[^/\s':]+)+/", "", text)
+
+
 def _note(caught: list[warnings.WarningMessage], notes: list[str]) -> None:
-    said = dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught)
+    said = dict.fromkeys(_pathless(str(warning.message).splitlines()[0]) for warning in caught)
     shown = [text for text in said if not text.startswith("Measured (M) geometry types")]
     if len(shown) < len(said):
         notes.append(_("Measures (M) of the shapes were left out."))
@@ -195,8 +202,10 @@ def _shape_reason(text: str) -> str:
 
 def _text_encoding(path: Path, form: Format, asked: str | None, notes: list[str]) -> Encoding | None:
     """The encoding of a shapefile's texts; None for formats that say it themselves."""
+    if form is Format.MAPINFO:
+        return _mapinfo_encoding(path, asked)
     if form not in (Format.SHAPEFILE, Format.DBF):
-        return Encoding(encodings.known(asked), encodings.How.GIVEN) if asked and form is Format.MAPINFO else None
+        return None
     table = path if form is Format.DBF else _beside(path, ".dbf")
     sample = _dbf_texts(table) if table else b""
     if asked:
@@ -219,6 +228,20 @@ def _text_encoding(path: Path, form: Format, asked: str | None, notes: list[str]
     if found.name == "Windows-1252" and not encodings.fits(sample, "cp1252"):
         found = Encoding("ISO-8859-1", found.how)
     return found
+
+
+def _mapinfo_encoding(path: Path, asked: str | None) -> Encoding | None:
+    """The encoding of a MapInfo layer; None where its header names one, which GDAL follows."""
+    if asked:
+        return Encoding(encodings.known(asked), encodings.How.GIVEN)
+    header = path.read_bytes()[:2000]
+    if re.search(rb'charset\s+"(?!neutral)\w+"', header, re.IGNORECASE):
+        return None
+    table = _beside(path, ".dat")
+    texts = _dbf_texts(table) if table else b""
+    if path.suffix.lower() == ".mif" and (table := _beside(path, ".mid")):
+        texts = table.read_bytes()[: 1 << 20]
+    return encodings.guess(header + texts)
 
 
 def _beside(path: Path, suffix: str) -> Path | None:
@@ -293,12 +316,14 @@ def read_parquet(path: Path) -> Content:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if b"geo" in (pq.read_schema(path).metadata or {}):
+            metadata = pq.read_schema(path).metadata or {}
+            if b"geo" in metadata:
                 read = gpd.read_parquet(path)
                 geometry = read.geometry.name
                 geometries, crs = np.asarray(read.geometry.array, dtype=object), read.crs
                 frame = _plain(read.drop(columns=geometry))
-                return Content(frame, _counted(len(frame)), geometries, crs=crs)
+                datum = metadata.get(DATUM_KEY, b"").decode()
+                return Content(frame, _counted(len(frame)), geometries, crs=crs, datum_name=datum)
             frame = _plain(pq.read_table(path).to_pandas())
         except (
             pa.ArrowException,
