@@ -247,7 +247,7 @@ def long_names(path: Path) -> dict[str, str]:
     for listed in path.parent.glob(f"*{NAMES_SUFFIX}"):
         if path.stem.startswith(listed.name.removesuffix(NAMES_SUFFIX)) and not listed.is_symlink():
             lines = listed.read_text("utf-8-sig", errors="replace").splitlines()
-                return {short: name for short, _tab, name in (line.partition("\t") for line in lines)}
+            return {short: name for short, _tab, name in (line.partition("\t") for line in lines)}
     return {}
 
 
