@@ -7,20 +7,25 @@ tables live in the schema ``queue``, which is no tenant's.
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from data.base import access, db
+from data.base import access, db, language
 from data.base.access import Actor
-from data.base.errors import NotFound
+from data.base.errors import NotFound, WanggeError
 from data.base.language import _
 
 QUEUE_SCHEMA = "queue"
+_LOCK_ROOM = 7_214_002
+log = logging.getLogger("wangge.jobs")
 
 
 class JobNotFound(NotFound):
@@ -89,6 +94,136 @@ def enqueue(
         {"start": len(QUEUE_SCHEMA) + 2},
     )
     return job
+
+
+#: Does the work of a job in its transaction and returns its result. It calls ``progress(step, done, total)`` now and then.
+Handler = Callable[[Session, Actor, Job, Callable[..., None]], dict[str, Any]]
+_PROGRESS_EVERY_S = 0.3
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the job while it was worked on."""
+
+
+def perform(job_id: int, handler: Handler, actor_of: Callable[[Session, Job], Actor]) -> None:
+    """Work on one job, once: its writes and its being done are one transaction.
+
+    A job that was cut off (the worker was killed) is found again as running, and simply begins anew: nothing of the
+    first time was kept. While it is worked on, a lock of PostgreSQL stands on it, so no two workers do it at once.
+
+    Parameters
+    ----------
+    actor_of
+        Finds out as whom the job runs; a job may do only what its owner may do now.
+    """
+    with db.engine().connect() as connection:
+        locked = connection.scalar(
+            text("SELECT pg_try_advisory_lock(:room, :job)"), {"room": _LOCK_ROOM, "job": job_id}
+        )
+        connection.commit()
+        if not locked:
+            return
+        try:
+            _perform(job_id, handler, actor_of)
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:room, :job)"), {"room": _LOCK_ROOM, "job": job_id})
+            connection.commit()
+
+
+def _perform(job_id: int, handler: Handler, actor_of: Callable[[Session, Job], Actor]) -> None:
+    with db.transaction(access.SYSTEM) as session:
+        job = session.get(Job, job_id)
+        if job is None or job.state not in (JobState.QUEUED, JobState.RUNNING):
+            return
+        job.state, job.started_at, job.done, job.step = JobState.RUNNING, datetime.now(UTC), 0, None
+        actor = actor_of(session, job)
+    language.use(job.language)
+    try:
+        with db.transaction(actor) as session:
+            result = handler(session, actor, job, _Progress(job_id))
+            ended = _ended(session, job_id, JobState.DONE, result=result)
+            if not ended:
+                raise Cancelled
+    except Cancelled:
+        pass
+    except WanggeError as error:
+        with db.transaction(access.SYSTEM) as session:
+            _ended(session, job_id, JobState.FAILED, detail=error.detail, result=jsonable(error.facts))
+    except Exception:
+        log.exception("Job %s failed", job_id)
+        with db.transaction(access.SYSTEM) as session:
+            sentence = _(
+                "Something unexpected happened in job {id}; nothing was written. The log says more.", id=job_id
+            )
+            _ended(session, job_id, JobState.FAILED, detail=sentence)
+
+
+def _ended(session: Session, job_id: int, state: JobState, **values: Any) -> bool:
+    """Write how a job ended, unless it was cancelled meanwhile; tells whether it was not."""
+    done = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == JobState.RUNNING)
+        .values(state=state, finished_at=func.now(), **values)
+        .returning(Job.id)
+    )
+    return done.first() is not None
+
+
+def jsonable(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts as JSON can hold them: what is no plain value becomes text."""
+    return {
+        name: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+        for name, value in facts.items()
+    }
+
+
+class _Progress:
+    """Writes how far a job is, in short transactions of its own; stops the job once it was cancelled."""
+
+    def __init__(self, job_id: int) -> None:
+        self.job_id = job_id
+        self.next_at = 0.0
+        self.step = ""
+
+    def __call__(self, step: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if step == self.step and now < self.next_at:
+            return
+        self.step, self.next_at = step, now + _PROGRESS_EVERY_S
+        with db.transaction(access.SYSTEM) as session:
+            still = session.execute(
+                update(Job)
+                .where(Job.id == self.job_id, Job.state == JobState.RUNNING)
+                .values(step=step, done=done, total=total)
+                .returning(Job.id)
+            ).first()
+        if still is None:
+            raise Cancelled
+
+
+def cancel(session: Session, actor: Actor, job_id: int) -> Job:
+    """Cancel a job that is not done yet; nothing of it will have been written."""
+    job = get(session, actor, job_id)
+    if job.state in (JobState.QUEUED, JobState.RUNNING):
+        job.state, job.finished_at = JobState.CANCELLED, datetime.now(UTC)
+        session.flush()
+    return job
+
+
+def requeue_stalled(session: Session) -> int:
+    """Put jobs back into the queue that nobody works on any more; returns how many. For the start of a worker."""
+    session.execute(text(f"SET LOCAL search_path = {QUEUE_SCHEMA}, public"))
+    return len(
+        session.scalars(
+            text(
+                "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM procrastinate_jobs "
+                "WHERE status = 'doing' AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' "
+                "AND l.classid = :room AND l.objid = CAST(args->>'job_id' AS integer)::oid "
+                "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+            ),
+            {"room": _LOCK_ROOM},
+        ).all()
+    )
 
 
 def get(session: Session, actor: Actor, job_id: int) -> Job:

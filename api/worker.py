@@ -1,0 +1,94 @@
+"""The background worker: takes jobs from procrastinate's queue and does them, one after the other.
+
+Killed at any moment, it loses nothing: a job and its writes are one transaction (``data.base.jobs.perform``), and what
+was cut off is put back into the queue when the next worker starts, and while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import procrastinate
+from sqlalchemy.orm import Session
+
+from data import accounts
+from data.base import access, cluster, db, jobs
+from data.base.access import Actor
+from data.base.errors import Forbidden
+from data.base.jobs import Handler, Job
+from data.base.language import _
+from data.exchange import background
+
+log = logging.getLogger("wangge.worker")
+
+#: What a job of each kind does.
+HANDLERS: dict[str, Handler] = {"import": background.perform_import}
+_SWEEP_S = 30.0
+_PARENT_S = 2.0
+
+
+def run(parent: int | None = None) -> None:
+    """Work until SIGTERM or SIGINT; with ``parent``, also until that process is gone."""
+    if parent:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    asyncio.run(_work())
+
+
+async def _work() -> None:
+    connector = procrastinate.PsycopgConnector(
+        conninfo=cluster.dsn(), kwargs={"options": f"-c search_path={jobs.QUEUE_SCHEMA},public"}
+    )
+    app = procrastinate.App(connector=connector)
+    for kind, handler in HANDLERS.items():
+        app.task(name=kind)(_task(handler))
+    sweep = asyncio.create_task(_sweep())
+    try:
+        async with app.open_async():
+            await app.run_worker_async(concurrency=1, shutdown_graceful_timeout=10, delete_jobs="successful")
+    finally:
+        sweep.cancel()
+
+
+def _task(handler: Handler) -> Callable[..., Awaitable[None]]:
+    async def work(job_id: int) -> None:
+        await asyncio.to_thread(jobs.perform, job_id, handler, actor_of)
+
+    return work
+
+
+def actor_of(session: Session, job: Job) -> Actor:
+    """The owner of a job, with the permissions of now."""
+    account = session.get(accounts.Account, job.account_id) if job.account_id else None
+    if account is None or not account.active:
+        raise Forbidden(_("The account that started this job is closed."))
+    return accounts.actor(session, account)
+
+
+async def _sweep() -> None:
+    """Put cut-off jobs back into the queue, at the start and now and then."""
+    while True:
+        try:
+            await asyncio.to_thread(_requeue)
+        except Exception:
+            log.exception("Looking for cut-off jobs failed")
+        await asyncio.sleep(_SWEEP_S)
+
+
+def _requeue() -> None:
+    with db.transaction(access.SYSTEM) as session:
+        if count := jobs.requeue_stalled(session):
+            log.warning("%s cut-off jobs begin anew", count)
+
+
+def _leave_with(parent: int) -> None:
+    """Stop when the server that started us was killed."""
+    pause: Any = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(_PARENT_S)
+    os.kill(os.getpid(), signal.SIGTERM)
