@@ -12,14 +12,27 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import audit, buildings, deps, errors, incidents, map_pages, openapi, security, signin_pages, static
+from api import (
+    audit,
+    buildings,
+    deps,
+    errors,
+    grids,
+    incidents,
+    map_pages,
+    openapi,
+    security,
+    signin_pages,
+    static,
+    units,
+)
 from api.request import Surroundings
 from data.base import db
 from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
 
-_API = (security, buildings, incidents, audit)
+_API = (security, units, grids, buildings, incidents, audit)
 _PAGES = (map_pages, signin_pages)
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
@@ -261,7 +261,7 @@ def answer(
     items = [item(row) for row in rows]
     if asked.geojson:
         return _collection(request, rows, items, follows)
-    total = session.scalar(select(func.count()).select_from(selection.subquery())) if asked.total else None
+    total = listing.count(session, selection) if asked.total else None
     return Listed(items=items, next=follows, total=total)
 
 

@@ -11,6 +11,7 @@ holds in ``spatial.locating``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -30,18 +31,19 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy import Table as SqlTable
-from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, INTEGER, ExcludeConstraint, Range
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, INTEGER, ExcludeConstraint, Range, array
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from data import units
-from data.base import access, audit, db
-from data.base.access import Actor
-from data.base.errors import Invalid, NotFound
+from data.base import access, audit, db, listing
+from data.base.access import Actor, Rows
+from data.base.errors import Conflict, Invalid, NotFound
 from data.base.language import _
 
 
@@ -165,6 +167,9 @@ def divide(
         Two shapes overlap (by more than 0.01 m²).
     """
     access.require(actor, "grid.edit", community.id)
+    known = select(units.Unit.id).where(units.Unit.community_id == community.id, units.Unit.level == units.Level.GRID)
+    if strangers := set(shapes_by_grid) - set(session.scalars(known)):
+        raise Invalid(_("Some of these are no grids of {name}.", name=community.name), grids=sorted(strangers))
     day = valid_from or session.scalar(text("SELECT CURRENT_DATE"))
     assert day is not None
     multis = [_multipolygon(geom) for geom in shapes_by_grid.values()]
@@ -213,6 +218,86 @@ def _multipolygon(geom: BaseGeometry) -> BaseGeometry:
     if flat.geom_type != "MultiPolygon" or flat.is_empty:
         raise Invalid(_("A grid's boundary must be a polygon, not {kind}.", kind=geom.geom_type))
     return flat
+
+
+def divisions(session: Session, actor: Actor, community_id: int) -> list[Division]:
+    """The divisions of a community, the newest first, without their shapes."""
+    query = access.visible(select(Division).where(Division.community_id == community_id), actor, Division)
+    return list(session.scalars(query.order_by(func.lower(Division.valid).desc())))
+
+
+def remove(session: Session, actor: Actor, grid: units.Unit) -> None:
+    """Remove a grid that is in no division any more, past ones included.
+
+    Raises
+    ------
+    Conflict
+    """
+    if session.scalar(select(Division.id).where(Division.grid_ids.contains([grid.id])).limit(1)):
+        raise Conflict(
+            _("{name} is part of a division of its community. Draw the community without it.", name=grid.name)
+        )
+    units.remove(session, actor, grid)
+
+
+def outline(unit_id: Any, on: date | None = None) -> Any:
+    """The expression for the outline of a unit on a day: of a grid its boundary, above that the union of its grids."""
+    below = aliased(units.Unit)
+    held = boundaries(on=on).subquery()
+    union = select(func.ST_Union(held.c.geom)).join(below, below.id == held.c.grid_id)
+    return union.where(below.path.contains(array([unit_id]))).scalar_subquery()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which grids: code of the community, a box, a text, and the day whose division is meant (today by default)."""
+
+    community: str | None = None
+    box: listing.Box | None = None
+    text: str | None = None
+    on: date | None = None
+
+
+#: What grids can be sorted by.
+SORTS: dict[str, Any] = {
+    "code": units.Unit.code,
+    "name": units.Unit.name,
+    "id": units.Unit.id,
+    "updated": units.Unit.updated_at,
+}
+_community = aliased(units.Unit)
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """The grids the actor may see, a row each: the columns of units, ``community_code community_name`` and ``geom``.
+
+    A grid that the day's division does not know has no shape.
+    """
+    wanted = wanted or Filter()
+    unit = units.Unit
+    held = boundaries(on=wanted.on).subquery()
+    query: Rows = (
+        select(
+            *listing.columns(unit, without=("path",)),
+            _community.code.label("community_code"),
+            _community.name.label("community_name"),
+            held.c.geom.label("geom"),
+        )
+        .join(_community, _community.id == unit.community_id)
+        .outerjoin(held, held.c.grid_id == unit.id)
+        .where(unit.level == units.Level.GRID)
+    )
+    area = actor.area("grid.read")
+    if not area.everywhere:
+        # A unit that lies above one's own is seen, but of the grids only one's own.
+        query = query.where(access.in_area(area, unit.community_id, unit.id))
+    if wanted.community:
+        query = query.where(_community.code == wanted.community)
+    if wanted.box:
+        query = query.where(listing.in_box(held.c.geom, wanted.box))
+    if wanted.text:
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in (unit.code, unit.name))))
+    return query
 
 
 def relocate(session: Session, community_id: int) -> None:
@@ -266,6 +351,14 @@ def locate(session: Session, community_id: int, lon: float, lat: float) -> int |
         .order_by(units.Unit.code)
         .limit(1)
     )
+
+
+def community_at(session: Session, lon: float, lat: float) -> int | None:
+    """The community whose grids cover a point (degrees, EPSG:4326) today, or ``None``."""
+    held = boundaries().subquery()
+    point = func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326)
+    covering = select(held.c.community_id).where(func.ST_Covers(held.c.geom, point))
+    return session.scalar(covering.order_by(held.c.community_id).limit(1))
 
 
 def codes(session: Session, grid_ids: Sequence[int]) -> dict[int, str]:

@@ -6,16 +6,17 @@ given, not made up: the default scheme for grids is 15 digits, the community's c
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, array
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from data.base import access, db
+from data.base import access, db, listing
 from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Invalid, NotFound
 from data.base.language import _
@@ -191,6 +192,75 @@ def add(
     session.add(unit)
     session.flush()
     return unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which units: of a level, below the unit with a code, with a text in code or name."""
+
+    level: Level | None = None
+    under: str | None = None
+    text: str | None = None
+
+
+#: What units can be sorted by.
+SORTS: dict[str, Any] = {"code": Unit.code, "name": Unit.name, "id": Unit.id, "updated": Unit.updated_at}
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """The units the actor may see, a row each, with ``parent_code`` and ``parent_name``."""
+    wanted = wanted or Filter()
+    query = access.visible(rows(), actor, Unit)
+    if wanted.level:
+        query = query.where(Unit.level == wanted.level)
+    if wanted.under:
+        above = aliased(Unit)
+        top = select(above.id).where(above.code == wanted.under).scalar_subquery()
+        query = query.where(Unit.path.contains(array([top])), Unit.code != wanted.under)
+    if wanted.text:
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in (Unit.code, Unit.name))))
+    return query
+
+
+def rows() -> Rows:
+    """All units as ``selection`` gives them, for one that the actor was already shown to see."""
+    parent = aliased(Unit)
+    return select(
+        *listing.columns(Unit, without=("path",)), parent.code.label("parent_code"), parent.name.label("parent_name")
+    ).outerjoin(parent, parent.id == Unit.parent_id)
+
+
+def change(session: Session, actor: Actor, unit: Unit, **values: Any) -> Unit:
+    """Change fields of a unit; its level and its place in the tree stay.
+
+    Raises
+    ------
+    Invalid
+        ``metric_crs`` does not count in metres, or a lower bound lies above its upper one.
+    """
+    _require_edit(actor, unit)
+    if "metric_crs" in values:
+        check_metric_crs(values["metric_crs"])
+    for name, value in values.items():
+        setattr(unit, name, value)
+    if unit.household_min > unit.household_max or unit.people_min > unit.people_max:
+        raise Invalid(_("The lower bound lies above the upper one."))
+    session.flush()
+    return unit
+
+
+def remove(session: Session, actor: Actor, unit: Unit) -> None:
+    """Remove a unit that nothing lies in any more."""
+    _require_edit(actor, unit)
+    session.delete(unit)
+    session.flush()
+
+
+def _require_edit(actor: Actor, unit: Unit) -> None:
+    if unit.community_id is None:
+        access.require_everywhere(actor, "unit.edit")
+    else:
+        access.require(actor, "unit.edit", unit.community_id, unit.id if unit.level == Level.GRID else None)
 
 
 def narrowed(query: Rows, community_id: Any, grid_id: Any, community: str | None, grid: str | None) -> Rows:

@@ -13,9 +13,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, literal, or_
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, literal, or_, select
 from sqlalchemy import inspect as mapping_of
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from data.base import settings
 from data.base.access import Rows
@@ -53,6 +53,11 @@ def in_period(instant: Any, first: date | None, last: date | None) -> list[Colum
 def number_in(column: Any) -> ColumnElement[int]:
     """The first number in a text, so that 2号楼 comes before 10号楼; 0 where there is none."""
     return func.coalesce(cast(func.substring(column, r"\d{1,15}"), BigInteger), 0)
+
+
+def count(session: Session, query: Rows) -> int:
+    """How many rows ``query`` has."""
+    return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
 
 
 def page(
