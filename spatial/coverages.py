@@ -2,8 +2,8 @@
 
 Overlaps and gaps are cut out in degrees, as the areas are stored: a straight edge in degrees is a slightly
 bent one in metres (1 cm on 1 km), and where a neighbour has one vertex more on that edge, cutting in metres
-would find slivers that are not there. Only what was cut out is measured in the metric reference system, its
-edges broken into short ones first. For the same reason areas are cleaned in degrees stretched to metres, so that
+would find slivers that are not there. Areas in m² are areas in degrees by the scale of the metric reference
+system in the middle of each piece. For the same reason areas are cleaned in degrees stretched to metres, so that
 what is straight stays straight.
 """
 
@@ -199,7 +199,7 @@ def clean(areas: Geometries, tolerance_m: float, crs: str, outline: shapely.Geom
     if shapely.is_empty(cleaned).any():
         raise CannotClean(f"areas {np.flatnonzero(shapely.is_empty(cleaned)).tolist()} would vanish")
     moved = plane.to_degrees(shapely.symmetric_difference(drawn, cleaned))
-    moved_m2 = shapely.area(_metric(moved, crs))
+    moved_m2 = _area_m2(moved, crs)
     if not moved_m2.max(initial=0) > _UNMOVED_M2 and shapely.coverage_is_valid(areas):
         return Cleaned(areas, np.zeros(len(areas)))
     # Rounding to degrees can fold the thinnest filled slivers over; once more at that scale unfolds them.
@@ -220,9 +220,7 @@ class _Plane:
     def around(cls, areas: Geometries, crs: str) -> _Plane:
         west, south, east, north = shapely.total_bounds(areas)
         centre = np.array([(west + east) / 2, (south + north) / 2])
-        step = 1e-4
-        steps = np.array([shapely.LineString([centre, centre + step * axis]) for axis in np.eye(2)], dtype=object)
-        return cls(centre, shapely.length(reproject(steps, "EPSG:4326", crs)) / step)
+        return cls(centre, _scale(centre[None, :], crs)[0])
 
     def to_metres(self, geometries: Geometries) -> Geometries:
         return shapely.transform(geometries, lambda xy: (xy - self.centre) * self.metres_per_degree)
@@ -319,17 +317,29 @@ def _polygonal(geometries: Geometries) -> Geometries:
     return result
 
 
-def _metric(geometries: Geometries, crs: str) -> Geometries:
-    """Reproject what is to be measured with edges of at most some 10 m, which bend by a micrometre."""
-    return reproject(shapely.segmentize(geometries, 1e-4), "EPSG:4326", crs)
+def _scale(centres: NDArray[np.float64], crs: str) -> NDArray[np.float64]:
+    """Metres of the metric reference system to a degree east and a degree north, for each centre."""
+    step = 1e-4
+    ends = centres[:, None, :] + step * np.eye(2)
+    steps = shapely.linestrings(np.stack([np.broadcast_to(centres[:, None, :], ends.shape), ends], axis=2))
+    return np.asarray(shapely.length(reproject(np.asarray(steps), "EPSG:4326", crs)) / step)
+
+
+def _area_m2(geometries: Geometries, crs: str) -> NDArray[np.float64]:
+    """Areas of geometries in degrees, exact to some millionths for pieces of a city."""
+    area_m2 = shapely.area(geometries)
+    some = area_m2 > 0
+    # GEOS' centroid of a hair-thin sliver may lie a degree off, so it is kept within the bounds.
+    boxes, centroids = shapely.bounds(geometries[some]), shapely.get_coordinates(shapely.centroid(geometries[some]))
+    area_m2[some] *= _scale(np.clip(centroids, boxes[:, :2], boxes[:, 2:]), crs).prod(axis=1)
+    return area_m2
 
 
 def _measured(geometries: Geometries, crs: str, least_m2: float, **columns: NDArray[Any]) -> gpd.GeoDataFrame:
-    metric = _metric(geometries, crs)
-    area_m2, length_m = shapely.area(metric), shapely.length(metric)
+    area_m2 = _area_m2(geometries, crs)
     order = np.argsort(-area_m2, kind="stable")
-    order = order[area_m2[order] >= least_m2]
-    width_m = np.divide(2 * area_m2, length_m, out=np.zeros(len(metric)), where=length_m > 0)
+    order = order[(area_m2[order] >= least_m2) & (area_m2[order] > 0)]
     data = {name: values[order] for name, values in columns.items()}
-    data |= {"area_m2": area_m2[order], "width_m": width_m[order], "geom": geometries[order]}
+    length_m = shapely.length(_Plane.around(geometries, crs).to_metres(geometries[order])) if len(order) else 1.0
+    data |= {"area_m2": area_m2[order], "width_m": 2 * area_m2[order] / length_m, "geom": geometries[order]}
     return gpd.GeoDataFrame(data, geometry="geom", crs="EPSG:4326")

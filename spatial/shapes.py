@@ -238,7 +238,8 @@ def singles(geometries: Geometries) -> tuple[Geometries, NDArray[np.int64]]:
     owners = np.arange(len(parts), dtype=np.int64)
     while True:
         parts, index = shapely.get_parts(parts, return_index=True)
-        owners = owners[index]
+        filled = ~shapely.is_empty(parts)
+        parts, owners = parts[filled], owners[index[filled]]
         if not (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
             return parts, owners
 
