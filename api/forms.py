@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
+from starlette.responses import Response
 
 from api import concurrency, errors, ground, labels
 from api.fields import Change
@@ -22,7 +23,7 @@ from data.base.language import _
 from maps import placing
 
 #: What a handler answers with the form again.
-Refusal = (Invalid, Conflict)
+REFUSED = (Invalid, Conflict)
 
 
 @dataclass
@@ -67,7 +68,12 @@ def text_in(form: FormData, name: str) -> str:
 
 
 def read(
-    model: type[BaseModel], form: FormData, names: Collection[str], *, locked: Collection[str] = ()
+    model: type[BaseModel],
+    form: FormData,
+    names: Collection[str],
+    *,
+    locked: Collection[str] = (),
+    unchecked: Collection[str] = (),
 ) -> dict[str, Any]:
     """The values of the fields ``names`` as the model reads them.
 
@@ -75,6 +81,8 @@ def read(
     ----------
     locked
         Fields that are left as they are when nothing was typed, for what stands there is masked.
+    unchecked
+        Fields of the model that are known otherwise.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def read(
         if typed[name] is None and (name in needed or model.model_fields[name].is_required())
     }
     try:
-        found = model.model_validate(typed)
+        found = model.model_validate({**dict.fromkeys(unchecked, 1), **typed})
     except ValidationError as error:
         for one in error.errors():
             name = str(one["loc"][0]) if one["loc"] else ""
@@ -101,7 +109,6 @@ def read(
         if faults.keys() == {""}:
             raise Invalid(faults[""]) from error
         faults.pop("", None)
-        raise Invalid(_("Some fields are not right yet."), faults=faults) from error
     if faults:
         raise Invalid(_("Some fields are not right yet."), faults=faults)
     return {name: getattr(found, name) for name in typed}
@@ -178,6 +185,21 @@ def point_in(form: FormData) -> tuple[float, float] | None:
     return lon, lat
 
 
+def typed_point(form: FormData) -> tuple[float, float] | None:
+    """The point that was typed, if it is one."""
+    try:
+        return point_in(form)
+    except Invalid:
+        return None
+
+
+def moved(before: tuple[float, float] | None, after: tuple[float, float] | None) -> bool:
+    """Whether a point is another than the form showed, where it stood with six decimals (0.1 m)."""
+    if before is None or after is None:
+        return before is not after
+    return any(f"{one:.6f}" != f"{other:.6f}" for one, other in zip(before, after, strict=True))
+
+
 def record(
     kind: str, record_id: int | None, title: str, back_label: str, subtitle: str = "", **more: Any
 ) -> dict[str, Any]:
@@ -196,7 +218,7 @@ def links(kind: str, record_id: int, *, on_map: bool = True) -> list[dict[str, s
     return found
 
 
-def past(page: Page, kind: str, table: str, record_id: int, about: dict[str, Any]) -> Any:
+def past(page: Page, kind: str, table: str, record_id: int, about: dict[str, Any]) -> Response:
     """The page with what happened to a record. The caller has shown that the actor may see it."""
     entries = [
         {
@@ -209,6 +231,6 @@ def past(page: Page, kind: str, table: str, record_id: int, about: dict[str, Any
         for row in history.of_record(page.session, table, record_id)
     ]
     return page.show(
-        f"{kind}/history.html", section=about.get("section", "ledger"), record=about, entries=entries,
+        "_history.html", section=about.get("section", "ledger"), record=about, entries=entries,
         paging={"next": None},
     )  # fmt: skip

@@ -2,24 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from api import labels
-from api.fields import Id
+from api import forms, labels, ledgers
+from api.fields import Id, Lat, Lon, Reference
+from api.forms import Field, Section
+from api.incidents import IncidentChange, IncidentNew, wanted_incidents
+from api.ledgers import Cell, Column, Listing
 from api.pages import Page, needs, typed
-from data import incidents
+from data import buildings, grids, incidents, units
+from data.base.errors import Invalid, WanggeError
 from data.base.language import _
-from data.incidents import Incident
+from data.buildings import Building, BuildingKind
+from data.incidents import Category, Incident
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("incident.read")]
 Report = Annotated[Page, needs("incident.report")]
 Edit = Annotated[Page, needs("incident.edit")]
 Typed = Annotated[FormData, typed]
+
+_NEW = ("category_code", "description", "address", "building_id")
+_EDITED = ("category_code", "state", "description", "address")
+
+
+@pages.get("/incidents")
+def listed(page: Read) -> Response:
+    """The incidents, newest first."""
+    wanted = ledgers.wanted(page, wanted_incidents)
+    query = incidents.selection(page.actor, wanted)
+    columns = [
+        Column(_("Case")),
+        Column(_("Number"), sort="number"),
+        Column(_("State"), lead=True),
+        Column(_("Category")),
+        Column(_("Grid")),
+        Column(_("Address")),
+        Column(_("Reported"), sort="reported"),
+        Column(_("Due")),
+    ]
+    table = ledgers.table(page, Listing(query, incidents.SORTS, Incident.id, "-reported"), columns, _cells, "incidents")
+    filters = [
+        ledgers.search(_("Number, address, description")),
+        ledgers.choice("state", _("State"), {",".join(incidents.OPEN): _("Open")} | labels.states()),
+        ledgers.choice("category", _("Category"), {one.code: labels.name(one) for one in _categories(page)}),
+        ledgers.by_grid(page),
+        ledgers.day("from", _("From")),
+        ledgers.day("to", _("To")),
+        ledgers.choice("overdue", _("Time"), {"true": _("Overdue")}),
+    ]
+    return page.show(
+        "incidents/list.html",
+        section="incidents",
+        page=ledgers.head(page, _("Cases"), "incidents", new=(_("Report a case"), "incident.report")),
+        tabs=[],
+        **ledgers.filtered(page, filters),
+        **table,
+    )
+
+
+def _cells(row: Any) -> list[Cell]:
+    shown = labels.case(row)
+    due = shown["due"]
+    return [
+        shown["title"],
+        row.number,
+        {"text": shown["state_name"], "state": row.state},
+        labels.category(row),
+        row.grid_name,
+        row.address,
+        labels.minute(row.reported_at),
+        {"text": due["text"], "tone": "act" if due["overdue"] else "quiet"} if due else None,
+    ]
+
+
+def _categories(page: Page) -> list[Category]:
+    """All categories, those of a group after it."""
+    rows = incidents.categories(page.session)
+    groups = [row for row in rows if row.parent_code is None]
+    return [one for group in groups for one in (group, *(row for row in rows if row.parent_code == group.code))]
+
+
+@pages.get("/incidents/new")
+def new(page: Report, lon: Lon | None = None, lat: Lat | None = None, building: Reference | None = None) -> Response:
+    """The form for a new incident; the address may say where it is."""
+    point = (lon, lat) if lon is not None and lat is not None else None
+    if building is not None:
+        shape = buildings.shape(buildings.get(page.session, page.actor, building))
+        if shape is not None and point is None:
+            inside = shape.representative_point()
+            point = (inside.x, inside.y)
+    return _form(page, None, point, building_id=building)
+
+
+@pages.post("/incidents")
+def report(page: Report, form: Typed) -> Response:
+    """Report an incident."""
+    try:
+        values = forms.read(IncidentNew, form, _NEW, unchecked=("community_id",))
+        point = forms.point_in(form)
+        community = _community(page, form, point, values["building_id"])
+        with page.attempt():
+            lon, lat = point or (None, None)
+            found = incidents.report(page.session, page.actor, community=community, lon=lon, lat=lat, **values)
+    except forms.REFUSED as error:
+        return _form(page, None, None, typed=form, error=error)
+    where = grids.get(page.session, page.actor, found.grid_id).name if found.grid_id else _("no grid yet")
+    return page.go(f"/map?at=incidents/{found.id}", _("Reported as {number}, {grid}.", number=found.number, grid=where))
+
+
+def _community(page: Page, form: FormData, point: tuple[float, float] | None, building_id: int | None) -> units.Unit:
+    """The community that an incident belongs to: the chosen one, else that of its place."""
+    if building_id:
+        found = buildings.get(page.session, page.actor, building_id).community_id
+    elif chosen := forms.text_in(form, "community_id"):
+        found = int(chosen) if chosen.isdecimal() else 0
+    elif page.community_id is not None:
+        found = page.community_id
+    else:
+        found = (grids.community_at(page.session, *point) if point else None) or 0
+    if not found:
+        raise Invalid(_("Choose the community, or click a place inside one."), field="community_id")
+    return units.community(page.session, page.actor, found)
 
 
 @pages.get("/incidents/panel")
@@ -75,3 +184,121 @@ def _facts(row: Any) -> list[dict[str, Any]]:
         if record_id and fact["value"]:
             fact |= {"href": f"/{kind}/{record_id}", "panel": f"{kind}/{record_id}"}
     return facts
+
+
+@pages.get("/incidents/{incident_id}")
+def record(incident_id: Id, page: Read) -> Response:
+    """An incident, to read and for those who handle it to change."""
+    found = incidents.get(page.session, page.actor, incident_id)
+    row = page.session.execute(incidents.rows().where(Incident.id == incident_id)).one()
+    return _form(page, found, (row.lon, row.lat) if row.lon is not None else None)
+
+
+@pages.post("/incidents/{incident_id}")
+def change(incident_id: Id, page: Edit, form: Typed) -> Response:
+    """Change an incident; where the point or the building is another, it is put there."""
+    found = incidents.get(page.session, page.actor, incident_id)
+    row = page.session.execute(incidents.rows().where(Incident.id == incident_id)).one()
+    before = (row.lon, row.lat) if row.lon is not None else None
+    try:
+        forms.check(page, found, form)
+        values = forms.read(IncidentChange, form, (*_EDITED, "building_id"))
+        building_id, point = values.pop("building_id"), forms.point_in(form)
+        with page.attempt():
+            moved = forms.moved(before, point)
+            if moved or building_id != found.building_id:
+                lon, lat = point if point and (moved or building_id is None) else (None, None)
+                incidents.move(page.session, page.actor, found, lon=lon, lat=lat, building_id=building_id)
+            incidents.change(page.session, page.actor, found, **values)
+    except forms.REFUSED as error:
+        return _form(page, found, before, typed=form, error=error)
+    return page.go(f"/incidents/{incident_id}", _("Saved."))
+
+
+@pages.get("/incidents/{incident_id}/history")
+def history(incident_id: Id, page: Read) -> Response:
+    """What happened to an incident."""
+    found = incidents.get(page.session, page.actor, incident_id)
+    return forms.past(page, "incidents", "incident", found.id, _about(found))
+
+
+def _about(found: Incident | None) -> dict[str, Any]:
+    if found is None:
+        return forms.record("incidents", None, _("Report a case"), _("Cases"), section="incidents")
+    title = labels.title(found.description, found.number)
+    return forms.record("incidents", found.id, title, _("Cases"), found.number, section="incidents")
+
+
+def _form(
+    page: Page,
+    found: Incident | None,
+    point: tuple[float, float] | None,
+    *,
+    building_id: int | None = None,
+    typed: FormData | None = None,
+    error: WanggeError | None = None,
+) -> Response:
+    editable = found is None or page.may("incident.edit", found.community_id, found.grid_id)
+    community_id = found.community_id if found else page.community_id
+    what = Section(_("What"), [_category(page, found)])
+    if found:
+        what.fields.append(forms.select("state", _("State"), found.state, labels.states(), optional=False))
+    what.fields.append(
+        Field("description", _("Description"), found.description if found else None, "textarea", most=4000)
+    )
+    where = Section(_("Where"), [Field("address", _("Address"), found.address if found else None, most=200)])
+    if community_id is None:
+        several = {str(one.id): one.name for one in page.glance.communities} if page.glance else {}
+        where.fields.insert(0, forms.select("community_id", _("Community"), None, several))
+    else:
+        names = {str(one.id): labels.building(one.number, one.name, one.code) for one in _buildings(page, community_id)}
+        chosen = found.building_id if found else building_id
+        where.fields.append(forms.select("building_id", _("Building"), chosen, names))
+    sections = [what, where]
+    if found:
+        sections.append(_times(found))
+    if typed is not None and forms.text_in(typed, "lon"):
+        point = forms.typed_point(typed) or point
+    return page.show(
+        "incidents/form.html",
+        section="incidents",
+        status=forms.status(error),
+        record=_about(found),
+        action=f"/incidents/{found.id}" if found else "/incidents",
+        editable=editable,
+        **forms.shown(sections, typed, error),
+        links=forms.links("incidents", found.id) if found else [],
+        token=forms.token(found),
+        **forms.place(page, point, editable=editable),
+    )
+
+
+def _times(found: Incident) -> Section:
+    facts = (
+        ("reported_at", _("Reported"), labels.minute(found.reported_at)),
+        ("due_at", _("Due"), labels.minute(found.due_at) if found.due_at else None),
+        ("closed_at", _("Closed"), labels.minute(found.closed_at) if found.closed_at else None),
+        ("source", _("Source"), labels.sources().get(found.source, found.source)),
+        ("located", _("Located"), labels.place_found(found.located_by, found.located_score, found.unlocated_reason)),
+    )
+    return Section(_("Course"), [Field(name, label, value, "shown") for name, label, value in facts])
+
+
+def _category(page: Page, found: Incident | None) -> Field:
+    """The choice of the category: tiles for a new incident, the commonest first."""
+    if found:
+        names = {one.code: labels.name(one) for one in _categories(page) if one.parent_code}
+        return forms.select("category_code", _("Category"), found.category_code, names, optional=False)
+    wanted = incidents.Filter(community=page.community)
+    counts = incidents.counts(page.session, page.actor, wanted, Incident.category_code)
+    rows = sorted((one for one in _categories(page) if one.parent_code), key=lambda one: -counts.get(one.code, 0))
+    options = [{"value": one.code, "label": labels.name(one), "icon": one.icon} for one in rows]
+    return Field("category_code", _("What is it about?"), None, "tiles", optional=False, options=options)
+
+
+def _buildings(page: Page, community_id: int) -> Sequence[Any]:
+    """The buildings of a community that people live in, by number."""
+    query = buildings.selection(page.actor).where(
+        Building.community_id == community_id, Building.kind == BuildingKind.RESIDENTIAL
+    )
+    return page.session.execute(query.order_by(buildings.SORTS["number"], Building.id).limit(500)).all()

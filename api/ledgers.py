@@ -150,9 +150,19 @@ def table(
 def filtered(page: Page, filters: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The context of the row of filters: each with its value, and whether any is set."""
     query = page.request.query_params
-    shown = [{**one, "value": query.get(one["name"], "")} for one in filters]
+    shown = [_with_value(one, query.get(one["name"], "")) for one in filters]
     names = {name for name, value in query.items() if value and name not in _PAGING}
     return {"filters": shown, "filtered": bool(names), "clear": page.request.url.path}
+
+
+def _with_value(one: dict[str, Any], value: str) -> dict[str, Any]:
+    """A filter with its value. A list of codes, as the map's address has it, becomes a choice of its own."""
+    options = one.get("options")
+    if value and options is not None and all(option["value"] != value for option in options):
+        names = {option["value"]: option["label"] for option in options}
+        label = _(", ").join(names.get(code, code) for code in value.split(","))
+        one = {**one, "options": [*options, {"value": value, "label": label}]}
+    return {**one, "value": value}
 
 
 def search(label: str, placeholder: str = "") -> dict[str, Any]:

@@ -7,7 +7,7 @@ The states are those of the look: 待受理 new, 处置中 in progress, 待核�
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -236,10 +236,16 @@ def report(
     building_id: int | None = None,
     **values: Any,
 ) -> Incident:
-    """A new incident at a point (degrees, EPSG:4326) or a building; it is located and numbered here."""
-    if session.get(Category, category_code) is None:
+    """A new incident at a point (degrees, EPSG:4326) or a building; it is located and numbered here.
+
+    Without ``due_at`` it is due after the days that its category is given.
+    """
+    kind = session.get(Category, category_code)
+    if kind is None:
         raise Invalid(_("There is no category “{code}”.", code=category_code), field="category_code")
     now = values.pop("reported_at", None) or datetime.now(UTC)
+    if kind.days is not None and values.get("due_at") is None:
+        values["due_at"] = now + timedelta(days=kind.days)
     incident = Incident(community_id=community.id, category_code=category_code, reported_at=now, **values)
     place(session, actor, incident, lon=lon, lat=lat, building_id=building_id)
     access.require(actor, "incident.report", community.id, incident.grid_id)
