@@ -119,7 +119,7 @@ def _take(found: Collection, row: int, item: Any) -> None:
         found.rejects.append(
             Reject(
                 row=row,
-                reason=str(fault),
+                reason=_sentence(str(fault)),
                 advice=_("Correct the feature, or draw it anew."),
                 values=values if isinstance(values, dict) else {},
                 kind=RejectKind.PLACE,
@@ -129,6 +129,10 @@ def _take(found: Collection, row: int, item: Any) -> None:
     found.geometries.append(geometry)
     found.properties.append(properties)
     found.rows.append(row)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 # ---- the document --------------------------------------------------------------------------------------------------
@@ -286,7 +290,7 @@ def _check_bbox(found: Collection, members: dict[str, Any]) -> None:
     try:
         _bbox(members)
     except _Fault as fault:
-        raise Invalid(str(fault)) from fault
+        raise Invalid(_sentence(str(fault))) from fault
     box = members.get("bbox")
     if box and len(box) == 4 and not (-90 <= box[1] <= 90 and -90 <= box[3] <= 90 and box[1] <= box[3]):
         found.notes.append(_("The stated bbox is not west, south, east, north; it was not used."))
