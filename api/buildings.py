@@ -119,23 +119,42 @@ class DwellingNew(DwellingChange):
     use: Use = Field(Use.OWNER, examples=["rented"])
 
 
-@api.get("/buildings", summary="List buildings", response_model=Listed[BuildingOut], responses=listing.AS_GEOJSON)
-def list_buildings(
-    request: Request,
-    session: Session,
-    actor: Read,
-    asked: Annotated[Paging, listing.paging(buildings.SORTS, "number")],
+def wanted_buildings(
     community: CommunityCode = None,
     grid: GridCode = None,
     kind: Annotated[BuildingKind | None, Query(description="Only of this kind.")] = None,
     located: Annotated[bool | None, Query(description="Only with (or without) a place.")] = None,
     bbox: BBox = None,
     q: Term = None,
-) -> Listed[BuildingOut] | Response:
-    """The buildings one may see."""
-    wanted = buildings.Filter(
+) -> buildings.Filter:
+    """Which buildings a request asks for: the same parameters for lists, pages and exports."""
+    return buildings.Filter(
         community=community, grid=grid, kinds=(kind,) if kind else None, located=located, box=listing.box(bbox), text=q
     )
+
+
+def wanted_dwellings(
+    community: CommunityCode = None,
+    grid: GridCode = None,
+    building: Annotated[int | None, Query(ge=1, le=ID_MAX, description="Only in the building with this id.")] = None,
+    use: Annotated[Use | None, Query(description="Only of this use.")] = None,
+    q: Term = None,
+) -> buildings.DwellingFilter:
+    """Which dwellings a request asks for: the same parameters for lists, pages and exports."""
+    return buildings.DwellingFilter(
+        community=community, grid=grid, building_id=building, uses=(use,) if use else None, text=q
+    )
+
+
+@api.get("/buildings", summary="List buildings", response_model=Listed[BuildingOut], responses=listing.AS_GEOJSON)
+def list_buildings(
+    request: Request,
+    session: Session,
+    actor: Read,
+    asked: Annotated[Paging, listing.paging(buildings.SORTS, "number")],
+    wanted: Annotated[buildings.Filter, listing.filters(wanted_buildings)],
+) -> Listed[BuildingOut] | Response:
+    """The buildings one may see."""
     return listing.answer(
         request, session, buildings.selection(actor, wanted), asked,
         sorts=buildings.SORTS, key=Building.id, item=BuildingOut.model_validate, geom=Building.geom,
@@ -199,16 +218,9 @@ def list_dwellings(
     session: Session,
     actor: Read,
     asked: Annotated[Paging, listing.paging(buildings.DWELLING_SORTS, "building")],
-    community: CommunityCode = None,
-    grid: GridCode = None,
-    building: Annotated[int | None, Query(ge=1, le=ID_MAX, description="Only in the building with this id.")] = None,
-    use: Annotated[Use | None, Query(description="Only of this use.")] = None,
-    q: Term = None,
+    wanted: Annotated[buildings.DwellingFilter, listing.filters(wanted_dwellings)],
 ) -> Listed[DwellingOut] | Response:
     """The dwellings one may see."""
-    wanted = buildings.DwellingFilter(
-        community=community, grid=grid, building_id=building, uses=(use,) if use else None, text=q
-    )
     return listing.answer(
         request, session, buildings.dwelling_selection(actor, wanted), asked,
         sorts=buildings.DWELLING_SORTS, key=Dwelling.id, item=DwellingOut.model_validate, geom=Building.point,

@@ -100,19 +100,26 @@ class DivisionNew(Input):
     grids: list[Part] = Field(min_length=1, max_length=2000)
 
 
+def wanted_grids(
+    community: CommunityCode = None,
+    on: Annotated[Day | None, Query(description="As the boundaries were on this day; today when empty.")] = None,
+    bbox: BBox = None,
+    q: Term = None,
+) -> grids.Filter:
+    """Which grids a request asks for: the same parameters for lists, pages and exports."""
+    return grids.Filter(community=community, on=on, box=listing.box(bbox), text=q)
+
+
 @api.get("/grids", summary="List grids", response_model=Listed[GridOut], responses=listing.AS_GEOJSON)
 def list_grids(
     request: Request,
     session: Session,
     actor: Read,
     asked: Annotated[Paging, listing.paging(grids.SORTS, "code")],
-    community: CommunityCode = None,
-    on: Annotated[Day | None, Query(description="As the boundaries were on this day; today when empty.")] = None,
-    bbox: BBox = None,
-    q: Term = None,
+    wanted: Annotated[grids.Filter, listing.filters(wanted_grids)],
 ) -> Listed[GridOut] | Response:
     """The grids one may see; as GeoJSON with the boundary each has on a day."""
-    query = grids.selection(actor, grids.Filter(community=community, on=on, box=listing.box(bbox), text=q))
+    query = grids.selection(actor, wanted)
     *columns, geom = query.selected_columns
     return listing.answer(
         request, session, query.with_only_columns(*columns, maintain_column_froms=True), asked,

@@ -93,18 +93,24 @@ class Summary(Output):
     by_grid: list[GridFigures]
 
 
+def wanted_units(
+    level: Annotated[Level | None, Query(description="Only of this level.")] = None,
+    under: Annotated[Code | None, Query(description="Only below the unit with this code.")] = None,
+    q: Term = None,
+) -> units.Filter:
+    """Which units a request asks for: the same parameters for lists, pages and exports."""
+    return units.Filter(level=level, under=under, text=q)
+
+
 @api.get("/units", summary="List units", response_model=Listed[UnitOut], responses=listing.AS_GEOJSON)
 def list_units(
     request: Request,
     session: Session,
     actor: Read,
     asked: Annotated[Paging, listing.paging(units.SORTS, "code")],
-    level: Annotated[Level | None, Query(description="Only of this level.")] = None,
-    under: Annotated[Code | None, Query(description="Only below the unit with this code.")] = None,
-    q: Term = None,
+    wanted: Annotated[units.Filter, listing.filters(wanted_units)],
 ) -> Listed[UnitOut] | Response:
     """The units one may see, also those above one's own. As GeoJSON with the outline of each."""
-    wanted = units.Filter(level=level, under=under, text=q)
     return listing.answer(
         request, session, units.selection(actor, wanted), asked,
         sorts=units.SORTS, key=Unit.id, item=UnitOut.model_validate, geom=grids.outline(Unit.id),
