@@ -131,6 +131,9 @@ _HOUSED = re.compile(r"(?:[楼厦馆院所站店]|中心|商场)$")
 _ROW = re.compile(r"(?<![\dA-Z-])[A-Z]{0,2}\d*[A-Z]?(?:-[A-Z]{0,2}\d+[A-Z]?)+(?P<after>号(?!楼)|室|房|户|$)")
 _STREET_END = r"(?:大道|[路街道]|胡同|巷)"
 _STREET = re.compile(rf"(?P<street>.+?{_STREET_END}(?:[东西南北中]?[一二三四五六七八九十]+巷)?)(?P<place>.*)")
+_KIND_OF_PLACE = re.compile(
+    r"(?:小区|新村|花园|家园|公寓|大厦|宿舍|大院|广场|商城|[苑园村])(?:[\dA-Z一二三四五东西南北][区期]|\d期)?"
+)
 # 小区, 园区 and the like are estates, 城市 and 都市 words.
 _OFFICE = re.compile(
     r"(?:中国)?(?:[^省路街]{2,3}省|[^区路街]{2,6}自治区)?(?:[^市路街号]{2,5}(?<![城都])市)?"
@@ -303,7 +306,8 @@ def _names(names: list[str]) -> tuple[str | None, str | None]:
     head = "".join(names)
     bare = head[_OFFICE.match(head).end() :]  # type: ignore[union-attr]  # every part is optional
     found = _STREET.fullmatch(bare)
-    if found is None:
+    # 铁路小区 is one name, 锦绣路锦绣家园 are two.
+    if found is None or _KIND_OF_PLACE.fullmatch(found["place"]):
         return None, bare or None
     return found["street"], found["place"] or None
 
