@@ -7,18 +7,25 @@ how it was located, how sure that is, and if it was not, why.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from data import grids, units
-from data.buildings import Building
+from data.buildings import Building, Dwelling
 from data.grids import LocatedBy, UnlocatedReason
 
+#: Between the addresses of a building that has several.
+SEPARATOR = "；"
+#: Candidates that are this near in score to the best tie with it.
+_LEAD = 0.05
 #: How far from a building a point may lie and still count as at it: the error of a phone's position between houses.
 NEAREST_LIMIT_M = 30.0
 
@@ -52,6 +59,115 @@ class Located:
         """``count`` records without a place."""
         return cls([None] * count, [None] * count, [None] * count, [None] * count, [reason.value] * count)
 
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """The columns of a table that keep this."""
+        return {
+            "grid_id": self.grid_id,
+            "building_id": self.building_id,
+            "located_by": self.by,
+            "located_score": self.score,
+            "unlocated_reason": self.reason,
+        }
+
+
+def locate(session: Session, community: units.Unit, geometries: Geometries, addresses: Sequence[str | None]) -> Located:
+    """Where records with a point (EPSG:4326) or an address lie: the point decides, the address where there is none.
+
+    ``geometries`` gets the building's point where the address decided.
+    """
+    located = by_points(session, community, geometries)
+    pointless = [at for at, reason in enumerate(located.reason) if reason == UnlocatedReason.NO_PLACE and addresses[at]]
+    if not pointless:
+        return located
+    found = match_addresses(session, community, [addresses[at] for at in pointless])
+    for at, match in zip(pointless, found, strict=True):
+        located.reason[at] = match.reason
+        if match.building_id is None:
+            continue
+        located.building_id[at], located.grid_id[at], located.score[at] = match.building_id, match.grid_id, match.score
+        geometries[at] = match.point
+        if match.grid_id is None:
+            located.reason[at] = UnlocatedReason.OUTSIDE.value
+        else:
+            located.by[at] = LocatedBy.ADDRESS.value
+    return located
+
+
+@dataclass(frozen=True)
+class Match:
+    """What an address means: a building and perhaps a dwelling in it, or why it is none.
+
+    Attributes
+    ----------
+    unit, floor, room
+        As the address states them.
+    score
+        How sure it is, 0 to 1; see ``spatial.addresses.match``.
+    """
+
+    building_id: int | None
+    dwelling_id: int | None
+    grid_id: int | None
+    point: BaseGeometry | None
+    score: float | None
+    reason: str | None
+    unit: str | None = None
+    floor: str | None = None
+    room: str | None = None
+
+
+def match_addresses(session: Session, community: units.Unit, addresses: Sequence[str | None]) -> list[Match]:
+    """The building and dwelling of the community that each address means. Never a guess: see ``spatial.addresses``."""
+    import pandas as pd
+
+    from spatial.addresses import Outcome, match
+
+    known = session.execute(
+        select(
+            Building.id, Building.grid_id, Building.number, Building.name, Building.address,
+            func.ST_AsBinary(Building.point).label("point"),
+        ).where(Building.community_id == community.id).order_by(Building.id)
+    ).all()  # fmt: skip
+    # A building with several addresses stands in the register once for each.
+    entries = [(at, text) for at, row in enumerate(known) for text in (row.address or "").split(SEPARATOR)]
+    register = pd.DataFrame(
+        {
+            "number": [known[at].number for at, _text in entries],
+            "name": [known[at].name for at, _text in entries],
+            "address": [text or None for _at, text in entries],
+        },
+        dtype=object,
+    )
+    first_entry = {known[at].id: place for place, (at, _text) in reversed([*enumerate(entries)])}
+    doors = session.execute(
+        select(Dwelling.id, Dwelling.building_id, Dwelling.unit, Dwelling.room)
+        .where(Dwelling.community_id == community.id)
+        .order_by(Dwelling.id)
+    ).all()
+    dwellings = pd.DataFrame(
+        {
+            "building": np.array([first_entry[door.building_id] for door in doors], dtype=np.int64),
+            "unit": [door.unit for door in doors],
+            "room": [door.room for door in doors],
+        }
+    )
+    matches = []
+    for one in match(addresses, register, dwellings).to_dict("records"):
+        best = {entries[place][0] for place, score in one["candidates"] if score > one["score"] - _LEAD}
+        parts = {name: one[name] for name in ("unit", "floor", "room")}
+        if one["outcome"] == Outcome.MATCHED:
+            best = {entries[one["building"]][0]}
+        elif one["outcome"] != Outcome.AMBIGUOUS or len(best) > 1:
+            ambiguous = one["outcome"] == Outcome.AMBIGUOUS
+            reason = UnlocatedReason.AMBIGUOUS if ambiguous else UnlocatedReason.NO_SUCH_BUILDING
+            matches.append(Match(None, None, None, None, None, reason.value, **parts))
+            continue
+        row = known[best.pop()]
+        point = shapely.from_wkb(bytes(row.point)) if row.point else None
+        dwelling = doors[one["dwelling"]].id if one["dwelling"] >= 0 else None
+        matches.append(Match(row.id, dwelling, row.grid_id, point, one["score"], None, **parts))
+    return matches
+
 
 def by_points(session: Session, community: units.Unit, points: Geometries) -> Located:
     """Where points (EPSG:4326) lie today; ``None`` and empty points have no place."""
@@ -68,8 +184,8 @@ def by_points(session: Session, community: units.Unit, points: Geometries) -> Lo
     located = Located(
         grid_id=ids[at + 1].tolist(),
         building_id=[None] * len(points),
-        by=np.where(inside, LocatedBy.POINT.value, None).tolist(),
-        score=np.where(inside, 1.0, None).tolist(),
+        by=[LocatedBy.POINT.value if found else None for found in inside.tolist()],
+        score=[1.0 if found else None for found in inside.tolist()],
         reason=reason.tolist(),
     )
     outside = np.flatnonzero(~inside & ~missing)

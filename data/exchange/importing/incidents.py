@@ -1,0 +1,137 @@
+"""Incidents from files: lists of another system, with points or addresses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy import select
+
+from data import locating
+from data.base import bulk
+from data.base.language import _
+from data.exchange.importing.batch import Batch
+from data.exchange.values import RejectKind
+from data.incidents import Category, Incident
+from data.locating import Located
+
+#: Where kinds go that the list of categories does not know; the kind is kept in the description.
+OTHER = "other"
+PLACE = bulk.Place(
+    given=("geom", "building_id"),
+    columns=("geom", "grid_id", "building_id", "located_by", "located_score", "unlocated_reason"),
+)
+
+
+def load(batch: Batch) -> None:
+    """Bring a batch of incidents in."""
+    batch.require_one_of("reported_at")
+    _check(batch)
+    batch.values["number"] = _numbers(batch)
+    batch.reject_repeated(
+        batch.column("number"), lambda at: _("The number {number}", number=batch.column("number")[at])
+    )
+    batch.settle()
+    _categorise(batch)
+    batch.progress("Locating", 0, batch.count)
+    located = locating.locate(batch.session, batch.community, batch.geometries, _addresses(batch))
+    batch.count_places(located)
+    names = ("state", "address", "description", "source", "reported_at", "due_at", "closed_at")
+    columns: dict[str, bulk.Values] = {"number": batch.column("number"), "category_code": batch.column("category")}
+    columns |= {name: batch.values[name] for name in names if batch.has(name)}
+    write(batch, columns, located)
+
+
+def write(batch: Batch, columns: dict[str, bulk.Values], located: Located) -> None:
+    """Write incidents whose rows are good and located.
+
+    Parameters
+    ----------
+    columns
+        Of the table, without those that say where an incident is.
+    """
+    batch.progress("Writing", 0, batch.count)
+    everything: dict[str, bulk.Values] = {
+        "community_id": bulk.Same(batch.community.id),
+        **columns,
+        "geom": bulk.wkb(batch.geometries),
+        **located.columns(),
+    }
+    table: Any = Incident.__table__
+    defaults = {"category_code": OTHER}
+    if batch.is_first_load("incident"):
+        with bulk.suspended(batch.session, table, batch.count):
+            bulk.load(batch.session, table, everything, defaults=defaults)
+        batch.report.new += batch.count
+    else:
+        key = ("community_id", "number")
+        batch.count_merged(
+            bulk.merge(batch.session, batch.actor, table, everything, key=key, place=PLACE, defaults=defaults)
+        )
+
+
+def _check(batch: Batch) -> None:
+    """Reject rows without a time, or with a shape that is no point."""
+    for at, value in enumerate(batch.column("reported_at")):
+        if value is None:
+            batch.reject(at, _("The time of the report is missing."), _("Fill it in, such as 2026-03-18 09:30."))
+    kinds = shapely.get_type_id(batch.geometries)
+    for at in np.flatnonzero((kinds != shapely.GeometryType.POINT) & (kinds >= 0)).tolist():
+        batch.reject(
+            at,
+            _("A case is at a point, not a {kind}.", kind=batch.geometries[at].geom_type),
+            _("Give a point, or longitude and latitude."),
+            RejectKind.PLACE,
+        )
+    closed, reported = batch.column("closed_at"), batch.column("reported_at")
+    early = sum(end < start for end, start in zip(closed, reported, strict=True) if end and start)
+    if early:
+        batch.report.notes.append(_("{count} cases close before they were reported; kept as they are.", count=early))
+
+
+def _addresses(batch: Batch) -> Sequence[str | None]:
+    """What each case is located by without a point: its address, else the building it names."""
+    return [
+        address or building for address, building in zip(batch.column("address"), batch.column("building"), strict=True)
+    ]
+
+
+def _numbers(batch: Batch) -> Sequence[str]:
+    """The number of each case; a case without one gets one that follows from what it says, the same every time."""
+    parts = [batch.column(name) for name in ("reported_at", "category", "address", "description")]
+    numbers = list(batch.column("number"))
+    for at, number in enumerate(numbers):
+        if number is None:
+            said = repr([str(part[at]) for part in parts] + [shapely.to_wkt(batch.geometries[at])])
+            numbers[at] = f"f-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+    return numbers
+
+
+def _categorise(batch: Batch) -> None:
+    """Find the category of each case by code, external code or name; what is none goes under ``other``."""
+    known: dict[str, str] = {}
+    for category in batch.session.scalars(select(Category)):
+        for word in (category.code, category.external_code, category.name_zh, category.name_en):
+            if word:
+                known.setdefault(word.casefold(), category.code)
+    codes, descriptions, unknown = [], list(batch.column("description")), set()
+    for at, word in enumerate(batch.column("category")):
+        code = known.get(word.casefold()) if word else None
+        if word and code is None:
+            unknown.add(word)
+            descriptions[at] = f"{word}：{descriptions[at]}" if descriptions[at] else word
+        codes.append(code)
+    batch.values["category"] = codes
+    if unknown:
+        batch.values["description"] = descriptions
+        listed = ", ".join(sorted(unknown)[:10])
+        batch.report.notes.append(
+            _(
+                "{count} kinds are in no category and went under “other”: {kinds}. Enter them as external codes of a "
+                "category and import once more to sort them.",
+                count=len(unknown), kinds=listed,
+            )
+        )  # fmt: skip
