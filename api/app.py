@@ -24,10 +24,11 @@ from api import (
     security,
     signin_pages,
     static,
+    tiles,
     units,
 )
 from api.request import Surroundings
-from data.base import db
+from data.base import cluster, db
 from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or all_settings.get()
     app.state.transaction = db.transaction
     app.state.actors = deps.Actors()
+    app.include_router(tiles.api)
     for module in _API:
         app.include_router(module.api, dependencies=[Depends(deps.known_parameters)])
     for module in _PAGES:
@@ -69,4 +71,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What every page needs is made before the first one is asked for.
     static.version()
     app.openapi()
-    yield
+    async with tiles.serving(cluster.dsn(), app.state.settings.tile_cache_mb) as app.state.tiles:
+        yield
