@@ -340,7 +340,7 @@ def _alternatives(number: str | None) -> dict[str, float]:
     if number is None:
         return {}
     several = {part: _ONE_OF_SEVERAL for part in re.findall(r"\d+[A-Z]?", number) if ";" in number}
-    if (span := re.fullmatch(r"(\d+)-(\d+)", number)) is not None:
+    if (span := re.fullmatch(r"(\d{1,6})-(\d{1,6})", number)) is not None:
         first, last = int(span[1]), int(span[2])
         if 0 < last - first <= 50:
             step = 1 if (last - first) % 2 else 2

@@ -245,7 +245,8 @@ def _with_marks(spelled: str) -> str:
 
 def _is_range(first: str, last: str) -> bool:
     """106-110 are neighbouring houses, 12-501 a house and a room."""
-    return first.isdecimal() and last.isdecimal() and 0 < int(last) - int(first) <= 50
+    is_small = all(re.fullmatch(r"\d{1,6}", number) for number in (first, last))
+    return is_small and 0 < int(last) - int(first) <= 50
 
 
 def _smallest_named(before: str) -> str:

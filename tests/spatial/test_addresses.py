@@ -130,6 +130,14 @@ def test_whatever_is_handed_in_is_read_without_an_error(text: str) -> None:
     label(text)
 
 
+def test_absurd_numbers_are_read_without_an_error() -> None:
+    long = f"锦绣路{'1' * 5000}-{'2' * 5000}"
+    assert match([long, f"{long}号"], BUILDINGS)["outcome"].tolist() == [Outcome.NONE] * 2
+    assert match(["1"], pd.DataFrame({"number": [long], "name": [None], "address": [long]}))["building"].tolist() == [
+        -1
+    ]
+
+
 @given(st.text(alphabet="锦绣路弄号楼栋单元室层座门院#-~ 一二十百零两3 5 01AB甲东0123456789", max_size=24))
 def test_whatever_resembles_an_address_is_read_without_an_error(text: str) -> None:
     parse(parse(text).normalized)
