@@ -86,10 +86,10 @@ def parse(text: str) -> Collection:
         first = found.rejects[0]
         count = len(found.rejects)
         raise Invalid(
-            _("Feature {row}: {reason}", row=first.row, reason=first.reason)
+            _("Feature {row}: {reason} {advice}", row=first.row, reason=first.reason, advice=first.advice)
             if count == 1
-            else _("Feature {row}: {reason} None of the {count} features can be used.", row=first.row,
-                   reason=first.reason, count=count),
+            else _("None of the {count} features can be used. Feature {row}: {reason} {advice}", count=count,
+                   row=first.row, reason=first.reason, advice=first.advice),
             feature=first.row,
             rejected=count,
         )  # fmt: skip
@@ -440,9 +440,9 @@ def _depth(kind: str) -> _Fault:
 
 
 def _named(value: Any) -> str:
-    """A JSON value in a sentence: ``null``, ``a list``, ``"text"`` …"""
+    """A JSON value in a sentence: ``null``, ``[…]``, ``"text"`` …"""
     if isinstance(value, dict):
-        return _("an object")
+        return "{…}"
     if isinstance(value, list):
-        return _("a list")
+        return "[…]"
     return json.dumps(value, ensure_ascii=False)[:60]
