@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -76,3 +78,8 @@ class Settings(BaseSettings):
 def get() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def today() -> date:
+    """The day it is in the community's time zone."""
+    return datetime.now(ZoneInfo(get().timezone)).date()

@@ -1,12 +1,7 @@
-"""Households 家庭, their residents 居民, special groups 特殊群体 and tenancies 租住.
-
-A resident is found through dwelling, building and grid; nobody here has a position of their own. Names, phones and
-identity numbers leave this module masked unless ``unmask`` was asked for, with a purpose, by someone who may.
-"""
+"""The tables of households 家庭, their residents 居民, special groups 特殊群体 and tenancies 租住."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -23,13 +18,10 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from data import buildings
-from data.base import access, audit, db, secrets
-from data.base.access import Actor
-from data.base.errors import Invalid, NotFound
-from data.base.language import _
+from data.base import access, db
+from data.base.errors import NotFound
 from data.base.secrets import Encrypted
 from data.buildings import Building, Dwelling
 
@@ -40,6 +32,10 @@ class HouseholdNotFound(NotFound):
 
 class ResidentNotFound(NotFound):
     """There is no such resident, or they live outside the actor's area."""
+
+
+class GroupNotFound(NotFound):
+    """There is no such special group, or the household does not belong to it."""
 
 
 class TenancyNotFound(NotFound):
@@ -249,170 +245,3 @@ db.sentences["uq_household_community_id_number"] = "Another household of this co
 db.sentences["uq_resident_identity"] = "Somebody with this identity number is already registered in this community."
 db.sentences["ex_household_group_valid"] = "The household already belongs to this group during that time."
 db.sentences["fk_resident_household_id_community_id"] = "The household still has members. Move or remove them first."
-
-#: Fields that leave masked, and how.
-MASKS: dict[str, Callable[[Any], Any]] = {
-    "name": secrets.mask_name,
-    "former_name": secrets.mask_name,
-    "head_name": secrets.mask_name,
-    "landlord_name": secrets.mask_name,
-    "identity_number": secrets.mask_identity,
-    "permit_number": secrets.mask_identity,
-    "phone": secrets.mask_phone,
-    "landlord_phone": secrets.mask_phone,
-    "health": lambda text: "***" if text else text,
-    "born_on": lambda day: f"{day:%Y}-**-**" if day else day,
-}
-
-
-def masked(values: dict[str, Any]) -> dict[str, Any]:
-    """``values`` with every personal field masked."""
-    return {name: MASKS[name](value) if name in MASKS else value for name, value in values.items()}
-
-
-def get(session: Session, actor: Actor, household_id: int) -> Household:
-    """The household with this id.
-
-    Raises
-    ------
-    HouseholdNotFound
-    """
-    found = session.scalar(access.visible(select(Household).where(Household.id == household_id), actor, Household))
-    if found is None:
-        raise HouseholdNotFound(_("Not found, or outside your area."))
-    return found
-
-
-def get_resident(session: Session, actor: Actor, resident_id: int) -> Resident:
-    """The resident with this id.
-
-    Raises
-    ------
-    ResidentNotFound
-    """
-    found = session.scalar(access.visible(select(Resident).where(Resident.id == resident_id), actor, Resident))
-    if found is None:
-        raise ResidentNotFound(_("Not found, or outside your area."))
-    return found
-
-
-def get_tenancy(session: Session, actor: Actor, tenancy_id: int) -> Tenancy:
-    """The tenancy with this id.
-
-    Raises
-    ------
-    TenancyNotFound
-    """
-    found = session.scalar(access.visible(select(Tenancy).where(Tenancy.id == tenancy_id), actor, Tenancy))
-    if found is None:
-        raise TenancyNotFound(_("Not found, or outside your area."))
-    return found
-
-
-def members(session: Session, actor: Actor, household_id: int) -> list[Resident]:
-    """The members of a household, the head first, then by age."""
-    query = (
-        access.visible(select(Resident), actor, Resident)
-        .join(Household, Household.id == Resident.household_id)
-        .where(Resident.household_id == household_id)
-        .order_by((Household.head_id == Resident.id).desc(), Resident.born_on)
-    )
-    return list(session.scalars(query))
-
-
-def unmask(session: Session, actor: Actor, record: Household | Resident | Tenancy, purpose: str) -> dict[str, Any]:
-    """The personal fields of one record in clear; that it happened, and why, is recorded.
-
-    Raises
-    ------
-    Invalid
-        No purpose was stated.
-    Forbidden
-        The actor may not unmask there.
-    """
-    if len(purpose.strip()) < 2:
-        raise Invalid(_("State in a few words what the full data is needed for."), field="purpose")
-    grid_id = grid_of(session, record)
-    access.require(actor, "person.unmask", record.community_id, grid_id)
-    fields = {name: getattr(record, name) for name in MASKS if hasattr(record, name)}
-    audit.record(
-        session, actor, "unmask", record.__tablename__, record.id, community_id=record.community_id,
-        purpose=purpose.strip(), changes={"fields": [None, sorted(fields)]},
-    )  # fmt: skip
-    return fields
-
-
-def grid_of(session: Session, record: Household | Resident | Tenancy) -> int | None:
-    """The grid in which a household, resident or tenancy lies."""
-    if isinstance(record, Resident):
-        doors = select(Household.dwelling_id).where(Household.id == record.household_id)
-    else:
-        doors = select(Dwelling.id).where(Dwelling.id == record.dwelling_id)
-    return session.scalar(
-        select(Building.grid_id).join(Dwelling, Dwelling.building_id == Building.id).where(Dwelling.id.in_(doors))
-    )
-
-
-def add(session: Session, actor: Actor, *, dwelling: Dwelling, number: str, **values: Any) -> Household:
-    """A new household in ``dwelling``."""
-    building = buildings.get(session, actor, dwelling.building_id)
-    access.require(actor, "household.edit", dwelling.community_id, building.grid_id)
-    household = Household(
-        community_id=dwelling.community_id, dwelling_id=dwelling.id, number=number, located_by="manual", **values
-    )
-    session.add(household)
-    session.flush()
-    return household
-
-
-def change(session: Session, actor: Actor, household: Household, **values: Any) -> Household:
-    """Change fields of a household."""
-    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
-    for name, value in values.items():
-        setattr(household, name, value)
-    if household.dwelling_id is not None and "dwelling_id" in values:
-        household.unlocated_reason, household.located_by = None, "manual"
-    session.flush()
-    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
-    return household
-
-
-def remove(session: Session, actor: Actor, household: Household) -> None:
-    """Remove a household that has no members any more."""
-    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
-    session.delete(household)
-    session.flush()
-
-
-def add_resident(session: Session, actor: Actor, household: Household, **values: Any) -> Resident:
-    """A new member of ``household``."""
-    access.require(actor, "household.edit", household.community_id, grid_of(session, household))
-    resident = Resident(household_id=household.id, community_id=household.community_id, **indexed(values))
-    session.add(resident)
-    session.flush()
-    return resident
-
-
-def change_resident(session: Session, actor: Actor, resident: Resident, **values: Any) -> Resident:
-    """Change fields of a resident."""
-    access.require(actor, "household.edit", resident.community_id, grid_of(session, resident))
-    for name, value in indexed(values).items():
-        setattr(resident, name, value)
-    session.flush()
-    return resident
-
-
-def remove_resident(session: Session, actor: Actor, resident: Resident) -> None:
-    """Remove a resident."""
-    access.require(actor, "household.edit", resident.community_id, grid_of(session, resident))
-    session.delete(resident)
-    session.flush()
-
-
-def indexed(values: dict[str, Any]) -> dict[str, Any]:
-    """``values`` of a resident with the blind indexes that go with the encrypted ones."""
-    found = dict(values)
-    for name, index in (("identity_number", "identity_blind"), ("phone", "phone_blind")):
-        if name in found:
-            found[index] = secrets.blind(found[name]) if found[name] else None
-    return found

@@ -1,0 +1,203 @@
+"""Residents: filters, reads, writes, and the search by name, identity number or phone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from data import units
+from data.base import access, identity, listing, secrets, settings
+from data.base.access import Actor, Rows
+from data.base.errors import Invalid
+from data.base.language import _
+from data.buildings import Building, Dwelling
+from data.households import homes
+from data.households.masks import require_edit
+from data.households.tables import Household, HouseholdGroup, Resident, ResidentNotFound
+
+#: ``identity_kind`` of a resident identity number (GB 11643); other documents are not checked.
+RESIDENT_ID = "resident_id"
+
+_CODED = ("sex", "relation", "ethnicity", "marital_status", "political_status", "education")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which residents.
+
+    ``person`` is a name or part of one, or a whole identity or phone number: it is personal, so it never belongs into
+    an address.
+    """
+
+    community: str | None = None
+    grid: str | None = None
+    building_id: int | None = None
+    household_id: int | None = None
+    statuses: tuple[str, ...] | None = None
+    sex: str | None = None
+    #: codes of special groups of the household; ``*`` for any
+    groups: tuple[str, ...] | None = None
+    text: str | None = None
+    person: str | None = None
+
+
+#: What residents can be sorted by; never by what is personal, because the sort value stands in addresses.
+SORTS: dict[str, Any] = {
+    "id": Resident.id,
+    "household": Household.number,
+    "building": listing.number_in(Building.number),
+    "updated": Resident.updated_at,
+}
+
+
+def rows() -> Rows:
+    """All residents as ``selection`` gives them, for one that the actor was already shown to see."""
+    return homes.placed(
+        select(
+            *listing.columns(Resident, without=("identity_blind", "phone_blind")),
+            Household.number.label("household_number"),
+            (Household.head_id == Resident.id).label("is_head"),
+            *homes.place_columns(),
+        ).join(Household, Household.id == Resident.household_id),
+        Household.dwelling_id,
+    )
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """The residents the actor may see, a row each, **not masked**.
+
+    Beside their columns without the blind indexes: ``household_number``, ``is_head``, and where they live:
+    ``unit room building_id building_number grid_code grid_name lon lat``.
+    """
+    wanted = wanted or Filter()
+    query = access.visible(rows(), actor, Resident)
+    query = units.narrowed(query, Resident.community_id, Building.grid_id, wanted.community, wanted.grid)
+    if wanted.building_id:
+        query = query.where(Dwelling.building_id == wanted.building_id)
+    if wanted.household_id:
+        query = query.where(Resident.household_id == wanted.household_id)
+    if wanted.statuses is not None:
+        query = query.where(Resident.status.in_(wanted.statuses))
+    if wanted.sex:
+        query = query.where(Resident.sex == wanted.sex)
+    if wanted.groups is not None:
+        belongs = exists().where(
+            HouseholdGroup.household_id == Resident.household_id, HouseholdGroup.valid.contains(settings.today())
+        )
+        if wanted.groups != ("*",):
+            belongs = belongs.where(HouseholdGroup.group_code.in_(wanted.groups))
+        query = query.where(belongs)
+    if wanted.text:
+        texts = (Household.number, Household.address, Building.number, Building.address)
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
+    if wanted.person:
+        query = query.where(_is(wanted.person))
+    return query
+
+
+def _is(person: str) -> Any:
+    """The condition that a resident has this name (or part of one), identity number or phone."""
+    index = secrets.blind(person)
+    conditions = [Resident.identity_blind == index, Resident.phone_blind == index]
+    if not any(sign.isdigit() for sign in person):
+        conditions.append(listing.containing(Resident.name, person.strip()))
+    return or_(*conditions)
+
+
+def get_resident(session: Session, actor: Actor, resident_id: int) -> Resident:
+    """The resident with this id.
+
+    Raises
+    ------
+    ResidentNotFound
+    """
+    found = session.scalar(access.visible(select(Resident).where(Resident.id == resident_id), actor, Resident))
+    if found is None:
+        raise ResidentNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def members(session: Session, actor: Actor, household_id: int) -> list[Resident]:
+    """The members of a household, the head first, then by age."""
+    query = (
+        access.visible(select(Resident), actor, Resident)
+        .join(Household, Household.id == Resident.household_id)
+        .where(Resident.household_id == household_id)
+        .order_by((Household.head_id == Resident.id).desc(), Resident.born_on)
+    )
+    return list(session.scalars(query))
+
+
+def add_resident(session: Session, actor: Actor, household: Household, **values: Any) -> Resident:
+    """A new member of ``household``. Birthday and sex are taken from the identity number where they are not given.
+
+    Raises
+    ------
+    Invalid
+        The identity number is none, or a code is unknown.
+    """
+    require_edit(session, actor, household)
+    values = _checked(values, values.get("identity_kind") or RESIDENT_ID)
+    resident = Resident(household_id=household.id, community_id=household.community_id, **indexed(values))
+    session.add(resident)
+    session.flush()
+    return resident
+
+
+def change_resident(session: Session, actor: Actor, resident: Resident, **values: Any) -> Resident:
+    """Change fields of a resident; another ``household_id`` of the same community moves them there.
+
+    Raises
+    ------
+    Invalid
+        The identity number is none, a code is unknown, or the household is of another community.
+    """
+    require_edit(session, actor, resident)
+    if "household_id" in values:
+        household = homes.get(session, actor, values["household_id"])
+        if household.community_id != resident.community_id:
+            raise Invalid(_("The household lies in another community."), field="body.household_id")
+        require_edit(session, actor, household)
+        left = session.get(Household, resident.household_id)
+        if left is not None and left.id != household.id and left.head_id == resident.id:
+            left.head_id = None
+    values = _checked(values, values.get("identity_kind") or resident.identity_kind)
+    for name, value in indexed(values).items():
+        setattr(resident, name, value)
+    session.flush()
+    return resident
+
+
+def remove_resident(session: Session, actor: Actor, resident: Resident) -> None:
+    """Remove a resident."""
+    require_edit(session, actor, resident)
+    session.delete(resident)
+    session.flush()
+
+
+def _checked(values: dict[str, Any], identity_kind: str) -> dict[str, Any]:
+    """``values`` with the identity number in its normal form and what it tells where that is missing."""
+    homes.check_codes(values, *_CODED)
+    number = values.get("identity_number")
+    if not number or identity_kind != RESIDENT_ID:
+        return values
+    try:
+        told = identity.check(number)
+    except identity.NotAnIdentityNumber as error:
+        raise Invalid(error.detail, field="body.identity_number") from error
+    found = {**values, "identity_number": told.number}
+    found["born_on"] = found.get("born_on") or told.born_on
+    found["sex"] = found.get("sex") or told.sex.value
+    return found
+
+
+def indexed(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` of a resident with the blind indexes that go with the encrypted ones."""
+    found = dict(values)
+    for name, index in (("identity_number", "identity_blind"), ("phone", "phone_blind")):
+        if name in found:
+            found[index] = secrets.blind(found[name]) if found[name] else None
+    return found
