@@ -1,0 +1,1 @@
+"""The search of the map: buildings, addresses, grids and, with permission, people."""

@@ -1,0 +1,1 @@
+"""Records without a place, and placing them by hand."""
