@@ -18,6 +18,7 @@ from api import (
     deps,
     errors,
     grids,
+    households,
     incidents,
     map_pages,
     openapi,
@@ -33,7 +34,7 @@ from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
 
-_API = (security, units, grids, buildings, incidents, audit)
+_API = (security, units, grids, buildings, households, incidents, audit)
 _PAGES = (map_pages, signin_pages)
 
 
