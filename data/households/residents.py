@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from data import units
@@ -59,7 +59,7 @@ def rows() -> Rows:
         select(
             *listing.columns(Resident, without=("identity_blind", "phone_blind")),
             Household.number.label("household_number"),
-            (Household.head_id == Resident.id).label("is_head"),
+            func.coalesce(Household.head_id == Resident.id, false()).label("is_head"),
             *homes.place_columns(),
         ).join(Household, Household.id == Resident.household_id),
         Household.dwelling_id,
