@@ -15,11 +15,15 @@ from starlette.middleware.gzip import GZipMiddleware
 from api import (
     audit,
     buildings,
+    buildings_pages,
     deps,
+    dwellings_pages,
     errors,
     grids,
+    grids_pages,
     households,
     incidents,
+    incidents_pages,
     map_pages,
     openapi,
     security,
@@ -27,6 +31,7 @@ from api import (
     static,
     tiles,
     units,
+    units_pages,
 )
 from api.request import Surroundings
 from data.base import cluster, db
@@ -35,7 +40,15 @@ from data.base.access import Actor
 from data.base.settings import Settings
 
 _API = (security, units, grids, buildings, households, incidents, audit)
-_PAGES = (map_pages, signin_pages)
+_PAGES = (
+    signin_pages,
+    map_pages,
+    grids_pages,
+    buildings_pages,
+    dwellings_pages,
+    incidents_pages,
+    units_pages,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -1,25 +1,205 @@
-"""Buildings and dwellings on pages: lists, records, histories, and the panel of a building beside the map."""
+"""Buildings on pages: their list, record and history, and their panel beside the map."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter
+from shapely import Point
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from api import labels
+from api import forms, labels, ledgers
+from api.buildings import BuildingChange, BuildingNew, wanted_buildings
 from api.fields import Id
+from api.forms import Field, Section
+from api.ledgers import Cell, Column, Listing
 from api.pages import Page, needs, typed
-from data import buildings, incidents, panels
+from data import buildings, grids, incidents, panels
+from data.base.errors import WanggeError
 from data.base.language import _
-from data.buildings import Building
+from data.buildings import Building, BuildingKind
 from data.households import SpecialGroup
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("building.read")]
 Edit = Annotated[Page, needs("building.edit")]
 Typed = Annotated[FormData, typed]
+
+_FIELDS = ("number", "name", "address", "kind", "floors", "unit_count")
+
+
+@pages.get("/buildings")
+def listed(page: Read) -> Response:
+    """The buildings, by their number."""
+    query = buildings.selection(page.actor, ledgers.wanted(page, wanted_buildings))
+    columns = [
+        Column(_("Building"), sort="number"),
+        Column(_("Kind"), lead=True),
+        Column(_("Address")),
+        Column(_("Grid")),
+        Column(_("Floors"), number=True),
+        Column(_("Entrances"), number=True),
+        Column(_("Located")),
+        Column(_("Code"), sort="code"),
+    ]
+    filters = [
+        ledgers.search(_("Number, name, address")),
+        ledgers.by_grid(page),
+        ledgers.choice("kind", _("Kind"), labels.building_kinds()),
+        ledgers.choice("located", _("Place"), {"true": _("With a place"), "false": _("Without a place")}),
+    ]
+    return page.show(
+        "buildings/list.html",
+        section="ledger",
+        page=ledgers.head(page, _("Buildings"), "buildings", new=(_("Add a building"), "building.edit")),
+        tabs=ledgers.ledger_tabs(page, "buildings"),
+        **ledgers.filtered(page, filters),
+        **ledgers.table(page, Listing(query, buildings.SORTS, Building.id, "number"), columns, _cells, "buildings"),
+    )
+
+
+def _cells(row: Any) -> list[Cell]:
+    located = labels.place_found(row.located_by, row.located_score, row.unlocated_reason)
+    return [
+        labels.building(row.number, row.name, row.code),
+        labels.building_kinds()[row.kind],
+        row.address,
+        row.grid_name,
+        row.floors,
+        row.unit_count,
+        {"text": located, "tone": "act"} if row.unlocated_reason else located,
+        row.code,
+    ]
+
+
+@pages.get("/buildings/new")
+def new(page: Edit) -> Response:
+    """The form for a new building."""
+    return _form(page, None)
+
+
+@pages.post("/buildings")
+def add(page: Edit, form: Typed) -> Response:
+    """Add a building."""
+    try:
+        values = forms.read(BuildingNew, form, ("code", *_FIELDS), known={"community_id": 1})
+        point = forms.point_in(form)
+        community = forms.community_in(page, form)
+        with page.attempt():
+            found = buildings.add(
+                page.session, page.actor, community=community, geom=Point(point) if point else None, **values
+            )
+    except forms.REFUSED as error:
+        return _form(page, None, typed=form, error=error)
+    return page.go(f"/buildings/{found.id}", _("Recorded."))
+
+
+@pages.get("/buildings/{building_id}")
+def record(building_id: Id, page: Read) -> Response:
+    """A building with its dwellings."""
+    return _form(page, buildings.get(page.session, page.actor, building_id))
+
+
+@pages.post("/buildings/{building_id}")
+def change(building_id: Id, page: Edit, form: Typed) -> Response:
+    """Change a building. A footprint is not moved here, for a pin says nothing about its corners."""
+    found = buildings.get(page.session, page.actor, building_id)
+    before = buildings.shape(found)
+    try:
+        forms.check(page, found, form)
+        values = forms.read(BuildingChange, form, _FIELDS)
+        if before is None or isinstance(before, Point):
+            point = forms.point_in(form)
+            if forms.moved((before.x, before.y) if before else None, point):
+                values["geom"] = Point(point) if point else None
+        with page.attempt():
+            buildings.change(page.session, page.actor, found, **values)
+    except forms.REFUSED as error:
+        return _form(page, found, typed=form, error=error)
+    return page.go(f"/buildings/{building_id}", _("Saved."))
+
+
+@pages.get("/buildings/{building_id}/history")
+def history(building_id: Id, page: Read) -> Response:
+    """What happened to a building."""
+    found = buildings.get(page.session, page.actor, building_id)
+    return forms.past(page, "buildings", "building", building_id, _about(found))
+
+
+def _about(found: Building | None) -> dict[str, Any]:
+    if found is None:
+        return forms.record("buildings", None, _("Add a building"), _("Buildings"))
+    title = labels.building(found.number, found.name, found.code)
+    return forms.record("buildings", found.id, title, _("Buildings"), found.address or "")
+
+
+def _form(
+    page: Page, found: Building | None, *, typed: FormData | None = None, error: WanggeError | None = None
+) -> Response:
+    editable = found is None or page.may("building.edit", found.community_id, found.grid_id)
+    one = found or Building(kind=BuildingKind.RESIDENTIAL)
+    sections = [
+        Section(
+            _("Building"),
+            [
+                Field("number", _("Number"), one.number, most=200, hint=_("As it stands on the door: 18, 18A.")),
+                Field("name", _("Name"), one.name, most=200),
+                Field("address", _("Address"), one.address, most=200),
+                forms.select("kind", _("Kind"), one.kind, labels.building_kinds(), optional=False),
+                Field("floors", _("Floors"), one.floors, "number", least=0, most=200),
+                Field("unit_count", _("Entrances"), one.unit_count, "number", least=0, most=200),
+            ],
+        )
+    ]
+    code = Field("code", _("Code"), one.code, optional=False, most=64, hint=_("One of its own within the community."))
+    if found is None:
+        sections[0].fields[:0] = [*forms.community_field(page), code]
+    else:
+        where = labels.place_found(found.located_by, found.located_score, found.unlocated_reason)
+        code.type = "shown"
+        grid = grids.get(page.session, page.actor, found.grid_id).name if found.grid_id else None
+        shown = [code, Field("grid", _("Grid"), grid, "shown"), Field("located", _("Located"), where, "shown")]
+        sections.append(Section(_("In the records"), shown))
+    shape = buildings.shape(found) if found else None
+    inside = shape.representative_point() if shape is not None else None
+    point = (inside.x, inside.y) if inside is not None else None
+    if typed is not None:
+        point = forms.typed_point(typed) or point
+    movable = editable and (shape is None or isinstance(shape, Point))
+    return page.show(
+        "buildings/form.html",
+        section="ledger",
+        status=forms.status(error),
+        record=_about(found),
+        action=f"/buildings/{found.id}" if found else "/buildings",
+        editable=editable,
+        movable=movable,
+        **forms.shown(sections, typed, error),
+        links=forms.links("buildings", found.id) if found else [],
+        token=forms.token(found),
+        **forms.place(page, point, editable=movable),
+        dwellings=_dwellings(page, found.id) if found else [],
+        more=f"/dwellings?building={found.id}" if found else "",
+    )
+
+
+def _dwellings(page: Page, building_id: int) -> list[dict[str, Any]]:
+    """The first fifty dwellings of a building, with who is registered there."""
+    uses = labels.uses()
+    return [
+        {
+            "href": f"/dwellings/{door.id}",
+            "cells": [
+                labels.dwelling(door.unit, door.room),
+                uses[door.use],
+                door.floor,
+                _(", ").join(family.name for family in door.families),
+                sum(family.count for family in door.families) or None,
+            ],
+        }
+        for door in panels.doors(page.session, page.actor, building_id)[:50]
+    ]
 
 
 @pages.get("/buildings/{building_id}/panel")
@@ -33,7 +213,8 @@ def panel(building_id: Id, page: Read) -> Response:
         {"value": f"{len(doors):,}", "label": _("dwellings"), "tone": ""},
         {"value": f"{count:,}", "label": _("open cases"), "tone": "act" if overdue else ""},
     ]
-    if "household.read" in page.can:
+    sees_people = page.may("household.read", building.community_id, building.grid_id)
+    if sees_people:
         people = panels.people(page.session, page.actor, Building.id == building_id)
         figures[1:1] = [
             {"value": f"{people.households:,}", "label": _("households"), "tone": ""},
@@ -53,7 +234,7 @@ def panel(building_id: Id, page: Read) -> Response:
         },
         figures=figures,
         facts=_facts(row),
-        units=_entrances(page, doors) if "household.read" in page.can else None,
+        units=_entrances(page, doors) if sees_people else None,
         incidents={"count": count, "rows": [labels.case(one) for one in rows]},
     )
 

@@ -17,9 +17,10 @@ from starlette.responses import Response
 from api import concurrency, errors, ground, labels
 from api.fields import Change
 from api.pages import Page
-from data import history
+from data import buildings, grids, history, units
 from data.base.errors import Conflict, Invalid, WanggeError
 from data.base.language import _
+from data.buildings import Building, BuildingKind
 from maps import placing
 
 #: What a handler answers with the form again.
@@ -67,13 +68,28 @@ def text_in(form: FormData, name: str) -> str:
     return "" if isinstance(value, UploadFile) else value.strip()
 
 
+def id_in(form: FormData, name: str) -> int | None:
+    """The id that was chosen in a box."""
+    value = text_in(form, name)
+    return int(value) if value.isdecimal() and len(value) < 10 else None
+
+
+def building_names(page: Page, community_id: int | None = None) -> dict[str, str]:
+    """Id → name of the buildings that people live in, by number: of a community, else of the one pages are about."""
+    query = buildings.selection(page.actor, buildings.Filter(kinds=(BuildingKind.RESIDENTIAL,)))
+    if (place := community_id or page.community_id) is not None:
+        query = query.where(Building.community_id == place)
+    rows = page.session.execute(query.order_by(buildings.SORTS["number"], Building.id).limit(1000))
+    return {str(row.id): labels.building(row.number, row.name, row.code) for row in rows}
+
+
 def read(
     model: type[BaseModel],
     form: FormData,
     names: Collection[str],
     *,
     locked: Collection[str] = (),
-    unchecked: Collection[str] = (),
+    known: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The values of the fields ``names`` as the model reads them.
 
@@ -81,8 +97,8 @@ def read(
     ----------
     locked
         Fields that are left as they are when nothing was typed, for what stands there is masked.
-    unchecked
-        Fields of the model that are known otherwise.
+    known
+        Fields of the model that are known otherwise and are not among the values.
 
     Raises
     ------
@@ -101,7 +117,7 @@ def read(
         if typed[name] is None and (name in needed or model.model_fields[name].is_required())
     }
     try:
-        found = model.model_validate({**dict.fromkeys(unchecked, 1), **typed})
+        found = model.model_validate({**(known or {}), **typed})
     except ValidationError as error:
         for one in error.errors():
             name = str(one["loc"][0]) if one["loc"] else ""
@@ -163,6 +179,38 @@ def place(page: Page, point: tuple[float, float] | None, *, editable: bool) -> d
         frame["bounds"] = (point[1] - 0.001, point[0] - 0.001, point[1] + 0.001, point[0] + 0.001)
     drawn = placing.placing(**frame, point=point, editable=editable)
     return {**ground.shown(drawn, page.settings), "point": point}
+
+
+def community_field(page: Page) -> list[Field]:
+    """The choice of the community of a new record, when pages are about several."""
+    if page.community_id is not None or page.glance is None:
+        return []
+    names = {str(one.id): one.name for one in page.glance.communities}
+    return [select("community_id", _("Community"), None, names, optional=False)]
+
+
+def community_in(
+    page: Page, form: FormData, point: tuple[float, float] | None = None, *, otherwise: int | None = None
+) -> units.Unit:
+    """The community of a new record: the chosen one, or the one that pages are about, or that of its place.
+
+    Parameters
+    ----------
+    otherwise
+        The community of what the record belongs to, which goes before all.
+
+    Raises
+    ------
+    Invalid
+        There are several, and nothing says which.
+    """
+    chosen = text_in(form, "community_id")
+    found = otherwise or (int(chosen) if chosen.isdecimal() else None) or page.community_id
+    if found is None and point:
+        found = grids.community_at(page.session, *point)
+    if found is None:
+        raise Invalid(_("Choose the community, or click a place inside one."), field="community_id")
+    return units.community(page.session, page.actor, found)
 
 
 def point_in(form: FormData) -> tuple[float, float] | None:

@@ -5,19 +5,220 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from api import labels
-from api.fields import Id
-from api.pages import Page, name_of, needs
-from data import grids, incidents, panels, teams
+from api import forms, labels, ledgers, units_pages
+from api.fields import Id, Input, Line
+from api.forms import Field, Section
+from api.grids import wanted_grids
+from api.ledgers import Cell, Column, Listing
+from api.pages import Page, name_of, needs, typed
+from api.units import UnitChange
+from data import grids, incidents, panels, summary, teams, units
 from data.base import secrets
+from data.base.errors import WanggeError
 from data.base.language import _
 from data.buildings import Building
+from data.incidents import Incident
+from data.teams import Post
+from data.units import Unit
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("grid.read")]
 Edit = Annotated[Page, needs("grid.edit")]
+EditUnit = Annotated[Page, needs("unit.edit")]
+Typed = Annotated[FormData, typed]
+
+
+class MemberChange(Input):
+    """What of a team member may be typed."""
+
+    name: Line
+    phone: Line | None = None
+    background: Line | None = None
+
+
+@pages.get("/grids")
+def listed(page: Read) -> Response:
+    """The grids with their figures, by code."""
+    *plain, _geom = (query := grids.selection(page.actor, ledgers.wanted(page, wanted_grids))).selected_columns
+    people = page.community_id is not None and "household.read" in page.can
+    figures = _figures(page)
+    names = ("households", "residents", "special_households", "tenancies") if people else ()
+    titles = {
+        "households": _("Households"),
+        "residents": _("People"),
+        "special_households": _("Special households"),
+        "tenancies": _("Tenancies"),
+    }
+    columns = [
+        Column(_("Grid"), sort="name"),
+        Column(_("Code"), sort="code"),
+        *(Column(titles[name], number=True) for name in names),
+        Column(_("Open cases"), number=True),
+        Column(_("Phone")),
+    ]
+
+    def cells(row: Any) -> list[Cell]:
+        counts = figures.get(row.id, {})
+        return [row.name, row.code, *(_figure(row, name, counts) for name in names), counts.get("open"), row.phone]
+
+    listing = Listing(query.with_only_columns(*plain, maintain_column_froms=True), grids.SORTS, Unit.id, "code")
+    table = ledgers.table(page, listing, columns, cells, "grids")
+    if names and len(table["rows"]) == table["paging"]["total"] == len(figures):
+        sums = [sum(counts[name] for counts in figures.values()) for name in (*names, "open")]
+        table["totals"] = [_("Together"), None, *sums, None]
+    return page.show(
+        "grids/list.html",
+        section="grids",
+        page=ledgers.head(page, _("Grids"), "grids", new=(_("Add a grid"), "unit.edit")),
+        tabs=[],
+        **ledgers.filtered(page, [ledgers.search(_("Name, code"))]),
+        **table,
+    )
+
+
+def _figures(page: Page) -> dict[int, dict[str, int]]:
+    """The figures of each grid of the community that pages are about."""
+    if page.community_id is None:
+        return {}
+    wanted = incidents.Filter(community=page.community, states=incidents.OPEN)
+    open_cases: dict[Any, int] = {**incidents.counts(page.session, page.actor, wanted, Incident.grid_id)}
+    ids = {grid.code: grid.id for grid in ledgers.grids_of(page)}
+    rows = summary.summarise(page.session, page.actor, page.community_id)["by_grid"]
+    return {ids[row["code"]]: {**row, "open": open_cases.get(ids[row["code"]], 0)} for row in rows}
+
+
+def _figure(row: Any, name: str, counts: dict[str, int]) -> Cell:
+    """A figure of a grid, marked when it lies outside the bounds for it."""
+    value = counts.get(name)
+    bounds = {"households": (row.household_min, row.household_max), "residents": (row.people_min, row.people_max)}
+    if value is None or name not in bounds or bounds[name][0] <= value <= bounds[name][1]:
+        return value
+    return {"text": f"{value:,}", "tone": "act"}
+
+
+@pages.get("/grids/new")
+def new(page: EditUnit) -> Response:
+    """A grid is added as a unit below its community; its boundary comes with an import."""
+    parent = f"?parent={page.community_id}" if page.community_id else ""
+    return page.go(f"/units/new{parent}")
+
+
+@pages.get("/grids/{grid_id}")
+def record(grid_id: Id, page: Read) -> Response:
+    """A grid: its record, its team, its boundaries through time."""
+    return _form(page, grids.get(page.session, page.actor, grid_id))
+
+
+@pages.post("/grids/{grid_id}")
+def change(grid_id: Id, page: EditUnit, form: Typed) -> Response:
+    """Change the record of a grid."""
+    found = grids.get(page.session, page.actor, grid_id)
+    try:
+        forms.check(page, found, form)
+        values = forms.read(UnitChange, form, ["code", "name", "phone", *units_pages.more_fields(found)])
+        with page.attempt():
+            units.change(page.session, page.actor, found, **values)
+    except forms.REFUSED as error:
+        return _form(page, found, typed=form, error=error)
+    return page.go(f"/grids/{grid_id}", _("Saved."))
+
+
+@pages.get("/grids/{grid_id}/history")
+def history(grid_id: Id, page: Read) -> Response:
+    """What happened to the record of a grid."""
+    found = grids.get(page.session, page.actor, grid_id)
+    return forms.past(page, "grids", "unit", grid_id, _about(found))
+
+
+def _about(found: Unit) -> dict[str, Any]:
+    return forms.record("grids", found.id, found.name, _("Grids"), found.code, section="grids")
+
+
+def _form(page: Page, found: Unit, *, typed: FormData | None = None, error: WanggeError | None = None) -> Response:
+    assert found.community_id is not None
+    held = grids.divisions(page.session, page.actor, found.community_id)
+    return page.show(
+        "grids/form.html",
+        section="grids",
+        status=forms.status(error),
+        record=_about(found),
+        action=f"/grids/{found.id}",
+        editable=units_pages.may_edit(page, found),
+        **forms.shown(units_pages.sections(found), typed, error),
+        links=forms.links("grids", found.id),
+        token=forms.token(found),
+        map=None,
+        team=_team(page, found),
+        divisions=[
+            {
+                "from": labels.day(one.valid.lower),
+                "to": labels.day(one.valid.upper),
+                "grids": len(one.grid_ids),
+                "href": None,
+            }
+            for one in held
+            if found.id in one.grid_ids
+        ],
+    )
+
+
+@pages.get("/grids/{grid_id}/team/{post}")
+def team_member(grid_id: Id, post: Post, page: Edit, member: int | None = None) -> Response:
+    """The form for who holds a post in a grid."""
+    grid = grids.get(page.session, page.actor, grid_id)
+    return _team_form(page, grid, post, teams.get(page.session, page.actor, member) if member else None)
+
+
+@pages.post("/grids/{grid_id}/team/{post}")
+def appoint(grid_id: Id, post: Post, page: Edit, form: Typed, member: int | None = None) -> Response:
+    """Give a post in a grid to somebody, or change who holds it."""
+    grid = grids.get(page.session, page.actor, grid_id)
+    found = teams.get(page.session, page.actor, member) if member else None
+    try:
+        if found:
+            forms.check(page, found, form)
+        values = forms.read(MemberChange, form, ("name", "phone", "background"), locked=("phone",) if found else ())
+        with page.attempt():
+            if found:
+                teams.change(page.session, page.actor, found, **values)
+            else:
+                teams.appoint(page.session, page.actor, grid, post=post, **values)
+    except forms.REFUSED as error:
+        return _team_form(page, grid, post, found, typed=form, error=error)
+    return page.go(f"/grids/{grid_id}#team", _("Saved."))
+
+
+def _team_form(
+    page: Page,
+    grid: Unit,
+    post: Post,
+    found: teams.TeamMember | None,
+    *,
+    typed: FormData | None = None,
+    error: WanggeError | None = None,
+) -> Response:
+    fields = [
+        Field("name", _("Name"), found.name if found else None, optional=False, most=200),
+        Field("phone", _("Phone"), found.phone if found else None, "tel", most=200),
+        Field("background", _("Background"), found.background if found else None, most=200),
+    ]
+    title = f"{grid.name} · {labels.posts()[post]}"
+    about = forms.record("grids", None, title, grid.name, back=f"/grids/{grid.id}", section="grids")
+    return page.show(
+        "_form.html",
+        section="grids",
+        status=forms.status(error),
+        record=about,
+        action=f"/grids/{grid.id}/team/{post}" + (f"?member={found.id}" if found else ""),
+        editable=page.may("grid.edit", grid.community_id, grid.id),
+        **forms.shown([Section(labels.posts()[post], fields)], typed, error),
+        links=[],
+        token=forms.token(found),
+        map=None,
+    )
 
 
 @pages.get("/grids/{grid_id}/panel")
@@ -31,7 +232,7 @@ def panel(grid_id: Id, page: Read) -> Response:
     where = [part for part in (numbers, labels.hectares(outline.area_m2)) if part]
     figures = [{"value": f"{count:,}", "label": _("open cases"), "tone": "act" if overdue else ""}]
     special: list[dict[str, Any]] = []
-    if "household.read" in page.can:
+    if page.may("household.read", grid.community_id, grid_id):
         people = panels.people(page.session, page.actor, Building.grid_id == grid_id)
         figures = [
             {"value": f"{people.households:,}", "label": _("households"), "tone": ""},
@@ -50,15 +251,16 @@ def panel(grid_id: Id, page: Read) -> Response:
             "bounds": outline.bounds or (),
         },
         figures=figures,
-        team=_team(page, grid_id),
+        team=_team(page, grid),
         special=special,
         incidents={"count": count, "rows": [labels.case(row) for row in rows]},
     )  # fmt: skip
 
 
-def _team(page: Page, grid_id: int) -> list[dict[str, Any]]:
+def _team(page: Page, grid: Unit) -> list[dict[str, Any]]:
     """The four posts with who holds them, and the second holder of a post after the first."""
-    found = teams.of_grid(page.session, page.actor, grid_id)
+    found = teams.of_grid(page.session, page.actor, grid.id)
+    editable = page.may("grid.edit", grid.community_id, grid.id)
     rows = []
     for post, label in labels.posts().items():
         holders = [member for member in found if member.post == post]
@@ -69,8 +271,17 @@ def _team(page: Page, grid_id: int) -> list[dict[str, Any]]:
                 "initial": member.name[:1],
                 "phone": secrets.mask_phone(member.phone),
                 "background": member.background,
-                "edit": None,
+                "edit": f"/grids/{grid.id}/team/{post}?member={member.id}" if editable else None,
             }
             for member in holders
-        ] or [{"post": label, "name": "", "initial": "", "phone": "", "background": "", "edit": None}]
+        ] or [
+            {
+                "post": label,
+                "name": "",
+                "initial": "",
+                "phone": "",
+                "background": "",
+                "edit": f"/grids/{grid.id}/team/{post}" if editable else None,
+            }
+        ]
     return rows

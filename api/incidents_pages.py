@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -15,10 +14,9 @@ from api.forms import Field, Section
 from api.incidents import IncidentChange, IncidentNew, wanted_incidents
 from api.ledgers import Cell, Column, Listing
 from api.pages import Page, needs, typed
-from data import buildings, grids, incidents, units
-from data.base.errors import Invalid, WanggeError
+from data import buildings, grids, incidents
+from data.base.errors import WanggeError
 from data.base.language import _
-from data.buildings import Building, BuildingKind
 from data.incidents import Category, Incident
 
 pages = APIRouter(include_in_schema=False)
@@ -104,9 +102,11 @@ def new(page: Report, lon: Lon | None = None, lat: Lat | None = None, building: 
 def report(page: Report, form: Typed) -> Response:
     """Report an incident."""
     try:
-        values = forms.read(IncidentNew, form, _NEW, unchecked=("community_id",))
+        values = forms.read(IncidentNew, form, _NEW, known={"community_id": 1})
         point = forms.point_in(form)
-        community = _community(page, form, point, values["building_id"])
+        building_id = values["building_id"]
+        of_building = buildings.get(page.session, page.actor, building_id).community_id if building_id else None
+        community = forms.community_in(page, form, point, otherwise=of_building)
         with page.attempt():
             lon, lat = point or (None, None)
             found = incidents.report(page.session, page.actor, community=community, lon=lon, lat=lat, **values)
@@ -114,21 +114,6 @@ def report(page: Report, form: Typed) -> Response:
         return _form(page, None, None, typed=form, error=error)
     where = grids.get(page.session, page.actor, found.grid_id).name if found.grid_id else _("no grid yet")
     return page.go(f"/map?at=incidents/{found.id}", _("Reported as {number}, {grid}.", number=found.number, grid=where))
-
-
-def _community(page: Page, form: FormData, point: tuple[float, float] | None, building_id: int | None) -> units.Unit:
-    """The community that an incident belongs to: the chosen one, else that of its place."""
-    if building_id:
-        found = buildings.get(page.session, page.actor, building_id).community_id
-    elif chosen := forms.text_in(form, "community_id"):
-        found = int(chosen) if chosen.isdecimal() else 0
-    elif page.community_id is not None:
-        found = page.community_id
-    else:
-        found = (grids.community_at(page.session, *point) if point else None) or 0
-    if not found:
-        raise Invalid(_("Choose the community, or click a place inside one."), field="community_id")
-    return units.community(page.session, page.actor, found)
 
 
 @pages.get("/incidents/panel")
@@ -248,16 +233,15 @@ def _form(
     )
     where = Section(_("Where"), [Field("address", _("Address"), found.address if found else None, most=200)])
     if community_id is None:
-        several = {str(one.id): one.name for one in page.glance.communities} if page.glance else {}
-        where.fields.insert(0, forms.select("community_id", _("Community"), None, several))
+        where.fields[:0] = forms.community_field(page)
     else:
-        names = {str(one.id): labels.building(one.number, one.name, one.code) for one in _buildings(page, community_id)}
+        names = forms.building_names(page, community_id)
         chosen = found.building_id if found else building_id
         where.fields.append(forms.select("building_id", _("Building"), chosen, names))
     sections = [what, where]
     if found:
         sections.append(_times(found))
-    if typed is not None and forms.text_in(typed, "lon"):
+    if typed is not None:
         point = forms.typed_point(typed) or point
     return page.show(
         "incidents/form.html",
@@ -294,11 +278,3 @@ def _category(page: Page, found: Incident | None) -> Field:
     rows = sorted((one for one in _categories(page) if one.parent_code), key=lambda one: -counts.get(one.code, 0))
     options = [{"value": one.code, "label": labels.name(one), "icon": one.icon} for one in rows]
     return Field("category_code", _("What is it about?"), None, "tiles", optional=False, options=options)
-
-
-def _buildings(page: Page, community_id: int) -> Sequence[Any]:
-    """The buildings of a community that people live in, by number."""
-    query = buildings.selection(page.actor).where(
-        Building.community_id == community_id, Building.kind == BuildingKind.RESIDENTIAL
-    )
-    return page.session.execute(query.order_by(buildings.SORTS["number"], Building.id).limit(500)).all()

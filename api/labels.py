@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row
@@ -192,6 +193,11 @@ def day(value: date | datetime | None) -> str:
     if value is None:
         return ""
     return f"{local(value):%Y-%m-%d}" if isinstance(value, datetime) else value.isoformat()
+
+
+def square_metres(area_m2: Decimal | float | None) -> str | None:
+    """An area in square metres: ``72.5 m²``."""
+    return _("{value} m²", value=f"{float(area_m2):,.4g}") if area_m2 else None
 
 
 def hectares(area_m2: float | None) -> str:

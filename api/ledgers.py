@@ -6,6 +6,7 @@ too. An empty parameter, as a form sends it for a box that was left alone, is as
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ def wanted(page: Page, read: Callable[..., _Filter], **given: Any) -> _Filter:
     Invalid
         A parameter is not what it should be.
     """
-    return read(**{"community": page.community, **parameters(page.request.query_params, read), **given})
+    here = {"community": page.community} if "community" in inspect.signature(read).parameters else {}
+    return read(**{**here, **parameters(page.request.query_params, read), **given})
 
 
 def parameters(query: QueryParams, read: Callable[..., Any]) -> dict[str, Any]:
@@ -212,7 +214,13 @@ def ledger_tabs(page: Page, current: str) -> list[dict[str, Any]]:
 
 
 def head(
-    page: Page, title: str, kind: str, *, new: tuple[str, str] | None = None, files: bool = True
+    page: Page,
+    title: str,
+    kind: str,
+    *,
+    new: tuple[str, str] | None = None,
+    goes_out: bool = True,
+    comes_in: bool = True,
 ) -> dict[str, Any]:
     """The context ``page`` of a list: its title, and the buttons for those who may use them.
 
@@ -220,8 +228,8 @@ def head(
     ----------
     new
         Label of the button that adds a record, and the permission it needs.
-    files
-        Whether this kind of record can be exported and imported.
+    goes_out, comes_in
+        Whether this kind of record can be exported, and imported.
     """
     query = {name: value for name, value in page.request.query_params.items() if value and name not in _PAGING}
     export = f"/exchange/export?{urlencode({'layer': kind, **query})}"
@@ -230,6 +238,6 @@ def head(
         "kind": kind,
         "intro": None,
         "new": {"href": f"/{kind}/new", "label": new[0]} if new and new[1] in page.can else None,
-        "import": f"/exchange/import?kind={kind}" if files and "exchange.import" in page.can else None,
-        "export": export if files and "exchange.export" in page.can else None,
+        "import": f"/exchange/import?kind={kind}" if comes_in and "exchange.import" in page.can else None,
+        "export": export if goes_out and "exchange.export" in page.can else None,
     }

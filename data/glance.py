@@ -13,7 +13,7 @@ from geoalchemy2 import Geography
 from sqlalchemy import ColumnElement, cast, func, select
 from sqlalchemy.orm import Session
 
-from data import grids
+from data import grids, units
 from data.base import access
 from data.base.access import PEOPLE, Actor
 from data.buildings import Building
@@ -65,10 +65,7 @@ class Glance:
 
 def of(session: Session, actor: Actor, code: str | None = None) -> Glance | None:
     """The community with this code, or the only one, or all that the actor may see; ``None`` when that is nothing."""
-    # Without the grids, of which a city has thousands.
-    seen = session.scalars(
-        access.visible(select(Unit).where(Unit.level != Level.GRID).order_by(Unit.code), actor, Unit)
-    ).all()
+    seen = units.above_grids(session, actor)
     communities = [unit for unit in seen if unit.level == Level.COMMUNITY]
     if not communities:
         return None

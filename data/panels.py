@@ -61,6 +61,7 @@ class Door:
 
     id: int
     unit: str | None
+    floor: int | None
     room: str
     use: str
     families: list[Family] = field(default_factory=list)
@@ -137,11 +138,11 @@ def doors(session: Session, actor: Actor, building_id: int) -> list[Door]:
     """The dwellings of a building by unit, floor and room, with the families registered in them."""
     found: dict[int, Door] = {}
     order = (listing.number_in(Dwelling.unit), Dwelling.unit, Dwelling.floor, listing.number_in(Dwelling.room))
-    of_building = select(Dwelling.id, Dwelling.unit, Dwelling.room, Dwelling.use).where(
+    of_building = select(Dwelling.id, Dwelling.unit, Dwelling.floor, Dwelling.room, Dwelling.use).where(
         Dwelling.building_id == building_id
     )
     for row in session.execute(access.visible(of_building, actor, Dwelling).order_by(*order, Dwelling.id)):
-        found[row.id] = Door(row.id, row.unit, row.room, row.use)
+        found[row.id] = Door(row.id, row.unit, row.floor, row.room, row.use)
     head = select(Resident.name).where(Resident.id == Household.head_id).scalar_subquery()
     count = select(func.count()).where(Resident.household_id == Household.id).scalar_subquery()
     codes = _special(

@@ -12,8 +12,15 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, UniqueConstraint, case, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from data import units
 from data.base import access, db
 from data.base.access import Actor
+from data.base.errors import NotFound
+from data.base.language import _
+
+
+class MemberNotFound(NotFound):
+    """There is no such team member, or their grid is outside the actor's area."""
 
 
 class Post(StrEnum):
@@ -23,6 +30,9 @@ class Post(StrEnum):
     INFORMATION_OFFICER = "information_officer"
     SUPERVISOR = "supervisor"
     BUILDING_WARDEN = "building_warden"
+
+
+db.sentences["uq_team_member_grid_id_post_name"] = "This person already holds this post in the grid."
 
 
 class TeamMember(db.Dated, db.Table):
@@ -93,3 +103,36 @@ def of_grid(session: Session, actor: Actor, grid_id: int) -> list[TeamMember]:
     order: Any = case({post.value: place for place, post in enumerate(Post)}, value=TeamMember.post)
     query = access.visible(select(TeamMember).where(TeamMember.grid_id == grid_id), actor, TeamMember)
     return list(session.scalars(query.order_by(order, TeamMember.id)))
+
+
+def get(session: Session, actor: Actor, member_id: int) -> TeamMember:
+    """The team member with this id.
+
+    Raises
+    ------
+    MemberNotFound
+    """
+    found = session.scalar(access.visible(select(TeamMember).where(TeamMember.id == member_id), actor, TeamMember))
+    if found is None:
+        raise MemberNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def appoint(session: Session, actor: Actor, grid: units.Unit, *, post: Post, name: str, **values: Any) -> TeamMember:
+    """Give somebody a post in a grid."""
+    access.require(actor, "grid.edit", grid.community_id, grid.id)
+    member = TeamMember(grid_id=grid.id, community_id=grid.community_id, post=post, name=name, **values)
+    session.add(member)
+    session.flush()
+    return member
+
+
+def change(session: Session, actor: Actor, member: TeamMember, **values: Any) -> TeamMember:
+    """Change fields of a team member; who is replaced by somebody else loses the account of the post."""
+    access.require(actor, "grid.edit", member.community_id, member.grid_id)
+    if values.get("name", member.name) != member.name:
+        member.account_id = None
+    for name, value in values.items():
+        setattr(member, name, value)
+    session.flush()
+    return member

@@ -222,6 +222,13 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     return query
 
 
+def above_grids(session: Session, actor: Actor) -> list[Unit]:
+    """The districts, streets and communities the actor may see, by code; a city has few of them and many grids."""
+    return list(
+        session.scalars(access.visible(select(Unit).where(Unit.level != Level.GRID).order_by(Unit.code), actor, Unit))
+    )
+
+
 def rows() -> Rows:
     """All units as ``selection`` gives them, for one that the actor was already shown to see."""
     parent = aliased(Unit)

@@ -1,0 +1,180 @@
+"""Units on pages: districts, streets, communities and grids as records of the tree."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from api import forms, labels, ledgers
+from api.fields import Id, Reference
+from api.forms import Field, Section
+from api.ledgers import Cell, Column, Listing
+from api.pages import Page, needs, typed
+from api.units import UnitChange, UnitNew, wanted_units
+from data import units
+from data.base.errors import WanggeError
+from data.base.language import _
+from data.units import Level, Unit
+
+pages = APIRouter(include_in_schema=False)
+Read = Annotated[Page, needs("unit.read")]
+Edit = Annotated[Page, needs("unit.edit")]
+Typed = Annotated[FormData, typed]
+
+_BELOW = {Level.DISTRICT: Level.STREET, Level.STREET: Level.COMMUNITY, Level.COMMUNITY: Level.GRID}
+
+
+@pages.get("/units")
+def listed(page: Read) -> Response:
+    """The units, those below after those above."""
+    query = units.selection(page.actor, ledgers.wanted(page, wanted_units))
+    columns = [
+        Column(_("Name"), sort="name"),
+        Column(_("Level"), lead=True),
+        Column(_("Code"), sort="code"),
+        Column(_("Above")),
+        Column(_("Phone")),
+    ]
+    filters = [ledgers.search(_("Name, code")), ledgers.choice("level", _("Level"), labels.levels())]
+    return page.show(
+        "units/list.html",
+        section="ledger",
+        page=ledgers.head(page, _("Units"), "units", new=(_("Add a unit"), "unit.edit"), comes_in=False),
+        tabs=ledgers.ledger_tabs(page, "units"),
+        **ledgers.filtered(page, filters),
+        **ledgers.table(page, Listing(query, units.SORTS, Unit.id, "code"), columns, _cells, "units"),
+    )
+
+
+def _cells(row: Any) -> list[Cell]:
+    return [row.name, labels.levels()[row.level], row.code, row.parent_name, row.phone]
+
+
+@pages.get("/units/new")
+def new(page: Edit, parent: Reference | None = None) -> Response:
+    """The form for a new unit."""
+    return _form(page, None, parent_id=parent)
+
+
+@pages.post("/units")
+def add(page: Edit, form: Typed) -> Response:
+    """Add a unit below the chosen one, or a district."""
+    try:
+        values = forms.read(UnitNew, form, ("code", "name", "phone"), known={"level": Level.GRID})
+        parent_id = forms.id_in(form, "parent_id")
+        parent = units.get(page.session, page.actor, parent_id) if parent_id else None
+        level = _BELOW[Level(parent.level)] if parent else Level.DISTRICT
+        with page.attempt():
+            found = units.add(page.session, page.actor, level=level, parent=parent, **values)
+    except forms.REFUSED as error:
+        return _form(page, None, typed=form, error=error)
+    return page.go(f"/units/{found.id}", _("Recorded."))
+
+
+@pages.get("/units/{unit_id}")
+def record(unit_id: Id, page: Read) -> Response:
+    """A unit."""
+    return _form(page, units.get(page.session, page.actor, unit_id))
+
+
+@pages.post("/units/{unit_id}")
+def change(unit_id: Id, page: Edit, form: Typed) -> Response:
+    """Change a unit."""
+    found = units.get(page.session, page.actor, unit_id)
+    try:
+        forms.check(page, found, form)
+        values = forms.read(UnitChange, form, ["code", "name", "phone", *more_fields(found)])
+        with page.attempt():
+            units.change(page.session, page.actor, found, **values)
+    except forms.REFUSED as error:
+        return _form(page, found, typed=form, error=error)
+    return page.go(f"/units/{unit_id}", _("Saved."))
+
+
+@pages.get("/units/{unit_id}/history")
+def history(unit_id: Id, page: Read) -> Response:
+    """What happened to a unit."""
+    found = units.get(page.session, page.actor, unit_id)
+    return forms.past(page, "units", "unit", unit_id, _about(found))
+
+
+def _about(found: Unit | None) -> dict[str, Any]:
+    if found is None:
+        return forms.record("units", None, _("Add a unit"), _("Units"))
+    return forms.record("units", found.id, found.name, _("Units"), labels.levels()[found.level])
+
+
+def more_fields(found: Unit) -> list[str]:
+    """The fields that only units of its level have: a grid its bounds, a community its coordinate system."""
+    match found.level:
+        case Level.GRID:
+            return ["household_min", "household_max", "people_min", "people_max"]
+        case Level.COMMUNITY:
+            return ["metric_crs"]
+    return []
+
+
+def sections(found: Unit | None) -> list[Section]:
+    """The fields of a unit as a form shows them."""
+    one = found or Unit()
+    plain = Section(
+        _("Unit"),
+        [
+            Field("name", _("Name"), one.name, optional=False, most=200),
+            Field("code", _("Code"), one.code, optional=False, most=64),
+            Field("phone", _("Phone"), one.phone, "tel", most=200, hint=_("Of the office, for residents.")),
+        ],
+    )
+    if found is None:
+        return [plain]
+    names = labels.fields()
+    extra = []
+    for name in more_fields(found):
+        value = getattr(one, name)
+        if name == "metric_crs":
+            hint = _("Areas and distances are computed in it; it counts in metres.")
+            extra.append(Field(name, names[name], value, optional=False, most=20, hint=hint))
+        else:
+            extra.append(Field(name, names[name], value, "number", optional=False, least=0, most=1_000_000))
+    return [plain, Section(_("Bounds") if found.level == Level.GRID else _("Ground"), extra)] if extra else [plain]
+
+
+def may_edit(page: Page, found: Unit) -> bool:
+    """Whether this person may change a unit; those above communities only who may everywhere."""
+    if found.community_id is None:
+        return page.actor.area("unit.edit").everywhere
+    return page.may("unit.edit", found.community_id, found.id if found.level == Level.GRID else None)
+
+
+def _form(
+    page: Page,
+    found: Unit | None,
+    *,
+    parent_id: int | None = None,
+    typed: FormData | None = None,
+    error: WanggeError | None = None,
+) -> Response:
+    shown = sections(found)
+    if found is None:
+        above = units.above_grids(page.session, page.actor)
+        names = {str(unit.id): f"{unit.name} ({labels.levels()[unit.level]})" for unit in above}
+        hint = _("Empty for a district.")
+        shown[0].fields.insert(0, forms.select("parent_id", _("Above"), parent_id, names, hint=hint))
+    links = forms.links("units", found.id, on_map=False) if found else []
+    if found and found.level == Level.GRID:
+        links.insert(0, {"href": f"/grids/{found.id}", "label": _("Grid record"), "icon": "layout-grid"})
+    return page.show(
+        "_form.html",
+        section="ledger",
+        status=forms.status(error),
+        record=_about(found),
+        action=f"/units/{found.id}" if found else "/units",
+        editable=found is None or may_edit(page, found),
+        **forms.shown(shown, typed, error),
+        links=links,
+        token=forms.token(found),
+        map=None,
+    )
