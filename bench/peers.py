@@ -1,0 +1,80 @@
+"""The programs the benches compare with, in an environment of their own, and servers that run as long as a bench."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_ENVIRONMENT = ROOT / "bench" / ".venv"
+_REQUIREMENTS = ROOT / "requirements" / "bench.txt"
+
+
+def python() -> Path:
+    """The Python that has the peers (``requirements/bench.txt``), installed when they are not there yet."""
+    stamp, program = _ENVIRONMENT / "installed.txt", _ENVIRONMENT / "bin" / "python"
+    if not stamp.exists() or stamp.read_text() != _REQUIREMENTS.read_text():
+        print("installing what is compared with", file=sys.stderr, flush=True)
+        venv.create(_ENVIRONMENT, with_pip=True, clear=True)
+        subprocess.run(
+            [program, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-r", _REQUIREMENTS],
+            check=True,
+            stdout=sys.stderr,
+        )
+        stamp.write_text(_REQUIREMENTS.read_text())
+    return program
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def served(program: Path, app: str, environment: dict[str, str], *, factory: bool = False) -> Iterator[int]:
+    """An ASGI application under uvicorn with uvloop and httptools, one process, as ours is served; gives its port.
+
+    Parameters
+    ----------
+    program
+        The Python that runs it.
+    app
+        ``module:name``, with the folders of the bench and of the repository on the path.
+    """
+    port = free_port()
+    command = [program, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    command += ["--no-access-log", "--loop", "uvloop", "--http", "httptools", *(["--factory"] if factory else [])]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "bench")])
+    process = subprocess.Popen(
+        list(map(str, command)),
+        env={**os.environ, "PYTHONPATH": path, "WANGGE_PORT": str(port), **environment},
+        stdout=sys.stderr,
+    )
+    try:
+        _wait(process, port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise SystemExit(f"the server ended with {process.returncode}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit("the server does not listen")
