@@ -147,7 +147,7 @@ def _text_format(path: Path, head: bytes, suffix: str) -> Format:
         return _xml_format(path, text)
     if text.startswith(("{", "[")) and suffix not in _TABLE_SUFFIXES:
         return Format.GEOJSON
-    if encoding.name != "UTF-16-LE" and encoding.name != "UTF-16-BE" and re.search(r"[\x00-\x08\x0e-\x1f]", text):
+    if re.search(r"[\x00-\x08\x0e-\x1d\x1f]", text):
         raise _unknown(path)
     if suffix in _TABLE_SUFFIXES or _is_table(text):
         return Format.CSV

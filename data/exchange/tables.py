@@ -330,7 +330,8 @@ def read_records(text: str) -> Content:
                 row=number,
             )
         found.append(item)
-    if len(found) == 1 and any(isinstance(value, (dict, list)) for value in found[0].values()):
+    nested = any(isinstance(value, (dict, list)) for item in found for value in item.values())
+    if nested and len(found) == 1 and text.lstrip().startswith("{"):
         raise Invalid(
             _("The JSON is neither GeoJSON nor a list of records; its members are {members}.",
               members=", ".join(list(found[0])[:8]))
