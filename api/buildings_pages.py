@@ -144,7 +144,7 @@ def _form(
             _("Building"),
             [
                 Field("number", _("Number"), one.number, most=200, hint=_("As it stands on the door: 18, 18A.")),
-                Field("name", _("Name"), one.name, most=200),
+                Field("name", _("Place name"), one.name, most=200),
                 Field("address", _("Address"), one.address, most=200),
                 forms.select("kind", _("Kind"), one.kind, labels.building_kinds(), optional=False),
                 Field("floors", _("Floors"), one.floors, "number", least=0, most=200),

@@ -268,17 +268,26 @@ def links(kind: str, record_id: int, *, on_map: bool = True) -> list[dict[str, s
 
 def past(page: Page, kind: str, table: str, record_id: int, about: dict[str, Any]) -> Response:
     """The page with what happened to a record. The caller has shown that the actor may see it."""
+    rows = history.of_record(page.session, table, record_id)
+    places = _places(page, [row.changes for row in rows])
     entries = [
         {
             "at": labels.minute(row.at),
             "who": row.account_name or _("wangge itself"),
             "what": labels.actions().get(row.action, row.action),
             "purpose": row.purpose,
-            "changes": labels.changes(table, history.masked_changes(table, row.changes)),
+            "changes": labels.changes(table, history.masked_changes(table, row.changes), places),
         }
-        for row in history.of_record(page.session, table, record_id)
+        for row in rows
     ]
     return page.show(
         "_history.html", section=about.get("section", "ledger"), record=about, entries=entries,
         paging={"next": None},
     )  # fmt: skip
+
+
+def _places(page: Page, changes: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Id → name of the units that changes speak of."""
+    pairs = [pair for one in changes for key, pair in one.items() if key in labels.UNITS and isinstance(pair, list)]
+    ids = {value for pair in pairs for value in pair if isinstance(value, int)}
+    return units.names(page.session, ids) if ids else {}

@@ -49,7 +49,7 @@ def building_kinds() -> dict[str, str]:
 
 def uses() -> dict[str, str]:
     """Who lives in a dwelling."""
-    return {"owner": _("Owner"), "rented": _("Rented"), "vacant": _("Vacant"), "other": _("Other")}
+    return {"owner": _("Owner"), "rented": _("Rented"), "vacant": _("Vacant"), "other": _("Another use")}
 
 
 def statuses() -> dict[str, str]:
@@ -272,18 +272,28 @@ def fields() -> dict[str, str]:
         "people_max": _("People, at most"), "username": _("User name"), "active": _("Active"),
         "language": _("Language"), "role_code": _("Role"), "unit_id": _("Unit"), "post": _("Post"),
         "background": _("Background"), "group_code": _("Special group"), "account_id": _("Account"),
-        "fields": _("Fields"), "grids": _("Grids"),
+        "fields": _("Fields"), "grids": _("Grids"), "households": _("Households"), "residents": _("Residents"),
     }  # fmt: skip
 
 
-def changes(table: str, changed: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The changes of an audit row as ``_history.html`` shows them: field, before, after. Blind indexes say nothing."""
-    names = fields()
+#: Fields that hold the id of a unit.
+UNITS = ("grid_id", "community_id", "parent_id", "unit_id")
+
+
+def changes(table: str, changed: Mapping[str, Any], places: Mapping[int, str]) -> list[dict[str, Any]]:
+    """The changes of an audit row as ``_history.html`` shows them: field, before, after. Blind indexes say nothing.
+
+    Parameters
+    ----------
+    places
+        Id → name of the units that the changes speak of.
+    """
+    names = fields() | ({"name": _("Place name")} if table in ("unit", "building") else {})
     found = []
     for key, pair in changed.items():
         if key.endswith(("_blind", "_hash")) or key in ("path", "id") or not isinstance(pair, list) or len(pair) != 2:
             continue
-        before, after = (_plain(key, value) for value in pair)
+        before, after = (places.get(value, "") if key in UNITS else _plain(key, value) for value in pair)
         found.append({"label": names.get(key, key), "before": before, "after": after})
     return found
 

@@ -32,7 +32,7 @@ def listed(page: Read) -> Response:
     """The units, those below after those above."""
     query = units.selection(page.actor, ledgers.wanted(page, wanted_units))
     columns = [
-        Column(_("Name"), sort="name"),
+        Column(_("Place name"), sort="name"),
         Column(_("Level"), lead=True),
         Column(_("Code"), sort="code"),
         Column(_("Above")),
@@ -123,7 +123,7 @@ def sections(found: Unit | None) -> list[Section]:
     plain = Section(
         _("Unit"),
         [
-            Field("name", _("Name"), one.name, optional=False, most=200),
+            Field("name", _("Place name"), one.name, optional=False, most=200),
             Field("code", _("Code"), one.code, optional=False, most=64),
             Field("phone", _("Phone"), one.phone, "tel", most=200, hint=_("Of the office, for residents.")),
         ],

@@ -16,12 +16,15 @@ from geoalchemy2.shape import from_shape, to_shape
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
+    case,
+    cast,
     func,
     or_,
     select,
@@ -191,11 +194,13 @@ class Filter:
     located: bool | None = None
 
 
+_AFTER_ALL = cast(2**62, BigInteger)
 #: What buildings can be sorted by.
 SORTS: dict[str, Any] = {
     "id": Building.id,
     "code": Building.code,
-    "number": listing.number_in(Building.number),
+    # What has no number (a shop, a shed) comes after what has one.
+    "number": case((Building.number.is_(None), _AFTER_ALL), else_=listing.number_in(Building.number)),
     "name": func.coalesce(Building.name, ""),
     "updated": Building.updated_at,
 }

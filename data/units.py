@@ -6,6 +6,7 @@ given, not made up: the default scheme for grids is 15 digits, the community's c
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -227,6 +228,11 @@ def above_grids(session: Session, actor: Actor) -> list[Unit]:
     return list(
         session.scalars(access.visible(select(Unit).where(Unit.level != Level.GRID).order_by(Unit.code), actor, Unit))
     )
+
+
+def names(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The names of units by their ids; those of places are no secret."""
+    return dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(ids))).tuples().all())
 
 
 def rows() -> Rows:
