@@ -25,6 +25,7 @@ from data.base.cluster import Cluster
 from data.migrations import migrate
 
 ROUNDS = 4
+ROOT = Path(__file__).resolve().parents[2]
 
 #: Reports incidents one after the other and prints each number once its transaction has committed. Each incident has
 #: a second row that belongs to it, so that a half-written transaction would show.
@@ -130,3 +131,42 @@ def test_killing_a_process_loses_nothing_that_was_acknowledged(home: Path, victi
         assert there == whole
         assert len(there) <= len(acknowledged) + _round + 1, "at most the write that was cut off was not told of"
     assert len(acknowledged) > ROUNDS
+
+
+BUILDINGS = 20_000
+
+
+@pytest.mark.parametrize("victim", ["import", "postgres"])
+def test_a_killed_import_has_written_all_or_nothing(home: Path, victim: str) -> None:
+    file = home / "buildings.csv"
+    rows = "".join(f"{code},{120 + code / 1e6:.6f},30.0\n" for code in range(BUILDINGS))
+    file.write_text(f"code,lon,lat\n{rows}")
+    environment = {**os.environ, "WANGGE_HOME": str(home), "WANGGE_LANGUAGE": "en"}
+    chance = random.Random(5674)
+    seen = set()
+    for round_ in range(ROUNDS + 1):
+        importing = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "import", "buildings", str(file),
+             "--community", "310101001001", "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment, cwd=ROOT,
+        )  # fmt: skip
+        if round_ < ROUNDS:
+            time.sleep(chance.uniform(0.8, 3.0))
+            if victim == "postgres":
+                kill_postgres(home)
+            else:
+                importing.kill()
+        said, _nothing = importing.communicate(timeout=120)
+        Cluster(home).start()
+
+        engine = db.make_engine(Cluster(home).dsn())
+        with engine.begin() as connection:
+            count = connection.scalar(text("SELECT count(*) FROM building"))
+            audited = connection.scalar(text("SELECT count(*) FROM audit WHERE action = 'import'"))
+            connection.execute(text("TRUNCATE building, audit CASCADE"))
+        engine.dispose()
+        assert (count, audited) in ((0, 0), (BUILDINGS, 1))
+        if '"new": 20000' in said:
+            assert count == BUILDINGS
+        seen.add(count)
+    assert BUILDINGS in seen, "the last import was left alone"
