@@ -164,12 +164,7 @@ def household(row: Row[Any]) -> HouseholdOut:
     return HouseholdOut.model_validate(households.masked({**row._mapping, "groups": sorted(row.groups or ())}))
 
 
-@api.get("/households", summary="List households", response_model=Listed[HouseholdOut], responses=listing.AS_GEOJSON)
-def list_households(
-    request: Request,
-    session: Session,
-    actor: Read,
-    asked: Annotated[Paging, listing.paging(homes.SORTS, "building")],
+def wanted_households(
     community: CommunityCode = None,
     grid: GridCode = None,
     building: BuildingId = None,
@@ -178,12 +173,23 @@ def list_households(
     hukou: Annotated[Code | None, Query(description="Only of this hukou.")] = None,
     located: Annotated[bool | None, Query(description="Only with (or without) a place.")] = None,
     q: Term = None,
-) -> Listed[HouseholdOut] | Response:
-    """The households one may see, masked. People are looked up by name with `POST /api/search`."""
-    wanted = homes.Filter(
+) -> homes.Filter:
+    """Which households a request asks for: the same parameters for lists, pages and exports."""
+    return homes.Filter(
         community=community, grid=grid, building_id=building, dwelling_id=dwelling, hukou=hukou, text=q,
         groups=listing.choices(group, None, "group"), located=located,
     )  # fmt: skip
+
+
+@api.get("/households", summary="List households", response_model=Listed[HouseholdOut], responses=listing.AS_GEOJSON)
+def list_households(
+    request: Request,
+    session: Session,
+    actor: Read,
+    asked: Annotated[Paging, listing.paging(homes.SORTS, "building")],
+    wanted: Annotated[homes.Filter, listing.filters(wanted_households)],
+) -> Listed[HouseholdOut] | Response:
+    """The households one may see, masked. People are looked up by name with `POST /api/search`."""
     return listing.answer(
         request, session, homes.selection(actor, wanted), asked,
         sorts=homes.SORTS, key=Household.id, item=household, geom=Building.point,

@@ -111,12 +111,7 @@ def resident(row: Row[Any]) -> ResidentOut:
     return ResidentOut.model_validate(households.masked(dict(row._mapping)))
 
 
-@api.get("/residents", summary="List residents", response_model=Listed[ResidentOut], responses=listing.AS_GEOJSON)
-def list_residents(
-    request: Request,
-    session: Session,
-    actor: Read,
-    asked: Annotated[Paging, listing.paging(residents.SORTS, "building")],
+def wanted_residents(
     community: CommunityCode = None,
     grid: GridCode = None,
     building: BuildingId = None,
@@ -127,13 +122,24 @@ def list_residents(
     sex: Annotated[Code | None, Query(description="Only of this sex (GB/T 2261.1).")] = None,
     group: Groups = None,
     q: Term = None,
-) -> Listed[ResidentOut] | Response:
-    """The residents one may see, masked. `POST /api/search` looks them up by name, identity number or phone."""
-    wanted = residents.Filter(
+) -> residents.Filter:
+    """Which residents a request asks for: the same parameters for lists, pages and exports."""
+    return residents.Filter(
         community=community, grid=grid, building_id=building, household_id=household, sex=sex, text=q,
         statuses=listing.choices(resident_status, list(Status), "status"),
         groups=listing.choices(group, None, "group"),
     )  # fmt: skip
+
+
+@api.get("/residents", summary="List residents", response_model=Listed[ResidentOut], responses=listing.AS_GEOJSON)
+def list_residents(
+    request: Request,
+    session: Session,
+    actor: Read,
+    asked: Annotated[Paging, listing.paging(residents.SORTS, "building")],
+    wanted: Annotated[residents.Filter, listing.filters(wanted_residents)],
+) -> Listed[ResidentOut] | Response:
+    """The residents one may see, masked. `POST /api/search` looks them up by name, identity number or phone."""
     return listing.answer(
         request, session, residents.selection(actor, wanted), asked,
         sorts=residents.SORTS, key=Resident.id, item=resident, geom=Building.point,

@@ -88,23 +88,29 @@ def _values(row: Row[Any]) -> dict[str, Any]:
     return households.masked(dict(row._mapping)) | days
 
 
-@api.get("/tenancies", summary="List tenancies", response_model=Listed[TenancyOut], responses=listing.AS_GEOJSON)
-def list_tenancies(
-    request: Request,
-    session: Session,
-    actor: Read,
-    asked: Annotated[Paging, listing.paging(tenancies.SORTS, "building")],
+def wanted_tenancies(
     community: CommunityCode = None,
     grid: GridCode = None,
     building: BuildingId = None,
     dwelling: DwellingId = None,
     current: Annotated[bool | None, Query(description="Only those that hold today (or not).")] = None,
     q: Term = None,
-) -> Listed[TenancyOut] | Response:
-    """The tenancies one may see, masked."""
-    wanted = tenancies.Filter(
+) -> tenancies.Filter:
+    """Which tenancies a request asks for: the same parameters for lists, pages and exports."""
+    return tenancies.Filter(
         community=community, grid=grid, building_id=building, dwelling_id=dwelling, current=current, text=q
     )
+
+
+@api.get("/tenancies", summary="List tenancies", response_model=Listed[TenancyOut], responses=listing.AS_GEOJSON)
+def list_tenancies(
+    request: Request,
+    session: Session,
+    actor: Read,
+    asked: Annotated[Paging, listing.paging(tenancies.SORTS, "building")],
+    wanted: Annotated[tenancies.Filter, listing.filters(wanted_tenancies)],
+) -> Listed[TenancyOut] | Response:
+    """The tenancies one may see, masked."""
     return listing.answer(
         request, session, tenancies.selection(actor, wanted), asked,
         sorts=tenancies.SORTS, key=Tenancy.id, item=tenancy, geom=Building.point,
