@@ -17,6 +17,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import repeat
 from typing import Any
 
@@ -74,11 +75,12 @@ Columns = Mapping[str, Values]
 
 @dataclass(frozen=True)
 class Merged:
-    """How many rows ``merge`` found new, different from what was there, and the same."""
+    """How many rows ``merge`` found new, different from what was there, and the same; and which differed."""
 
     new: int
     updated: int
     unchanged: int
+    changed_ids: frozenset[int] = frozenset()
 
 
 def wkb(geometries: NDArray[np.object_]) -> list[bytes | None]:
@@ -97,6 +99,12 @@ def point_wkb(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[bytes | No
     record["order"], record["kind"], record["x"], record["y"] = 1, 1, x, y
     encoded: list[bytes | None] = record.view(f"V{record.dtype.itemsize}").tolist()
     return encoded
+
+
+def reserve_ids(session: Session, table: SqlTable, count: int) -> list[int]:
+    """Ids for ``count`` new rows, which nobody else will get."""
+    query = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+    return list(session.scalars(query, {"table": _quoted(table), "count": count})) if count else []
 
 
 @contextmanager
@@ -120,7 +128,7 @@ def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | Non
     """
     session.flush()
     count = _count(columns)
-    lists = [_values(values) for values in columns.values()]
+    lists = [_exact(values) if _is_exact(table, name) else _values(values) for name, values in columns.items()]
     types = ["int4" if name == _ROW else _type(table.c[name], columns[name]) for name in columns]
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.Identifier(into or table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -287,11 +295,12 @@ def merge(
         who = {"account": actor.account_id, "request": actor.request_id, "hidden": f'"{audit.HIDDEN}"'}
         _execute(session, parts.write_history(), who)
         _execute(session, parts.update())
+    changed_ids = frozenset(session.scalars(text("SELECT id FROM staged_changed")))
     count = _count(columns)
     with suspended(session, table, count - changed):
         new = _execute(session, *parts.insert(list(columns), defaults or {}))
     session.execute(text("DROP TABLE staged, staged_changed"))
-    return Merged(new=new, updated=changed, unchanged=count - new - changed)
+    return Merged(new=new, updated=changed, unchanged=count - new - changed, changed_ids=changed_ids)
 
 
 @dataclass(frozen=True)
@@ -425,6 +434,17 @@ def _values(values: Values) -> Sequence[Any] | Same:
         ticks = (values - _EPOCH).astype("timedelta64[us]").astype(np.int64).tolist()
         return [None if missing else tick for tick, missing in zip(ticks, np.isnat(values), strict=True)]
     return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def _is_exact(table: SqlTable, name: str) -> bool:
+    return name in table.c and isinstance(table.c[name].type, Numeric) and not isinstance(table.c[name].type, Double)
+
+
+def _exact(values: Values) -> Sequence[Any] | Same:
+    """Numbers as an exact column takes them."""
+    if isinstance(values, Same):
+        return values
+    return [None if value is None else Decimal(str(value)) for value in values]
 
 
 def _is_instants(values: Values) -> bool:

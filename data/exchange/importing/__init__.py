@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from data import accounts as _accounts  # noqa: F401 - the audit, which every write ends in, refers to accounts
 from data import units
 from data.base import access, audit, bulk, db, settings
 from data.base.access import Actor
@@ -146,9 +147,9 @@ def run(
     access.require(actor, PERMISSIONS[kind], community.id)
     progress("Reading", 0, None)
     opened = inspect(path, kind, layer=layer, crs=crs, encoding=encoding, mapping=mapping)
-    batch = _batch(session, actor, community, opened)
-    if batch.report.read == 0:
+    if not len(opened.source.frame) and not opened.source.rejects:
         raise Invalid(_("“{name}” holds no rows.", name=name or Path(path).name))
+    batch = _batch(session, actor, community, opened)
     batch.accept_valid, batch.clean_m, batch.progress = accept_valid or dry_run, clean_m, progress
     report = batch.report
     try:

@@ -19,10 +19,16 @@ from data.base.bulk import Merged
 from data.base.errors import Invalid
 from data.base.language import _
 from data.exchange.values import Reject, RejectKind
-from data.locating import Located
 
 Geometries = NDArray[np.object_]
 Positions = NDArray[np.int64]
+
+
+class Placed(Protocol):
+    """Where rows are: how each was located, or why it was not."""
+
+    by: list[str | None]
+    reason: list[str | None]
 
 
 class Progress(Protocol):
@@ -196,7 +202,7 @@ class Batch:
                     RejectKind.DUPLICATE,
                 )
 
-    def count_places(self, located: Located) -> None:
+    def count_places(self, located: Placed) -> None:
         """Count in the report how rows were located."""
         self.count_located(Counter(by for by in located.by if by))
         self.report.unlocated = dict(Counter(reason for reason in located.reason if reason))

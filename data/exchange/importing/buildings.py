@@ -28,6 +28,7 @@ def load(batch: Batch) -> None:
     shapes.repair(batch)
     _address(batch)
     batch.values["code"] = _codes(batch)
+    _reject_nameless(batch)
     batch.reject_repeated(batch.column("code"), lambda at: _("The building {code}", code=batch.column("code")[at]))
     batch.settle()
     first = batch.is_first_load("building")
@@ -71,6 +72,14 @@ def _address(batch: Batch) -> None:
             else:
                 addresses[at] = f"{street}{number or ''}" + ("号" if number and number[-1].isdigit() else "")
     batch.values["address"] = addresses
+
+
+def _reject_nameless(batch: Batch) -> None:
+    """Reject rows that say nothing by which to know the building."""
+    said = zip(*(batch.column(name) for name in ("number", "name", "address")), batch.geometries, strict=True)
+    for at, words in enumerate(said):
+        if batch.column("code")[at].startswith("f-") and all(word is None for word in words):
+            batch.reject(at, _("The row has neither a name nor a place."), _("Fill one in, or delete the row."))
 
 
 def _codes(batch: Batch) -> Sequence[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from data import grids, units
@@ -188,15 +188,10 @@ def _insert_units(batch: Batch, fresh: list[int]) -> list[int]:
     session, community = batch.session, batch.community
     if not fresh:
         return []
-    ids = list(
-        session.scalars(
-            text("SELECT nextval(pg_get_serial_sequence('unit', 'id')) FROM generate_series(1, :count)"),
-            {"count": len(fresh)},
-        )
-    )
+    table: Any = units.Unit.__table__
+    ids = bulk.reserve_ids(session, table, len(fresh))
     codes = _codes(batch, fresh)
     names, phones = batch.column("name"), batch.column("phone")
-    table: Any = units.Unit.__table__
     columns: dict[str, bulk.Values] = {
         "id": ids,
         "parent_id": bulk.Same(community.id),

@@ -100,7 +100,8 @@ def repair(batch: Batch) -> None:
             listed.append(_("row {row} kept {share:.3%}", row=batch.rows[at], share=repairs.kept_share[place]))
             continue
         spot = f"{fault.values.get('x', 0.0):.6f}, {fault.values.get('y', 0.0):.6f}"
-        advice = _("Draw it anew: a repair would keep {share:.1%} of its area.", share=repairs.kept_share[place])
+        share = repairs.kept_share[place]
+        advice = _("Draw it anew.") if share == 0 else _("Draw it anew: a repair would keep {share:.1%}.", share=share)
         batch.reject(at, _(FAULTS[fault.code], place=spot), advice, RejectKind.PLACE)
     batch.report.repaired += len(listed)
     if listed:
