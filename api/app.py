@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import (
+    accounts,
     audit,
     buildings,
     buildings_pages,
@@ -24,6 +25,7 @@ from api import (
     households,
     incidents,
     incidents_pages,
+    jobs,
     map_pages,
     openapi,
     security,
@@ -39,7 +41,7 @@ from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
 
-_API = (security, units, grids, buildings, households, incidents, audit)
+_API = (security, units, grids, buildings, households, incidents, accounts, audit, jobs)
 _PAGES = (
     signin_pages,
     map_pages,

@@ -7,6 +7,7 @@ permissions are rows; ``data/reference`` holds what a new installation begins wi
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     func,
+    or_,
     select,
     text,
     update,
@@ -25,8 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data import units
-from data.base import access, audit, db, secrets, settings
-from data.base.access import Actor, Area
+from data.base import access, audit, db, listing, secrets, settings
+from data.base.access import Actor, Area, Rows
 from data.base.errors import Busy, Forbidden, Invalid, NotFound
 from data.base.language import _
 
@@ -39,6 +41,14 @@ DEMO_COMMUNITY = "990106003012"
 
 class SignInFailed(Forbidden):
     """The user name or the password is wrong. Which of the two is not told."""
+
+
+class AccountNotFound(NotFound):
+    """There is no such account, or it has no role in the actor's area."""
+
+
+class GrantNotFound(NotFound):
+    """The account has no such role."""
 
 
 class TooManyAttempts(Busy):
@@ -211,25 +221,129 @@ def add(session: Session, actor: Actor, *, username: str, name: str, password: s
 
 def give(session: Session, actor: Actor, *, account: Account, role_code: str, unit: units.Unit) -> Grant:
     """Give ``account`` a role at ``unit``; nobody can give away a permission they do not have there."""
-    area = actor.area("account.edit")
-    if not (area.everywhere or unit.id in area.communities | area.grids):
-        access.require(actor, "account.edit", unit.community_id or 0)
-    wanted = set(session.scalars(select(RolePermission.permission_code).where(RolePermission.role_code == role_code)))
-    if session.get(Role, role_code) is None:
-        raise Invalid(_("There is no role “{code}”.", code=role_code), field="role_code")
-    missing = [
-        p
-        for p in wanted
-        if not (actor.area(p).everywhere or unit.id in actor.area(p).communities | actor.area(p).grids)
-    ]
-    if missing and not actor.is_system:
-        raise Forbidden(
-            _("A role can only be given by somebody who has all of its permissions there."), missing=sorted(missing)
-        )
+    _require_over(session, actor, role_code, unit.id, unit.community_id)
     grant = Grant(account_id=account.id, role_code=role_code, unit_id=unit.id)
     session.add(grant)
     session.flush()
     return grant
+
+
+def _require_over(session: Session, actor: Actor, role_code: str, unit_id: int, community_id: int | None) -> None:
+    """Raise unless ``actor`` may give and take this role at this unit: has account.edit and all it permits there."""
+    if session.get(Role, role_code) is None:
+        raise Invalid(_("There is no role “{code}”.", code=role_code), field="role_code")
+    if actor.is_system:
+        return
+
+    def holds(permission: str) -> bool:
+        area = actor.area(permission)
+        return area.everywhere or unit_id in area.communities | area.grids
+
+    if not holds("account.edit"):
+        access.require(actor, "account.edit", community_id or 0)
+    wanted = session.scalars(select(RolePermission.permission_code).where(RolePermission.role_code == role_code))
+    missing = sorted(permission for permission in wanted if not holds(permission))
+    if missing:
+        raise Forbidden(
+            _("A role can only be given by somebody who has all of its permissions there."), missing=missing
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which accounts: with a role, open or closed, with a text in user name or name."""
+
+    role: str | None = None
+    active: bool | None = None
+    text: str | None = None
+
+
+#: What accounts can be sorted by.
+SORTS: dict[str, Any] = {
+    "id": Account.id,
+    "username": func.lower(Account.username),
+    "name": Account.name,
+    "updated": Account.updated_at,
+}
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """The accounts the actor may see, a row each: the columns without the password's hash."""
+    wanted = wanted or Filter()
+    query = access.visible(select(*listing.columns(Account, without=("password_hash",))), actor, Account)
+    if wanted.role:
+        query = query.where(Account.id.in_(select(Grant.account_id).where(Grant.role_code == wanted.role)))
+    if wanted.active is not None:
+        query = query.where(Account.active.is_(wanted.active))
+    if wanted.text:
+        texts = (Account.username, Account.name)
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
+    return query
+
+
+def get(session: Session, actor: Actor, account_id: int) -> Account:
+    """The account with this id.
+
+    Raises
+    ------
+    AccountNotFound
+    """
+    found = session.scalar(access.visible(select(Account).where(Account.id == account_id), actor, Account))
+    if found is None:
+        raise AccountNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def require_over(session: Session, actor: Actor, account: Account) -> None:
+    """Raise unless ``actor`` may manage ``account``: could have given it every role it has.
+
+    Otherwise whoever manages one community could take over an account that works there and elsewhere.
+    """
+    access.require(actor, "account.edit")
+    held = session.execute(
+        select(Grant.role_code, Grant.unit_id, units.Unit.community_id)
+        .join(units.Unit, units.Unit.id == Grant.unit_id)
+        .where(Grant.account_id == account.id)
+    ).all()
+    for role_code, unit_id, community_id in held:
+        _require_over(session, actor, role_code, unit_id, community_id)
+    if not held:
+        access.require_everywhere(actor, "account.edit")
+
+
+def change(session: Session, actor: Actor, account: Account, **values: Any) -> Account:
+    """Change name, language or ``active`` of an account; closing it ends its sessions. Runs without walls."""
+    require_over(session, actor, account)
+    if values.get("active") is False and account.id == actor.account_id:
+        raise Invalid(_("One cannot close one's own account."), field="active")
+    for name, value in values.items():
+        setattr(account, name, value)
+    if not account.active:
+        session.execute(delete(SignIn).where(SignIn.account_id == account.id))
+    session.flush()
+    return account
+
+
+def reset_password(session: Session, actor: Actor, account: Account, password: str) -> None:
+    """Give somebody else's account a new password and end its sessions. Runs on a session without walls."""
+    require_over(session, actor, account)
+    set_password(session, account, password)
+
+
+def take(session: Session, actor: Actor, account: Account, grant_id: int) -> None:
+    """Take a role at a unit from an account.
+
+    Raises
+    ------
+    GrantNotFound
+    """
+    grant = session.scalar(select(Grant).where(Grant.id == grant_id, Grant.account_id == account.id))
+    if grant is None:
+        raise GrantNotFound(_("Not found, or outside your area."))
+    unit = session.get_one(units.Unit, grant.unit_id)
+    _require_over(session, actor, grant.role_code, unit.id, unit.community_id)
+    session.delete(grant)
+    session.flush()
 
 
 def sign_in(session: Session, *, username: str, password: str, address: str) -> tuple[Account, str]:

@@ -226,6 +226,12 @@ def requeue_stalled(session: Session) -> int:
     )
 
 
+def of_account(session: Session, actor: Actor, limit: int) -> list[Job]:
+    """One's own jobs, newest first."""
+    query = select(Job).where(Job.account_id == actor.account_id).order_by(Job.id.desc()).limit(limit)
+    return list(session.scalars(query))
+
+
 def get(session: Session, actor: Actor, job_id: int) -> Job:
     """A job of one's own, or any for the system.
 
