@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from starlette.datastructures import FormData
@@ -68,10 +68,12 @@ def _cells(row: Any) -> list[Cell]:
 
 
 @pages.get("/dwellings/choices")
-def choices(page: Read, building: Reference) -> Response:
+def choices(page: Read, building_id: Reference | Literal[""] = "") -> Response:
     """The dwellings of a building, for the box beside that of the building."""
-    buildings.get(page.session, page.actor, building)
-    doors = buildings.dwellings(page.session, page.actor, building)
+    doors = []
+    if building_id:
+        buildings.get(page.session, page.actor, building_id)
+        doors = buildings.dwellings(page.session, page.actor, building_id)
     options = [{"value": door.id, "label": labels.dwelling(door.unit, door.room)} for door in doors]
     return page.fragment("_options.html", options=options)
 

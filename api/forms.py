@@ -45,7 +45,9 @@ class Field:
     unit: str = ""
     pattern: str = ""
     says: str = ""
+    #: what stands there is masked; ``typed`` is to take its place
     locked: bool = False
+    typed: str = ""
     next: dict[str, str] | None = None
 
 
@@ -139,13 +141,15 @@ def shown(
         for one in fields:
             if one.type == "checks":
                 one.value = typed.getlist(one.name)
-            elif one.name in typed and not one.locked:
+            elif one.locked and one.value:
+                one.typed = text_in(typed, one.name)
+            elif one.name in typed:
                 one.value = text_in(typed, one.name)
     if error is None:
         return {"sections": sections, "fault": None}
     faults = dict(error.facts.get("faults") or {})  # type: ignore[call-overload]
     if not faults and isinstance(error.facts.get("field"), str):
-        faults[str(error.facts["field"])] = error.detail
+        faults[str(error.facts["field"]).removeprefix("body.")] = error.detail
     named = {one.name for one in fields}
     for one in fields:
         one.fault = faults.get(one.name, "")

@@ -57,6 +57,16 @@ def statuses() -> dict[str, str]:
     return {"registered": _("Registered here"), "floating": _("Floating"), "overseas": _("From abroad")}
 
 
+def documents() -> dict[str, str]:
+    """Kinds of documents that say who somebody is."""
+    return {
+        "resident_id": _("Resident identity card"),
+        "passport": _("Passport"),
+        "permit": _("Permit"),
+        "other": _("Another document"),
+    }
+
+
 def posts() -> dict[str, str]:
     """The posts of a grid's team."""
     return {
@@ -317,6 +327,7 @@ def codes(key: str) -> Mapping[str, str]:
     ours = {
         "kind": building_kinds, "use": uses, "status": statuses, "post": posts, "source": sources,
         "located_by": located, "unlocated_reason": reasons, "level": levels, "state": states,
+        "identity_kind": documents,
     }  # fmt: skip
     if key in ours:
         return ours[key]()

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from geoalchemy2 import Geography
 from sqlalchemy import ColumnElement, Row, cast, func, select
@@ -65,11 +63,6 @@ class Door:
     room: str
     use: str
     families: list[Family] = field(default_factory=list)
-
-
-def today() -> date:
-    """The day it is in the community's time zone."""
-    return datetime.now(ZoneInfo(settings.get().timezone)).date()
 
 
 def outline(session: Session, actor: Actor, grid_id: int) -> Outline:
@@ -131,7 +124,7 @@ def groups(session: Session, actor: Actor, grid_id: int) -> list[tuple[SpecialGr
 
 def _special(query: Rows) -> Rows:
     """``query`` over household groups restricted to those that hold today."""
-    return query.where(HouseholdGroup.valid.contains(today()))
+    return query.where(HouseholdGroup.valid.contains(settings.today()))
 
 
 def doors(session: Session, actor: Actor, building_id: int) -> list[Door]:
