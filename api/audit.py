@@ -48,23 +48,29 @@ def entry(row: Row[Any]) -> Entry:
     return Entry.model_validate({**row._mapping, "changes": history.masked_changes(row.record_kind, row.changes)})
 
 
-@api.get("", summary="List the audit", response_model=Listed[Entry], responses=listing.AS_GEOJSON)
-def list_audit(
-    request: Request,
-    session: Session,
-    actor: Annotated[Actor, permission("audit.read")],
-    asked: Annotated[Paging, listing.paging(history.SORTS, "-at")],
+def wanted_entries(
     record_kind: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]*$", examples=["building"])] = None,
     record_id: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None,
     action: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]*$", examples=["unmask"])] = None,
     account_id: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None,
     first: From = None,
     last: To = None,
-) -> Listed[Entry] | Response:
-    """Everything that was changed, shown in full, exported or signed in to, newest first."""
-    wanted = history.Filter(
+) -> history.Filter:
+    """Which audit rows a request asks for: the same parameters for lists and pages."""
+    return history.Filter(
         record_kind=record_kind, record_id=record_id, action=action, account_id=account_id, first=first, last=last
     )
+
+
+@api.get("", summary="List the audit", response_model=Listed[Entry])
+def list_audit(
+    request: Request,
+    session: Session,
+    actor: Annotated[Actor, permission("audit.read")],
+    asked: Annotated[Paging, listing.paging(history.SORTS, "-at")],
+    wanted: Annotated[history.Filter, listing.filters(wanted_entries)],
+) -> Listed[Entry] | Response:
+    """Everything that was changed, shown in full, exported or signed in to, newest first."""
     return listing.answer(
         request, session, history.selection(actor, wanted), asked, sorts=history.SORTS, key=history.KEY, item=entry
     )
