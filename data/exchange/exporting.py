@@ -197,7 +197,7 @@ class _Export:
         tables = {"categories": Category, "special_groups": SpecialGroup}
         if choices in tables:
             table: Any = tables[choices]
-            return dict(self.session.execute(select(table.code, table.name_zh)).tuples())
+            return dict(self.session.execute(select(table.code, table.name_zh)).tuples().all())
         return outgoing.words(choices)
 
     @property
@@ -221,9 +221,7 @@ class _Export:
         shape = layer.shape(query, self.as_of)
         if self.bbox:
             query = query.where(listing.in_box(shape, self.bbox))
-        given = query.selected_columns
-        found = {one.name: given[one.source or one.name] if isinstance(one.source or one.name, str) else one.source
-                 for one in self.columns}  # fmt: skip
+        found = {column.name: column.of(query) for column in self.columns}
         found |= {_COMMUNITY: layer.community, _GRID: null() if layer.grid is None else layer.grid}
         found[_SHAPE] = func.ST_AsBinary(shape)
         if self.by_place:

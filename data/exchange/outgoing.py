@@ -53,6 +53,12 @@ class Column:
     source: Any = None
     words: str = ""
 
+    def of(self, query: Rows) -> Any:
+        """The expression of the column for a selection."""
+        if self.source is None or isinstance(self.source, str):
+            return query.selected_columns[self.source or self.name]
+        return self.source
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
