@@ -148,6 +148,9 @@ def comma_separated(spool: Spool, target: System, zone: ZoneInfo) -> Iterator[st
 def _cell(cell: Any, zone: ZoneInfo) -> Any:
     if isinstance(cell, str):
         return guarded(cell)
-    if cell is None or isinstance(cell, (bool, int, float)):
+    if isinstance(cell, float):
+        # Counts with gaps come as 150.0.
+        return int(cell) if cell.is_integer() and abs(cell) < 1e15 else cell
+    if cell is None or isinstance(cell, (bool, int)):
         return "" if cell is None else cell
     return written(cell, zone)
