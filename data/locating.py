@@ -7,6 +7,7 @@ how it was located, how sure that is, and if it was not, why.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from data import grids, units
+from data.base.access import Rows
 from data.buildings import Building, Dwelling
 from data.grids import LocatedBy, UnlocatedReason
 
@@ -26,6 +28,8 @@ from data.grids import LocatedBy, UnlocatedReason
 SEPARATOR = "；"
 #: Candidates that are this near in score to the best tie with it.
 _LEAD = 0.05
+#: How many buildings one address is compared with when somebody waits for the answer.
+_CONSIDERED = 1000
 #: How far from a building a point may lie and still count as at it: the error of a phone's position between houses.
 NEAREST_LIMIT_M = 30.0
 
@@ -118,8 +122,6 @@ class Match:
 
 def match_addresses(session: Session, community: units.Unit, addresses: Sequence[str | None]) -> list[Match]:
     """The building and dwelling of the community that each address means. Never a guess: see ``spatial.addresses``."""
-    import pandas as pd
-
     from spatial.addresses import Outcome, match
 
     known = session.execute(
@@ -128,35 +130,14 @@ def match_addresses(session: Session, community: units.Unit, addresses: Sequence
             func.ST_AsBinary(Building.point).label("point"),
         ).where(Building.community_id == community.id).order_by(Building.id)
     ).all()  # fmt: skip
-    # A building with several addresses stands in the register once for each.
-    entries = [(at, text) for at, row in enumerate(known) for text in (row.address or "").split(SEPARATOR)]
-    register = pd.DataFrame(
-        {
-            "number": [known[at].number for at, _text in entries],
-            "name": [known[at].name for at, _text in entries],
-            "address": [text or None for _at, text in entries],
-        },
-        dtype=object,
-    )
-    first_entry = {known[at].id: place for place, (at, _text) in reversed([*enumerate(entries)])}
-    doors = session.execute(
-        select(Dwelling.id, Dwelling.building_id, Dwelling.unit, Dwelling.room)
-        .where(Dwelling.community_id == community.id)
-        .order_by(Dwelling.id)
-    ).all()
-    dwellings = pd.DataFrame(
-        {
-            "building": np.array([first_entry[door.building_id] for door in doors], dtype=np.int64),
-            "unit": [door.unit for door in doors],
-            "room": [door.room for door in doors],
-        }
-    )
+    doors = session.execute(_doors().where(Dwelling.community_id == community.id)).all()
+    register = _Register(known, doors)
     matches = []
-    for one in match(addresses, register, dwellings).to_dict("records"):
-        best = {entries[place][0] for place, score in one["candidates"] if score > one["score"] - _LEAD}
+    for one in match(addresses, register.buildings, register.dwellings).to_dict("records"):
+        best = {register.entries[place] for place, score in one["candidates"] if score > one["score"] - _LEAD}
         parts = {name: one[name] for name in ("unit", "floor", "room")}
         if one["outcome"] == Outcome.MATCHED:
-            best = {entries[one["building"]][0]}
+            best = {register.entries[one["building"]]}
         elif one["outcome"] != Outcome.AMBIGUOUS or len(best) > 1:
             ambiguous = one["outcome"] == Outcome.AMBIGUOUS
             reason = UnlocatedReason.AMBIGUOUS if ambiguous else UnlocatedReason.NO_SUCH_BUILDING
@@ -167,6 +148,97 @@ def match_addresses(session: Session, community: units.Unit, addresses: Sequence
         dwelling = doors[one["dwelling"]].id if one["dwelling"] >= 0 else None
         matches.append(Match(row.id, dwelling, row.grid_id, point, one["score"], None, **parts))
     return matches
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A building that an address may mean.
+
+    Attributes
+    ----------
+    dwelling_id
+        The door in it, where the address leaves no doubt.
+    score
+        How sure it is, 0 to 1; see ``spatial.addresses.match``.
+    """
+
+    building_id: int
+    dwelling_id: int | None
+    score: float
+
+
+def candidates(session: Session, seen: Rows, address: str, *, best: int = 5) -> list[Candidate]:
+    """The buildings that one address may mean, the likeliest first, for a person to choose from.
+
+    Parameters
+    ----------
+    seen
+        ``SELECT`` over buildings (of any columns) that may be shown. Of very many, those whose numbers are in the
+        address are looked at.
+    """
+    from spatial.addresses import match, parse
+
+    stated = parse(address)
+    text = func.concat_ws(" ", Building.number, Building.name, Building.address)
+    numbers = {number for number in (stated.building, stated.house_number, stated.lane) if number}
+    fits = [
+        case((text.op("~*")(rf"(^|[^0-9A-Z])0*{re.escape(number)}([^0-9A-Z]|$)"), 1), else_=0)
+        for number in sorted(numbers)
+    ]
+    columns = (Building.id, Building.number, Building.name, Building.address)
+    order = sum(fits[1:], fits[0]).desc() if fits else Building.id
+    known = session.execute(
+        seen.with_only_columns(*columns).order_by(None).order_by(order, Building.id).limit(_CONSIDERED)
+    ).all()
+    if not known:
+        return []
+    doors = session.execute(_doors().where(Dwelling.building_id.in_([row.id for row in known]))).all()
+    register = _Register(known, doors if stated.room else [])
+    found = match([address], register.buildings, register.dwellings, best=4 * best).to_dict("records")[0]
+    scores: dict[int, float] = {}
+    for place, score in found["candidates"]:
+        scores.setdefault(known[register.entries[place]].id, score)
+    door = doors[found["dwelling"]] if found["dwelling"] >= 0 else None
+    return [
+        Candidate(building_id, door.id if door and door.building_id == building_id else None, score)
+        for building_id, score in list(scores.items())[:best]
+    ]
+
+
+def _doors() -> Rows:
+    return select(Dwelling.id, Dwelling.building_id, Dwelling.unit, Dwelling.room).order_by(Dwelling.id)
+
+
+class _Register:
+    """Buildings and their dwellings as ``spatial.addresses.match`` takes them.
+
+    Attributes
+    ----------
+    entries
+        The place in ``known`` of each row of ``buildings``: one with several addresses stands there once for each.
+    """
+
+    def __init__(self, known: Sequence[Any], doors: Sequence[Any]) -> None:
+        import pandas as pd
+
+        pairs = [(at, text) for at, row in enumerate(known) for text in (row.address or "").split(SEPARATOR)]
+        self.entries = [at for at, _text in pairs]
+        self.buildings = pd.DataFrame(
+            {
+                "number": [known[at].number for at, _text in pairs],
+                "name": [known[at].name for at, _text in pairs],
+                "address": [text or None for _at, text in pairs],
+            },
+            dtype=object,
+        )
+        first = {known[at].id: place for place, (at, _text) in reversed([*enumerate(pairs)])}
+        self.dwellings = pd.DataFrame(
+            {
+                "building": np.array([first[door.building_id] for door in doors], dtype=np.int64),
+                "unit": [door.unit for door in doors],
+                "room": [door.room for door in doors],
+            }
+        )
 
 
 def by_points(session: Session, community: units.Unit, points: Geometries) -> Located:
