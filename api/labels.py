@@ -231,6 +231,7 @@ def actions() -> dict[str, str]:
         "import": _("imported a file"),
         "export": _("exported a file"),
         "sign_in": _("signed in"),
+        "permit": _("changed what a role permits"),
         "load": _("loaded the sample community"),
     }
 
@@ -251,6 +252,7 @@ def kinds() -> dict[str, str]:
         "account": _("Account"),
         "grant": _("Role of an account"),
         "role_permission": _("Permission of a role"),
+        "role": _("Role"),
         "api_token": _("API token"),
         "category": _("Category"),
         "special_group": _("Special group"),

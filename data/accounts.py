@@ -7,6 +7,7 @@ permissions are rows; ``data/reference`` holds what a new installation begins wi
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -529,3 +530,17 @@ def grants(session: Session, account_id: int) -> list[dict[str, Any]]:
     )
     names = ("id", "role_code", "role_zh", "role_en", "unit_id", "unit_code", "unit_name")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def roles_of(session: Session, actor: Actor, account_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
+    """Account id → the codes of its roles and the names of the units where it has them, as far as the actor sees."""
+    query = (
+        select(Grant.account_id, Grant.role_code, units.Unit.name)
+        .join(units.Unit, units.Unit.id == Grant.unit_id)
+        .where(Grant.account_id.in_(account_ids))
+        .order_by(units.Unit.code)
+    )
+    found: dict[int, list[tuple[str, str]]] = {}
+    for account_id, role_code, unit_name in session.execute(access.visible(query, actor, Grant)):
+        found.setdefault(account_id, []).append((role_code, unit_name))
+    return found
