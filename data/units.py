@@ -232,7 +232,7 @@ def above_grids(session: Session, actor: Actor) -> list[Unit]:
 
 def names(session: Session, ids: Collection[int]) -> dict[int, str]:
     """The names of units by their ids; those of places are no secret."""
-    return dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(ids))).tuples().all())
+    return dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(ids))).all())
 
 
 def rows() -> Rows:
