@@ -18,13 +18,16 @@ import secrets as _random
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import LargeBinary
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from data.base import settings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE_BYTES = 12
 
@@ -89,6 +92,9 @@ def forget() -> None:
 
 @cache
 def _cipher() -> AESGCM:
+    # Imported when something is encrypted for the first time: most commands do without.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     return AESGCM(keys().encryption)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
+from math import comb
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from spatial.datums.offsets import Datum, Geometries, convert_geometries, in_offset_area
 
@@ -22,7 +23,7 @@ __all__ = ["DatumVerdict", "Evidence", "Reference", "guess_datum"]
 _SAMPLE = 2000
 _FEWEST = 10
 _GAIN_SHARE = 0.1
-_CHANCE = 0.005
+_CHANCE = Fraction(5, 1000)
 _NEAR_DEG = 0.0015
 """About 150 m. Only what lies so near to a known road or building on either datum says anything about them."""
 
@@ -170,7 +171,8 @@ def _clearly_better(fits: dict[Evidence, dict[Datum, _Fit]], datum: Datum) -> bo
 def _is_clear(gained: int, lost: int, count: int) -> bool:
     if count < _FEWEST or gained - lost < _GAIN_SHARE * count:
         return False
-    return bool(binom.sf(gained - 1, gained + lost, 0.5) < _CHANCE)
+    changed = gained + lost
+    return sum(comb(changed, more) for more in range(gained, changed + 1)) < _CHANCE * 2**changed
 
 
 def _judges(reference: Reference) -> dict[Evidence, Callable[[Geometries], _Fit]]:
