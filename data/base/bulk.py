@@ -40,8 +40,10 @@ from data.base.secrets import Encrypted
 
 #: Fewer rows than this are never worth taking indexes down for.
 FEWEST_FOR_SUSPENSION = 10_000
-#: How long to wait for the table to be free of others before loading with everything in place.
-_LOCK_TIMEOUT = "3s"
+#: How often, and how long each time, to wait for the tables to be free of others; then the load goes without.
+#: A wait is shorter than PostgreSQL's deadlock timeout, so that in a deadlock it is the load that gives way.
+_ATTEMPTS = 3
+_LOCK_TIMEOUT = "500ms"
 _ROW = "source_row"
 #: PostgreSQL counts microseconds from here.
 _EPOCH = np.datetime64("2000-01-01", "us")
@@ -210,17 +212,14 @@ def _take_down(session: Session, table: SqlTable) -> list[sql.Composed]:
         ),
         {"name": _quoted(table)},
     ).all()
-    try:
-        with session.begin_nested():
-            session.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": _LOCK_TIMEOUT})
-            for part in found:
-                drop = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}" if part.is_constraint else "DROP INDEX {1}")
-                _run(session, drop.format(name, sql.Identifier(part.conname)))
-            session.execute(text("SELECT set_config('lock_timeout', '0', true)"))
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-            return []
-        raise
+    drops = [
+        sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}" if part.is_constraint else "DROP INDEX {1}").format(
+            name, sql.Identifier(part.conname)
+        )
+        for part in found
+    ]
+    if not any(_dropped(session, drops) for _attempt in range(_ATTEMPTS)):
+        return []
     add = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ")
     return [
         add.format(name, sql.Identifier(part.conname)) + sql.SQL(part.definition)
@@ -228,6 +227,21 @@ def _take_down(session: Session, table: SqlTable) -> list[sql.Composed]:
         else sql.Composed([sql.SQL(part.definition)])
         for part in found
     ]
+
+
+def _dropped(session: Session, drops: Sequence[sql.Composable]) -> bool:
+    """Run the statements that take keys and indexes down, unless others hold the tables; tells whether it did."""
+    try:
+        with session.begin_nested():
+            session.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": _LOCK_TIMEOUT})
+            for drop in drops:
+                _run(session, drop)
+            session.execute(text("SELECT set_config('lock_timeout', '0', true)"))
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
+            return False
+        raise
+    return True
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ FAULTS = {
 
 
 def simplify_collections(batch: Batch) -> None:
-    """Take collections and multi-part shapes of one part for what they hold."""
+    """Take collections for the parts they hold, and a multi-point of one point for that point."""
     shapes = batch.geometries
     kinds = shapely.get_type_id(shapes)
     collections = np.flatnonzero(kinds == shapely.GeometryType.GEOMETRYCOLLECTION)
@@ -44,9 +44,8 @@ def simplify_collections(batch: Batch) -> None:
         from spatial.shapes import as_multi
 
         shapes[collections] = as_multi(shapes[collections])
-    multi = shapely.get_type_id(shapes) >= shapely.GeometryType.MULTIPOINT
-    single = multi & (shapely.get_num_geometries(shapes) == 1)
-    shapes[single] = shapely.get_geometry(shapes[single], 0)
+    lone = np.flatnonzero((kinds == shapely.GeometryType.MULTIPOINT) & (shapely.get_num_geometries(shapes) == 1))
+    shapes[lone] = shapely.get_geometry(shapes[lone], 0)
 
 
 def close_lines(batch: Batch) -> None:
