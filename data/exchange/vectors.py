@@ -83,6 +83,8 @@ def read(path: Path, form: Format, layer: str, asked: str | None = None) -> Cont
     notes: list[str] = []
     encoding = _text_encoding(path, form, asked, notes)
     options: dict[str, Any] = {"layer": layer, "encoding": encoding.name if encoding else None, "force_2d": True}
+    # As numbers, times lose the zone that the file gives them.
+    options["datetime_as_string"] = True
     with _gdal(path.name, notes):
         meta, _fids, shapes, cells = pyogrio.raw.read(path, **options)
     count = len(shapes) if shapes is not None else len(cells[0]) if cells else 0
