@@ -172,7 +172,7 @@ def _is_clear(gained: int, lost: int, count: int) -> bool:
     if count < _FEWEST or gained - lost < _GAIN_SHARE * count:
         return False
     changed = gained + lost
-    return sum(comb(changed, more) for more in range(gained, changed + 1)) < _CHANCE * 2**changed
+    return bool(sum(comb(changed, more) for more in range(gained, changed + 1)) < _CHANCE * 2**changed)
 
 
 def _judges(reference: Reference) -> dict[Evidence, Callable[[Geometries], _Fit]]:
