@@ -14,7 +14,9 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api import (
     accounts,
+    accounts_pages,
     audit,
+    audit_pages,
     buildings,
     buildings_pages,
     deps,
@@ -56,6 +58,8 @@ _PAGES = (
     tenancies_pages,
     incidents_pages,
     units_pages,
+    accounts_pages,
+    audit_pages,
 )
 
 
@@ -93,5 +97,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What every page needs is made before the first one is asked for.
     static.version()
     app.openapi()
-    async with tiles.serving(cluster.dsn(), app.state.settings.tile_cache_mb) as app.state.tiles:
+    async with tiles.serving(app, cluster.dsn()):
         yield

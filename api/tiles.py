@@ -1,8 +1,9 @@
 """Vector tiles over HTTP: ``/tiles/{layer}/{z}/{x}/{y}.mvt``.
 
-A map asks for dozens of tiles at once, so this is the one path that is async and served by hand: the routes are
-declared like any other (permission, parameters, the API document), but ``TileRoute`` answers them without FastAPI's
-solving of dependencies, which costs more than a kept tile does.
+A map asks for dozens of tiles at once, so this is the one path that is async. The routes are declared like any other
+(permission, parameters, the API document), but answered by hand: ``TileRoute`` spares a tile FastAPI's solving of
+dependencies, and ``Lane``, before the application, spares one that is asked for rightly by somebody who is known all
+that surrounds a request. Whatever is unusual goes the ordinary way and is told there what is wrong.
 
 A tile that has to be drawn takes one connection and three messages: one that opens a transaction as the application's
 role with the actor's areas (``SET LOCAL``, so that nothing of one actor is left on the connection for the next), the
@@ -32,17 +33,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import QueryParams
+from starlette.datastructures import QueryParams, State
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import deps, listing
 from api.fields import Code
+from api.request import session_cookie
 from data import incidents
-from data.base import access, changes, db
+from data.base import access, changes, db, secrets
 from data.base.access import Actor, Area
-from data.base.errors import Busy, Invalid, NotFound
+from data.base.errors import Busy, Invalid, NotFound, WanggeError
 from data.base.language import _
-from data.incidents import State
+from data.incidents import State as IncidentState
 from maps import tiles
 from maps.tiles import Layer, Plan, Tile, Wanted
 
@@ -50,8 +55,9 @@ MVT = "application/vnd.mapbox-vector-tile"
 #: As many as the cores of a small machine can draw at the same time; more would only wait inside PostgreSQL.
 CONNECTIONS = 6
 _DRAWING_S = 30.0
-_IN_A_THREAD = 32_768
-_LEVEL = 3  # three tenths of the size at a quarter of the time that level 6 takes
+#: From this size on a tile is compressed better, and in a thread.
+_LARGE = 32_768
+_LEVEL, _LEVEL_LARGE = 1, 4
 _OVERHEAD = 600  # bytes that a kept tile takes besides its content
 
 
@@ -96,27 +102,12 @@ class AskedIncidents(Asked):
     def wanted(self) -> Wanted:
         """The same for ``maps.tiles``."""
         chosen = incidents.Filter(
-            states=listing.choices(self.state, [*State], "state"),
+            states=listing.choices(self.state, [*IncidentState], "state"),
             categories=listing.choices(self.category, None, "category"),
             first=self.first,
             last=self.last,
         )
         return Wanted(community=self.community, incidents=chosen)
-
-
-class TileRoute(APIRoute):
-    """A route whose endpoint only declares; ``answer`` does the work."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of requests."""
-        layer = tiles.LAYERS[self.path.split("/")[2]]
-        asked = self.endpoint.__annotations__["asked"].__origin__
-        read = lru_cache(maxsize=4096)(lambda query: _read(asked, query))
-
-        async def handle(request: Request) -> Response:
-            return await answer(request, layer, read(request.scope["query_string"]))
-
-        return handle
 
 
 def _read(asked: type[Asked], query: bytes) -> Wanted:
@@ -129,32 +120,110 @@ def _read(asked: type[Asked], query: bytes) -> Wanted:
         raise RequestValidationError(faults) from error
 
 
-async def answer(request: Request, layer: Layer, wanted: Wanted) -> Response:
+_ASKED: dict[str, type[Asked]] = {"grids": AskedGrids, "incidents": AskedIncidents}
+
+
+@lru_cache(maxsize=4096)
+def _wanted(layer: str, query: bytes) -> Wanted:
+    return _read(_ASKED.get(layer, Asked), query)
+
+
+class TileRoute(APIRoute):
+    """A route whose endpoint only declares; ``answer`` does the work."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of requests."""
+        layer = tiles.LAYERS[self.path.split("/")[2]]
+
+        async def handle(request: Request) -> Response:
+            return await answer(request, layer)
+
+        return handle
+
+
+async def answer(request: Request, layer: Layer) -> Response:
     """One tile for whoever asks.
 
     Raises
     ------
     NotSignedIn, Forbidden
     Invalid
-        The address is not of whole numbers.
+        The address is not of whole numbers, or a filter is not known.
     NotFound
         There is no tile at this place.
     """
-    tile = _tile(request.path_params)
     scheme, _space, credentials = request.headers.get("authorization", "").partition(" ")
     bearer = HTTPAuthorizationCredentials(scheme=scheme, credentials=credentials) if credentials else None
     actor = await deps.current_actor(request, bearer, None)
     access.require(actor, layer.permission)
+    tile = _tile(request.path_params)
+    wanted = _wanted(layer.name, request.scope["query_string"])
     found = await _source(request).tile(actor, layer, tile, wanted)
-    headers = {"ETag": found.etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie"}
-    if found.etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    if not found.content:
-        return Response(status_code=204, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        headers["Content-Encoding"] = "gzip"
-        return Response(found.content, headers=headers, media_type=MVT)
-    return Response(zlib.decompress(found.content, 31), headers=headers, media_type=MVT)
+    given = request.headers
+    response = Response()
+    response.status_code, response.raw_headers, response.body = found.reply(
+        given.get("accept-encoding", ""), given.get("if-none-match", "")
+    )
+    return response
+
+
+class Lane:
+    """Answers tiles ahead of the application, when there is nothing to say about them.
+
+    That is: a GET for a tile that exists, by a session or token that was looked up a moment ago, with filters that are
+    right. Such requests get no line in the log.
+
+    Parameters
+    ----------
+    app
+        Everything else.
+    state
+        The application's: its settings, actors and source of tiles.
+    """
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self.app = app
+        self.state = state
+        self.cookie = session_cookie(state.settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["path"].startswith("/tiles/") and scope["method"] == "GET":
+            headers = dict(scope["headers"])
+            if found := await self._found(scope, headers):
+                status, raw_headers, body = found.reply(
+                    headers.get(b"accept-encoding", b"").decode("latin-1"),
+                    headers.get(b"if-none-match", b"").decode("latin-1"),
+                )
+                await send({"type": "http.response.start", "status": status, "headers": raw_headers})
+                await send({"type": "http.response.body", "body": body})
+                return
+        await self.app(scope, receive, send)
+
+    async def _found(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Drawn | None:
+        actor = self._actor(headers)
+        parts = scope["path"].split("/")
+        layer = tiles.LAYERS.get(parts[2])
+        if actor is None or layer is None or len(parts) != 6 or not actor.may(layer.permission):
+            return None
+        row, _dot, ending = parts[5].partition(".")
+        if ending != "mvt":
+            return None
+        with contextlib.suppress(WanggeError, RequestValidationError):
+            tile = _tile({"z": parts[3], "x": parts[4], "y": row})
+            wanted = _wanted(layer.name, scope["query_string"])
+            drawn: Drawn = await self.state.tiles.tile(actor, layer, tile, wanted)
+            return drawn
+        return None
+
+    def _actor(self, headers: Mapping[bytes, bytes]) -> Actor | None:
+        if b"authorization" in headers:
+            scheme, _space, token = headers[b"authorization"].decode("latin-1").partition(" ")
+            token = token if scheme.lower() == "bearer" else ""
+        else:
+            token = cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get(self.cookie, "")
+        known: Actor | None = self.state.actors.get(secrets.token_hash(token)) if token else None
+        return known
 
 
 def _tile(parts: Mapping[str, str]) -> Tile:
@@ -172,16 +241,37 @@ def _tile(parts: Mapping[str, str]) -> Tile:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A tile: its compressed content, empty for nothing, and its tag."""
+    """A tile: its compressed content, empty for nothing, its tag and what is said with it."""
 
     content: bytes
     etag: str
+    headers: list[tuple[bytes, bytes]]
 
     @classmethod
     def of(cls, content: bytes) -> Drawn:
         """The tile with this content, compressed."""
-        packed = zlib.compress(content, _LEVEL, 31) if content else b""
-        return cls(packed, f'W/"{hashlib.blake2b(content, digest_size=9).hexdigest()}"')
+        packed = zlib.compress(content, _LEVEL if len(content) < _LARGE else _LEVEL_LARGE, 31) if content else b""
+        etag = f'W/"{hashlib.blake2b(content, digest_size=9).hexdigest()}"'
+        headers = [
+            (b"etag", etag.encode()),
+            (b"cache-control", b"private, no-cache"),
+            (b"vary", b"Accept-Encoding, Cookie, Authorization"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        return cls(packed, etag, headers)
+
+    def reply(self, encodings: str, known: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Status, headers and body for somebody who understands ``encodings`` and has the tags ``known``."""
+        if self.etag in known:
+            return 304, self.headers, b""
+        if not self.content:
+            return 204, self.headers, b""
+        headers, body = [*self.headers, (b"content-type", MVT.encode())], self.content
+        if "gzip" in encodings:
+            headers.append((b"content-encoding", b"gzip"))
+        else:
+            body = zlib.decompress(body, 31)
+        return 200, [*headers, (b"content-length", b"%d" % len(body))], body
 
 
 NOTHING = Drawn.of(b"")
@@ -284,7 +374,7 @@ class Source:
         key = (layer.name, tile[0], wanted, layer.areas(actor, wanted))
         plan = self._plan(key, lambda: layer.statement(tile[0], actor, wanted))
         content = (await self._run(actor, plan, given))[0][0] or b""
-        if len(content) > _IN_A_THREAD:
+        if len(content) >= _LARGE:
             drawn = await asyncio.to_thread(Drawn.of, content)
         else:
             drawn = Drawn.of(content)
@@ -384,8 +474,8 @@ def _source(request: Request) -> Source | Plainly:
 
 
 @asynccontextmanager
-async def serving(dsn: str, cache_mb: int) -> AsyncIterator[Source]:
-    """A source of tiles that hears of writes, for as long as the application runs."""
+async def serving(app: Starlette, dsn: str) -> AsyncIterator[None]:
+    """Let ``app`` draw from the database ``dsn``, keep what it drew, and hear of writes, for as long as it runs."""
 
     async def stays_as_it_is(_connection: object) -> None:
         """Nothing outlives a transaction of ours, so asyncpg need not reset what comes back."""
@@ -394,7 +484,9 @@ async def serving(dsn: str, cache_mb: int) -> AsyncIterator[Source]:
     async with pool:
         follower = asyncio.create_task(changes.follow(dsn))
         try:
-            yield Source(pool, cache_mb * 1_000_000)
+            app.state.tiles = Source(pool, app.state.settings.tile_cache_mb * 1_000_000)
+            app.middleware_stack = Lane(app.middleware_stack or app.build_middleware_stack(), app.state)
+            yield
         finally:
             follower.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -432,6 +524,5 @@ def _declare(layer: Layer, asked_for: type[Asked]) -> None:
     )
 
 
-_ASKED: dict[str, type[Asked]] = {"grids": AskedGrids, "incidents": AskedIncidents}
 for _layer in tiles.LAYERS.values():
     _declare(_layer, _ASKED.get(_layer.name, Asked))
