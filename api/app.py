@@ -26,12 +26,15 @@ from api import (
     grids_pages,
     households,
     households_pages,
+    imports,
+    imports_pages,
     incidents,
     incidents_pages,
     jobs,
     map_pages,
     openapi,
     residents_pages,
+    search,
     security,
     signin_pages,
     static,
@@ -39,6 +42,8 @@ from api import (
     tiles,
     units,
     units_pages,
+    unlocated,
+    unlocated_pages,
 )
 from api.request import Surroundings
 from data.base import cluster, db
@@ -46,7 +51,7 @@ from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
 
-_API = (security, units, grids, buildings, households, incidents, accounts, audit, jobs)
+_API = (security, units, grids, buildings, households, incidents, search, unlocated, imports, accounts, audit, jobs)
 _PAGES = (
     signin_pages,
     map_pages,
@@ -57,6 +62,8 @@ _PAGES = (
     residents_pages,
     tenancies_pages,
     incidents_pages,
+    unlocated_pages,
+    imports_pages,
     units_pages,
     accounts_pages,
     audit_pages,
