@@ -30,7 +30,10 @@ from data.households.tables import (
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which households: codes of community and grid, a building or dwelling, special groups, hukou, a text."""
+    """Which households: codes of community and grid, a building or dwelling, special groups, hukou, a text.
+
+    ``on`` is the day whose special groups are meant, today by default.
+    """
 
     community: str | None = None
     grid: str | None = None
@@ -41,6 +44,7 @@ class Filter:
     hukou: str | None = None
     text: str | None = None
     located: bool | None = None
+    on: date | None = None
 
 
 #: What households can be sorted by; never by what is personal, because the sort value stands in addresses.
@@ -108,7 +112,7 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
         query = query.where(Household.dwelling_id == wanted.dwelling_id)
     if wanted.groups is not None:
         belongs = exists().where(
-            HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(settings.today())
+            HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(wanted.on or settings.today())
         )
         if wanted.groups != ("*",):
             belongs = belongs.where(HouseholdGroup.group_code.in_(wanted.groups))

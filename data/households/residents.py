@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import exists, false, func, or_, select
@@ -29,7 +30,7 @@ class Filter:
     """Which residents.
 
     ``person`` is a name or part of one, or a whole identity or phone number: it is personal, so it never belongs into
-    an address.
+    an address. ``on`` is the day whose special groups are meant, today by default.
     """
 
     community: str | None = None
@@ -42,6 +43,7 @@ class Filter:
     groups: tuple[str, ...] | None = None
     text: str | None = None
     person: str | None = None
+    on: date | None = None
 
 
 #: What residents can be sorted by; never by what is personal, because the sort value stands in addresses.
@@ -85,7 +87,8 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
         query = query.where(Resident.sex == wanted.sex)
     if wanted.groups is not None:
         belongs = exists().where(
-            HouseholdGroup.household_id == Resident.household_id, HouseholdGroup.valid.contains(settings.today())
+            HouseholdGroup.household_id == Resident.household_id,
+            HouseholdGroup.valid.contains(wanted.on or settings.today()),
         )
         if wanted.groups != ("*",):
             belongs = belongs.where(HouseholdGroup.group_code.in_(wanted.groups))

@@ -23,7 +23,10 @@ from data.households.tables import Resident, Tenancy, TenancyNotFound, TenancyTe
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which tenancies: codes of community and grid, a building or dwelling, whether they hold today, a text."""
+    """Which tenancies: codes of community and grid, a building or dwelling, whether they hold on a day, a text.
+
+    The day is today, or ``on``.
+    """
 
     community: str | None = None
     grid: str | None = None
@@ -31,6 +34,7 @@ class Filter:
     dwelling_id: int | None = None
     current: bool | None = None
     text: str | None = None
+    on: date | None = None
 
 
 #: What tenancies can be sorted by.
@@ -63,7 +67,7 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     if wanted.dwelling_id:
         query = query.where(Tenancy.dwelling_id == wanted.dwelling_id)
     if wanted.current is not None:
-        holds = Tenancy.valid.contains(settings.today())
+        holds = Tenancy.valid.contains(wanted.on or settings.today())
         query = query.where(holds if wanted.current else ~holds)
     if wanted.text:
         texts = (Dwelling.room, Building.number, Building.address)
