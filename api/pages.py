@@ -154,9 +154,10 @@ class Page:
         if len(several) > 1:
             several.insert(0, {"name": _("All communities"), "code": ""})
         area_ha = f"{found.area_m2 / 10_000:.1f}" if found.area_m2 else None
-        place = {"name": found.name, "street": found.above, "grids": found.grids, "area_ha": area_ha}
+        place = {"name": found.name, "code": found.code, "street": found.above}
+        size = {"grids": found.grids, "area_ha": area_ha}
         people = {"households": found.households, "residents": found.residents}
-        return shell | {"community": place | people, "communities": several, "waiting": found.waiting}
+        return shell | {"community": place | size | people, "communities": several, "waiting": found.waiting}
 
 
 def needs(*permissions: str) -> Any:

@@ -1,7 +1,126 @@
-"""The search of the map over HTTP."""
+"""The search of the top bar over HTTP.
+
+What is typed may be personal, so it comes in the body of a POST: never in an address, and never in the log.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
+from pydantic import Field
+
+from api import labels
+from api.deps import Session, SignedIn
+from api.fields import Code, Input, Line, Output
+from data import search
+from data.base.language import _
+from data.search import Found, Kind
 
 api = APIRouter(prefix="/api", tags=["search"])
+
+
+class Asked(Input):
+    """What to look for."""
+
+    q: Line = Field(
+        max_length=search.LONGEST,
+        description="A number, name or address; a person's name or part of one, identity number or phone in full.",
+        examples=["18号楼2单元501"],
+    )
+    community: Code | None = Field(None, description="Only of the community with this code.", examples=["990106003012"])
+    limit: int = Field(12, ge=1, le=50, description="How many.", examples=[12])
+
+
+class FoundOut(Output):
+    """Something that was found. People are masked."""
+
+    kind: Kind = Field(examples=["buildings"])
+    id: int = Field(examples=[18])
+    title: str = Field(examples=["18 号楼"])
+    subtitle: str = Field(description="Where it is.", examples=["梧桐路168弄18号，第四网格"])
+    href: str | None = Field(None, description="The page of what is not shown on the map.", examples=[None])
+    point: tuple[float, float] | None = Field(None, description="Longitude, latitude.", examples=[[121.4321, 31.2345]])
+    bounds: tuple[float, float, float, float] | None = Field(
+        None, description="West, south, east, north.", examples=[None]
+    )
+
+
+class Results(Output):
+    """What was found, the best first."""
+
+    results: list[FoundOut]
+
+
+@api.post("/search", summary="Search")
+def find(session: Session, actor: SignedIn, body: Asked) -> Results:
+    """Find places, cases and, for those who may see them, people: only what one may see, the best first.
+
+    Names, identity numbers and phones are personal, so this is a POST: send them in the body.
+    """
+    found = search.find(session, actor, body.q, community=body.community, limit=body.limit)
+    return Results(results=[_shown(one) for one in found])
+
+
+def _shown(found: Found) -> FoundOut:
+    title, where = _WORDS[found.kind](found.facts)
+    return FoundOut(
+        kind=found.kind,
+        id=found.id,
+        title=title,
+        subtitle=_(", ").join(part for part in where if part),
+        href=f"/{found.kind}/{found.id}" if found.kind in (Kind.UNITS, Kind.HOUSEHOLDS, Kind.RESIDENTS) else None,
+        point=found.point,
+        bounds=found.bounds,
+    )
+
+
+#: A title, and where it is.
+_Words = tuple[str, list[str | None]]
+
+
+def _unit(facts: Any) -> _Words:
+    return facts["name"], [facts["code"]]
+
+
+def _grid(facts: Any) -> _Words:
+    return facts["name"], [facts["community_name"], facts["code"]]
+
+
+def _building(facts: Any) -> _Words:
+    title = labels.building(facts["number"], facts["name"], facts["code"])
+    if facts.get("room"):
+        title = f"{title} {labels.dwelling(facts['unit'], facts['room'])}"
+    called = facts["name"] if facts["name"] != title else None
+    return title, [called, facts["address"], facts["grid_name"]]
+
+
+def _incident(facts: Any) -> _Words:
+    state = labels.states()[facts["state"]]
+    return labels.title(facts["description"], facts["number"]), [facts["number"], state, facts["grid_name"]]
+
+
+def _household(facts: Any) -> _Words:
+    return facts["number"], [facts["head_name"], *_home(facts)]
+
+
+def _resident(facts: Any) -> _Words:
+    return facts["name"], [*_home(facts), facts["household_number"]]
+
+
+def _home(facts: Any) -> list[str | None]:
+    """Where somebody lives: door and grid."""
+    if facts["building_number"] is None and facts["room"] is None:
+        return [labels.reasons()["no_place"]]
+    door = f"{labels.building(facts['building_number'])} {labels.dwelling(facts['unit'], facts['room'])}"
+    return [door, facts["grid_name"]]
+
+
+_WORDS = {
+    Kind.UNITS: _unit,
+    Kind.GRIDS: _grid,
+    Kind.BUILDINGS: _building,
+    Kind.INCIDENTS: _incident,
+    Kind.HOUSEHOLDS: _household,
+    Kind.RESIDENTS: _resident,
+}

@@ -139,7 +139,7 @@ function show(map, panel, result) {
     map.fitBounds([[south, west], [north, east]], { ...padding(), maxZoom: 19 });
   } else if (result.point) map.setView([result.point[1], result.point[0]], Math.max(map.getZoom(), 18));
   if (KINDS[result.kind]) panel.open(result.kind, result.id);
-  else if (result.href) location.assign(result.href);
+  else if (result.href && !result.bounds) location.assign(result.href);
 }
 
 function bindPick({ map, tiles, config, panel, modes }) {
