@@ -96,7 +96,7 @@ def enqueue(
     return job
 
 
-#: Does the work of a job in its transaction and returns its result. It calls ``progress(step, done, total)`` now and then.
+#: Does the work of a job in its transaction and returns its result; calls ``progress(step, done, total)`` as it goes.
 Handler = Callable[[Session, Actor, Job, Callable[..., None]], dict[str, Any]]
 _PROGRESS_EVERY_S = 0.3
 
