@@ -55,8 +55,8 @@ def listed(page: Read) -> Response:
     columns = [
         Column(_("Grid"), sort="name"),
         Column(_("Code"), sort="code"),
-        *(Column(titles[name], number=True) for name in names),
-        Column(_("Open cases"), number=True),
+        *(Column(titles[name], number=True, lead=name in ("households", "residents")) for name in names),
+        Column(_("Open cases"), number=True, lead=not names),
         Column(_("Phone")),
     ]
 

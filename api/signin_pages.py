@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from api import deps, errors, security
 from api.pages import Page, day_of, for_anybody, inside, plain, remember, typed
 from api.request import LANGUAGE_COOKIE, session_cookie
-from data import accounts
+from data import accounts, units
 from data.base import access, language
 from data.base.access import Actor
 from data.base.errors import Invalid
@@ -34,6 +34,9 @@ def signing_in(request: Request, visitor: Visitor) -> Response:
 def _sign_in(request: Request, *, status: int = 200, **context: Any) -> Response:
     with deps.transactions(request)(access.SYSTEM) as session:
         hints = accounts.of_the_demo(session)
+        communities = units.listed(session, access.SYSTEM, level=units.Level.COMMUNITY)
+    if len(communities) == 1:
+        context["community"] = {"name": communities[0].name}
     named = [{"name": one["username"], "role": one[f"role_{language.current()}"]} for one in hints]
     return plain(request, "signin.html", status=status, hints=named, **context)
 
