@@ -5,10 +5,10 @@ What is typed may be personal, so it comes in the body of a POST: never in an ad
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from api import labels
 from api.deps import Session, SignedIn
@@ -23,8 +23,7 @@ api = APIRouter(prefix="/api", tags=["search"])
 class Asked(Input):
     """What to look for."""
 
-    q: Line = Field(
-        max_length=search.LONGEST,
+    q: Annotated[Line, StringConstraints(max_length=search.LONGEST)] = Field(
         description="A number, name or address; a person's name or part of one, identity number or phone in full.",
         examples=["18号楼2单元501"],
     )
