@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -98,14 +98,17 @@ def written(cell: Any, zone: ZoneInfo) -> str:
 # ---- CSV -----------------------------------------------------------------------------------------------------------
 
 
-def place_names(spool: Spool, target: System, taken: list[str]) -> list[str]:
-    """The headings of the columns that hold the shapes: two for points, one for anything else, none without."""
+def place_names(spool: Spool, target: System, taken: list[str], called: Mapping[str, str]) -> list[str]:
+    """The headings of the columns that hold the shapes: two for points, one for anything else, none without.
+
+    ``called`` has other words for ``lon``, ``lat``, ``x``, ``y`` and ``wkt``.
+    """
     if not spool.has_geometry:
         return []
     tag = "_" + re.sub(r"\W", "", target.name).lower() if target.crs is None else ""
     pair = ["lon", "lat"] if target.geographic else ["x", "y"]
     wanted = pair if spool.geometry_type == "Point" or not spool.kinds else ["wkt"]
-    return [_free(name + tag, taken) for name in wanted]
+    return [_free(called.get(name, name) + tag, taken) for name in wanted]
 
 
 def _free(name: str, taken: list[str]) -> str:
@@ -127,10 +130,10 @@ def place_cells(spool: Spool, batch: pa.RecordBatch, *, pair: bool) -> list[list
     return [[None if gone else float(number) for number, gone in zip(axis, missing, strict=True)] for axis in axes]
 
 
-def comma_separated(spool: Spool, target: System, zone: ZoneInfo) -> Iterator[str]:
+def comma_separated(spool: Spool, target: System, zone: ZoneInfo, called: Mapping[str, str]) -> Iterator[str]:
     """A CSV table with a heading; UTF-8 with the mark that makes spreadsheets read it as such."""
     names = [name for name in spool.schema.names if name != GEOMETRY]
-    places = place_names(spool, target, names)
+    places = place_names(spool, target, names, called)
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     yield "\ufeff"

@@ -7,6 +7,7 @@ is left out and counted.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -24,7 +25,9 @@ LONGEST_CELL = 32_767
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-def write(target: BinaryIO, spool: Spool, system: System, layer_name: str, zone: ZoneInfo) -> int:
+def write(
+    target: BinaryIO, spool: Spool, system: System, layer_name: str, zone: ZoneInfo, called: Mapping[str, str]
+) -> int:
     """Write a workbook.
 
     Returns
@@ -34,7 +37,7 @@ def write(target: BinaryIO, spool: Spool, system: System, layer_name: str, zone:
     """
     book = Workbook(write_only=True)
     names = [name for name in spool.schema.names if name != GEOMETRY]
-    places = place_names(spool, system, names)
+    places = place_names(spool, system, names, called)
     title = _title(layer_name + system.suffix)
     sheet, room, number, dropped = _sheet(book, title, names + places), MOST_ROWS, 1, 0
     for batch in spool.batches():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -104,6 +104,7 @@ def write(
     crs: str = "EPSG:4326",
     layer_name: str = "layer",
     timezone: str = "Asia/Shanghai",
+    place_headings: Mapping[str, str] | None = None,
 ) -> Written:
     """Write a file.
 
@@ -121,6 +122,8 @@ def write(
         What the layer, sheet or document is called.
     timezone
         The zone of instants where the format keeps them as text or clock times (all but gpkg, fgb, parquet).
+    place_headings
+        In a table (csv, xlsx), other words for the headings ``lon``, ``lat``, ``x``, ``y`` and ``wkt``.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def write(
     """
     chosen = parse_format(format)
     if not isinstance(target, (str, Path)):
-        return _write(target, chunks, chosen, crs, layer_name, ZoneInfo(timezone))
+        return _write(target, chunks, chosen, crs, layer_name, ZoneInfo(timezone), place_headings or {})
     path = Path(target)
     if not path.parent.is_dir():
         raise Invalid(_("There is no folder “{name}”.", name=str(path.parent)))
@@ -139,7 +142,7 @@ def write(
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            result = _write(file, chunks, chosen, crs, layer_name, ZoneInfo(timezone))
+            result = _write(file, chunks, chosen, crs, layer_name, ZoneInfo(timezone), place_headings or {})
         beside.chmod(0o644)
         beside.replace(path)
     finally:
@@ -147,33 +150,22 @@ def write(
     return result
 
 
-def stream(
-    chunks: Iterable[pd.DataFrame],
-    *,
-    format: str,  # noqa: A002 - the word people use for it
-    crs: str = "EPSG:4326",
-    layer_name: str = "layer",
-    timezone: str = "Asia/Shanghai",
-) -> Iterator[bytes]:
-    """The same file in blocks, for HTTP. What is wrong is raised before the first block."""
-    file = tempfile.TemporaryFile(prefix="wangge-")  # noqa: SIM115 - closed by whoever draws the blocks
-    try:
-        write(file, chunks, format=format, crs=crs, layer_name=layer_name, timezone=timezone)
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    return _blocks(file)
-
-
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
+def blocks(file: BinaryIO) -> Iterator[bytes]:
+    """A written stream from its beginning in blocks, for HTTP; it is closed after the last one."""
     with file:
+        file.seek(0)
         while block := file.read(_BLOCK):
             yield block
 
 
 def _write(
-    target: BinaryIO, chunks: Iterable[pd.DataFrame], chosen: Format, crs: str, layer_name: str, zone: ZoneInfo
+    target: BinaryIO,
+    chunks: Iterable[pd.DataFrame],
+    chosen: Format,
+    crs: str,
+    layer_name: str,
+    zone: ZoneInfo,
+    called: Mapping[str, str],
 ) -> Written:
     from data.exchange import layers, shapefiles, spooling, texts, workbooks
 
@@ -184,9 +176,9 @@ def _write(
         if chosen is Format.GEOJSON:
             _encode(target, texts.geojson(spool, system, layer_name, zone))
         elif chosen is Format.CSV:
-            _encode(target, texts.comma_separated(spool, system, zone))
+            _encode(target, texts.comma_separated(spool, system, zone, called))
         elif chosen is Format.XLSX:
-            dropped = workbooks.write(target, spool, system, layer_name, zone)
+            dropped = workbooks.write(target, spool, system, layer_name, zone, called)
             if dropped:
                 notes.append(
                     _("{count} shapes or texts are longer than a cell of a spreadsheet can be, and were left out.",
