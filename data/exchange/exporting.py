@@ -23,7 +23,7 @@ from sqlalchemy import Row, func, null, select
 from sqlalchemy.orm import Session
 
 from data import grids, units
-from data.base import access, audit, language, listing, secrets, settings
+from data.base import access, audit, listing, secrets, settings
 from data.base.access import Actor, Rows
 from data.base.errors import Invalid
 from data.base.language import _
@@ -140,7 +140,7 @@ def stream(
     )  # fmt: skip
     written = writing.write(
         target, export.frames(progress), format=chosen, crs=crs or "EPSG:4326", layer_name=export.title,
-        timezone=settings.get().timezone,
+        timezone=settings.get().timezone, place_headings=export.place_headings,
     )  # fmt: skip
     export.record(chosen, crs, purpose)
     notes = list(written.notes)
@@ -186,11 +186,11 @@ class _Export:
         self.columns = layer.columns(as_of or settings.today())
         self.title, self.headings = layer.name, {column.name: column.name for column in self.columns}
         self.words: dict[str, dict[str, str]] = {}
+        self.place_headings: dict[str, str] = {}
         if chinese:
-            with language.using("zh"):
-                self.title = outgoing.titles()[layer.name]
-                self.headings = {name: outgoing.heading(layer, name) for name in self.headings}
-                self.words = {one.name: self._words(one.words) for one in self.columns if one.words}
+            self.title, self.place_headings = outgoing.title(layer), outgoing.place_headings()
+            self.headings = outgoing.headings(layer, self.headings)
+            self.words = {column.name: self._words(column.words) for column in self.columns if column.words}
         self._divisions: dict[int, _Division] = {}
 
     def _words(self, choices: str) -> dict[str, str]:
@@ -205,13 +205,20 @@ class _Export:
         """Whether the grid of each row is that of another day, and has to be found."""
         return self.as_of is not None and self.layer.place is not None
 
+    @property
+    def _asks_for_place(self) -> bool:
+        """Whether ``located`` in the filter is about the grid: of what lives in a dwelling, it is about that."""
+        return self.layer.own_place and getattr(self.filters, "located", None) is not None
+
     def query(self) -> Rows:
         """What the actor may see and export under the filter: the columns of the file, and what it takes to make it."""
         layer, wanted = self.layer, self.filters
         if self.as_of and hasattr(wanted, "on"):
             wanted = replace(wanted, on=self.as_of)
+        if self.as_of and hasattr(wanted, "current") and wanted.current is None:
+            wanted = replace(wanted, current=True)
         if self.by_place:
-            wanted = replace(wanted, grid=None)
+            wanted = replace(wanted, grid=None, **{"located": None} if self._asks_for_place else {})
         query = layer.selection(self.actor, wanted)
         area = self.actor.area("exchange.export")
         if not area.everywhere:
@@ -273,10 +280,14 @@ class _Export:
                 cells["grid_code"][row], cells["grid_name"][row] = grid
                 if "unlocated_reason" in cells and self.layer.own_place and points[row] is not None:
                     cells["unlocated_reason"][row] = None if grid[0] else UnlocatedReason.OUTSIDE.value
-        wanted = getattr(self.filters, "grid", None)
-        if not wanted:
+        wanted, located = self.filters.grid, self.filters.located if self._asks_for_place else None
+        if wanted is None and located is None:
             return cells
-        kept = [row for row, code in enumerate(cells["grid_code"]) if code == wanted]
+        kept = [
+            row
+            for row, code in enumerate(cells["grid_code"])
+            if wanted in (None, code) and located in (None, code is not None)
+        ]
         return {name: [column[row] for row in kept] for name, column in cells.items()}
 
     def _division(self, community_id: int) -> _Division:
@@ -350,4 +361,4 @@ def _shapes(cells: Sequence[Any]) -> Any:
 def _in_words(cell: Any, words: dict[str, str]) -> Any:
     if isinstance(cell, list):
         return [words.get(code, code) for code in cell]
-    return words.get(cell, cell)
+    return words.get(str(cell).lower() if isinstance(cell, bool) else cell, cell)

@@ -6,9 +6,10 @@ exported can be imported again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
@@ -246,7 +247,9 @@ def _incident_columns(_day: date) -> list[Column]:
         Column("number"),
         Column("category", "category_code", words="categories"),
         Column("state", words="incident_state"),
-        *_plain("reported_at", "due_at", "closed_at", "overdue", "address"),
+        *_plain("reported_at", "due_at", "closed_at"),
+        Column("overdue", words="yes_no"),
+        Column("address"),
         Column("building", "building_number"),
         *_plain("description", "source"),
         *_IN_GRID,
@@ -324,60 +327,48 @@ def layer(name: str) -> Layer:
     return LAYERS[name]
 
 
-# What things are called
+# What things are called in Chinese
 
 
-def titles() -> dict[str, str]:
-    """What people call each layer."""
-    return {
-        "units": _("Units"), "grids": _("Grids"), "buildings": _("Buildings"), "dwellings": _("Dwellings"),
-        "households": _("Households"), "residents": _("Residents"), "tenancies": _("Tenancies"),
-        "incidents": _("Cases"),
-    }  # fmt: skip
+def title(wanted: Layer) -> str:
+    """What a layer is called in Chinese.
+
+    >>> title(LAYERS["households"])
+    '家庭'
+    """
+    return _headings()[wanted.name, ""]
 
 
-def heading(wanted: Layer, name: str) -> str:
-    """What people call a column; where an import knows it, by a heading that the import recognises."""
-    if wanted.kind:
-        for field in fields(wanted.kind):
-            if field.name == name:
-                return field.label
-    return _headings().get(name, name)
+def headings(wanted: Layer, names: Iterable[str]) -> dict[str, str]:
+    """What columns are called in Chinese; where an import knows one, so that it finds the field again.
+
+    >>> headings(LAYERS["buildings"], ["kind", "grid_code"])
+    {'kind': '楼栋类型', 'grid_code': '网格编码'}
+    """
+    known = {field.name: field.label_zh for field in fields(wanted.kind)} if wanted.kind else {}
+    for (layer_name, name), heading in _headings().items():
+        if layer_name in (wanted.name, "*"):
+            known.setdefault(name, heading)
+    return {name: known[name] for name in names}
 
 
-def _headings() -> dict[str, str]:
-    return {
-        "level": _("Level"), "code": _("Code"), "name": _("Name"), "phone": _("Phone"),
-        "parent_code": _("Code of the unit above"), "parent_name": _("Unit above"),
-        "metric_crs": _("Metric coordinate system"),
-        "household_min": _("Households, at least"), "household_max": _("Households, at most"),
-        "people_min": _("People, at least"), "people_max": _("People, at most"),
-        "community_code": _("Community code"), "community_name": _("Community"),
-        "grid_code": _("Grid code"), "grid_name": _("Grid"),
-        "located_by": _("Located"), "located_score": _("Certainty"), "unlocated_reason": _("Why it has no place"),
-        "building": _("Building"), "building_code": _("Building code"), "unit": _("Unit of the building"),
-        "floor": _("Floor"), "room": _("Room"), "use": _("Use"), "area_m2": _("Area (m²)"),
-        "landlord_name": _("Landlord"), "landlord_phone": _("Landlord's phone"), "tenants": _("Tenants"),
-        "valid_from": _("From"), "valid_to": _("Until"), "purpose": _("Purpose"), "hazard": _("Hazard"),
-        "note": _("Note"), "overdue": _("Overdue"),
-    }  # fmt: skip
+def place_headings() -> dict[str, str]:
+    """What the columns of coordinates are called in Chinese."""
+    return {name: _headings()["*", name] for name in ("lon", "lat", "x", "y")}
+
+
+@cache
+def _headings() -> dict[tuple[str, str], str]:
+    """Layer (``*`` for any) and field (empty for the layer itself) → what it is called."""
+    return {(row["layer"], row["field"]): row["name_zh"] for row in reference.rows("export_headings")}
 
 
 def words(choices: str) -> dict[str, str]:
-    """Code → word of a list that is not the community's own; where an import reads the list, a word it knows."""
-    own = {
-        "level": {"district": _("District"), "street": _("Street"), "community": _("Community"), "grid": _("Grid")},
-        "located_by": {
-            "point": _("by coordinates"), "address": _("by address"), "nearest": _("by the nearest building"),
-            "manual": _("by hand"),
-        },
-        "unlocated_reason": {
-            "outside": _("Outside every grid"), "ambiguous": _("Several places fit"),
-            "no_such_building": _("No such building"), "no_place": _("No place given"),
-        },
-    }  # fmt: skip
-    if choices in own:
-        return own[choices]
+    """Code → Chinese word of a list that the community does not edit; an import that reads the list knows the word.
+
+    >>> words("sex")["2"], words("dwelling_use")["rented"]
+    ('女', '租住')
+    """
     if choices in reference.names():
         return reference.labels(choices)
     found: dict[str, str] = {}
