@@ -187,15 +187,7 @@ def box(text: str | None) -> listing.Box | None:
     ------
     Invalid
     """
-    if not text:
-        return None
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError:
-        west, south, east, north = 1, 1, 0, 0
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise Invalid(_("A box is west,south,east,north in degrees, such as 121.40,31.20,121.41,31.21."), field="bbox")
-    return west, south, east, north
+    return listing.box(text) if text else None
 
 
 def choices(text: str | None, allowed: Collection[str] | None, name: str) -> tuple[str, ...] | None:

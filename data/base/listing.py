@@ -19,6 +19,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from data.base import settings
 from data.base.access import Rows
+from data.base.errors import Invalid
+from data.base.language import _
 
 #: West, south, east, north in degrees (EPSG:4326).
 Box = tuple[float, float, float, float]
@@ -37,6 +39,25 @@ def containing(column: Any, text: str) -> ColumnElement[bool]:
 def in_box(geom: Any, box: Box) -> ColumnElement[bool]:
     """The condition that ``geom`` meets ``box``."""
     return func.ST_Intersects(geom, func.ST_MakeEnvelope(*box, 4326))
+
+
+def box(text: str) -> Box:
+    """West, south, east, north out of a text with commas.
+
+    Raises
+    ------
+    Invalid
+
+    >>> box("121.40,31.20,121.41,31.21")
+    (121.4, 31.2, 121.41, 31.21)
+    """
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        west, south, east, north = 1, 1, 0, 0
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise Invalid(_("A box is west,south,east,north in degrees, such as 121.40,31.20,121.41,31.21."), field="bbox")
+    return west, south, east, north
 
 
 def in_period(instant: Any, first: date | None, last: date | None) -> list[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -135,19 +136,35 @@ def write(
     chosen = parse_format(format)
     if not isinstance(target, (str, Path)):
         return _write(target, chunks, chosen, crs, layer_name, ZoneInfo(timezone), place_headings or {})
-    path = Path(target)
+    with appearing(Path(target)) as file:
+        return _write(file, chunks, chosen, crs, layer_name, ZoneInfo(timezone), place_headings or {})
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that is there when the block ends, and not at all when it raises.
+
+    Raises
+    ------
+    Invalid
+        There can be no file of this name.
+    """
     if not path.parent.is_dir():
         raise Invalid(_("There is no folder “{name}”.", name=str(path.parent)))
-    handle, name = tempfile.mkstemp(prefix=".wangge-", dir=path.parent)
+    if path.is_dir():
+        raise Invalid(_("“{name}” is a folder. Name a file.", name=str(path)))
+    try:
+        handle, name = tempfile.mkstemp(prefix=".wangge-", dir=path.parent)
+    except OSError as error:
+        raise Invalid(_("“{name}” cannot be written: {reason}.", name=str(path), reason=error.strerror)) from error
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            result = _write(file, chunks, chosen, crs, layer_name, ZoneInfo(timezone), place_headings or {})
+            yield file
         beside.chmod(0o644)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    return result
 
 
 def blocks(file: BinaryIO) -> Iterator[bytes]:
