@@ -72,6 +72,8 @@ def make_engine(dsn: str) -> Engine:
         pool_size=20,
         max_overflow=20,
         pool_pre_ping=True,
+        # What is searched for or saved may be personal, and an error that nobody expected goes to the log.
+        hide_parameters=True,
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False, default=str),
     )
 
