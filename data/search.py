@@ -1,8 +1,7 @@
 """The search 搜索 of the top bar: places, cases and, for those who may see them, people.
 
 What is typed may be a name, an identity number or a phone, so it is personal: it never belongs into an address or a
-log, and what is found leaves masked. Names are found by how they begin, and where none begins so by what they hold;
-identity numbers and phones only whole, by their blind index.
+log, and what is found leaves masked. Identity numbers and phones are found only whole, by their blind index.
 """
 
 from __future__ import annotations
@@ -187,31 +186,35 @@ def _households(session: Session, actor: Actor, term: str, community: str | None
     """Households by their number alone: by their building they are found through it."""
     begins = Household.number.istartswith(term, autoescape=True)
     query = homes.selection(actor, homes.Filter(community=community)).where(begins)
-    rows = session.execute(query.order_by(func.length(Household.number), Household.number).limit(_EACH)).all()
+    query = query.order_by(func.length(Household.number), Household.number).limit(_EACH)
+    rows = _told(session, query, "number", "head_name")
     return [
         Found(Kind.HOUSEHOLDS, row.id, _fit(term, row.number), masked(dict(row._mapping)), _point(row)) for row in rows
     ]
 
 
 def _residents(session: Session, actor: Actor, term: str, community: str | None) -> list[Found]:
-    """Residents by identity number, phone or name."""
-    index = secrets.blind(term)
-    ways: list[tuple[ColumnElement[bool], float]] = [
-        (or_(Resident.identity_blind == index, Resident.phone_blind == index), _EXACT)
-    ]
-    if not any(sign.isdigit() for sign in term):
-        name = func.lower(Resident.name)
-        ways = [
-            (name == term.lower(), _EXACT),
-            (Resident.name.istartswith(term, autoescape=True), _BEGINS),
-            (Resident.name.icontains(term, autoescape=True), _HOLDS),
-        ]
-    query = residents.selection(actor, residents.Filter(community=community))
-    found: dict[int, Found] = {}
-    for fits, score in ways:
-        for row in session.execute(query.where(fits).order_by(Resident.id).limit(_EACH)):
-            facts = masked(dict(row._mapping))
-            found.setdefault(row.id, Found(Kind.RESIDENTS, row.id, score, facts, _point(row)))
-        if found:
-            break
-    return list(found.values())
+    """Residents by a name or part of one; by an identity number or phone only in full."""
+    numbered = any(sign.isdigit() for sign in term)
+    if numbered:
+        index = secrets.blind(term)
+        fits: ColumnElement[bool] = or_(Resident.identity_blind == index, Resident.phone_blind == index)
+        order: list[Any] = [Resident.id]
+    else:
+        fits = Resident.name.icontains(term, autoescape=True)
+        order = [*_best_first(term, Resident.name), Resident.id]
+    query = residents.selection(actor, residents.Filter(community=community)).where(fits)
+    return [
+        Found(
+            Kind.RESIDENTS, row.id, _EXACT if numbered else _fit(term, row.name), masked(dict(row._mapping)),
+            _point(row),
+        )
+        for row in _told(session, query.order_by(*order).limit(_EACH), "name", "household_number")
+    ]  # fmt: skip
+
+
+def _told(session: Session, query: Rows, *names: str) -> list[Row[Any]]:
+    """The rows of a selection of people with only what is told about them: nothing else is fetched and decrypted."""
+    found = query.subquery()
+    where = ("id", "building_number", "unit", "room", "grid_name", "lon", "lat")
+    return list(session.execute(select(*(found.c[name] for name in (*names, *where)))).all())
