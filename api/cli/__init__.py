@@ -25,9 +25,9 @@ app = typer.Typer(
 
 
 def _register_all() -> None:
-    from api.cli import accounts, backups, database, doctor, exchange, serve, units
+    from api.cli import accounts, backups, database, doctor, exchange, exporting, serve, units
 
-    for module in (serve, database, units, accounts, exchange, backups, doctor):
+    for module in (serve, database, units, accounts, exchange, exporting, backups, doctor):
         module.register(app)
 
 

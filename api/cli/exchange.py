@@ -1,4 +1,4 @@
-"""``wangge import`` and ``wangge export``: files into a community and out of it, by whoever operates the machine."""
+"""``wangge import``: files into a community, by whoever operates the machine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def import_(
     from data.exchange import importing
 
     rejects_path = rejects.with_suffix("") if rejects else Path(f"{file.stem}.rejects")
-    with cluster.available(), _progress(as_json) as progress, db.transaction(access.SYSTEM) as session:
+    with cluster.available(), progress_bar(as_json) as progress, db.transaction(access.SYSTEM) as session:
         into = units.by_code(session, access.SYSTEM, community, units.Level.COMMUNITY)
         done = importing.run(
             session, access.SYSTEM, kind, file, into, layer=layer, crs=crs, encoding=encoding, mapping=map_,
@@ -73,7 +73,7 @@ def _line(done: Report, dry_run: bool) -> str:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
+def progress_bar(quiet: bool) -> Iterator[Progress]:
     """A progress bar on a terminal, else nothing."""
     from data.exchange.importing.batch import silent
 

@@ -10,6 +10,8 @@ several. Texts are cut at 254 bytes, and both is said.
 
 from __future__ import annotations
 
+import re
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -21,6 +23,7 @@ import pyarrow as pa
 import shapely
 
 from data.base.language import _
+from data.exchange import writing
 from data.exchange.layers import kinds_of, textual
 from data.exchange.spooling import GEOMETRY, Spool, System
 from data.exchange.texts import geometries_of
@@ -29,6 +32,8 @@ from spatial.shapes import as_multi
 
 LONGEST_NAME = 10
 LONGEST_TEXT = 254
+_PART = re.compile(r"(?:_(?:point|line|area))?(?:\.fields)?\.\w+$")
+"""What of a file's name in the archive tells which part it is."""
 _TYPES = {"point": "Point", "line": "MultiLineString", "area": "MultiPolygon"}
 
 
@@ -95,6 +100,27 @@ def write(
                 listed = "".join(f"{short}\t{name}\r\n" for name, short in names.items())
                 archive.writestr(_file_name(layer_name + system.suffix) + NAMES_SUFFIX, "\ufeff" + listed)
     return names, notes
+
+
+def unpack(archive: BinaryIO, path: Path) -> list[Path]:
+    """Put a written archive's files beside each other under another name: ``path`` and what belongs to it.
+
+    The ``.shp`` comes last, so that nobody opens a shapefile that is not whole.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The shapefiles: several where there are several kinds of shapes.
+    """
+    with zipfile.ZipFile(archive) as packed:
+        found = []
+        for name in sorted(packed.namelist(), key=lambda name: name.endswith((".shp", ".dbf"))):
+            target = path.with_name(path.stem + "".join(_PART.findall(name)))
+            with writing.appearing(target) as file, packed.open(name) as content:
+                shutil.copyfileobj(content, file)
+            if target.suffix == ".shp":
+                found.append(target)
+    return found
 
 
 def _file_name(name: str) -> str:
