@@ -218,6 +218,9 @@ def _take_down(session: Session, table: SqlTable) -> list[sql.Composed]:
         )
         for part in found
     ]
+    # A table whose deferred checks are still to come cannot be altered: let those of earlier statements come now.
+    session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    session.execute(text("SET CONSTRAINTS ALL DEFERRED"))
     if not any(_dropped(session, drops) for _attempt in range(_ATTEMPTS)):
         return []
     add = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ")

@@ -14,6 +14,7 @@ from data.basemaps import Basemap, GroundKind
 from data.exchange.importing import shapes
 from data.exchange.importing.batch import Batch
 
+_DIMENSIONS = ("point", "line", "area")
 #: What a feature is when neither the file nor its kind of road says: by the dimension of its shape.
 _BY_DIMENSION = {0: GroundKind.POI, 1: GroundKind.ROAD, 2: GroundKind.LANDUSE}
 
@@ -27,10 +28,11 @@ def load(batch: Batch) -> None:
     shapes.repair(batch)
     batch.settle()
     batch.progress("Writing", 0, batch.count)
+    kinds = _kinds(batch)
     columns: dict[str, bulk.Values] = {
         "community_id": bulk.Same(batch.community.id),
-        "code": _codes(batch),
-        "kind": _kinds(batch),
+        "code": _codes(batch, kinds),
+        "kind": kinds,
         **{name: batch.values[name] for name in ("name", "width_m") if batch.has(name)},
         "geom": bulk.wkb(batch.geometries),
     }
@@ -44,15 +46,21 @@ def load(batch: Batch) -> None:
         batch.count_merged(merged)
 
 
-def _codes(batch: Batch) -> list[str]:
-    """The natural key: the source's id, and which piece with this id it is; without an id it follows from the shape."""
+def _codes(batch: Batch, kinds: list[str]) -> list[str]:
+    """The natural key: what it is, the source's id, and which piece with this id it is.
+
+    Files number their features each for itself, and OpenStreetMap's path and the square around it share an id; so kind
+    and dimension are part of the key. Without an id it follows from the shape.
+    """
     drawn = shapely.to_wkb(shapely.set_precision(batch.geometries, 1e-7, mode="pointwise"))
+    dimensions = np.asarray(shapely.get_dimensions(batch.geometries)).tolist()
     pieces: dict[str, int] = {}
     codes = []
-    for code, shape in zip(batch.column("code"), drawn, strict=True):
+    for code, kind, dimension, shape in zip(batch.column("code"), kinds, dimensions, drawn, strict=True):
         own = code or f"f-{hashlib.sha256(shape).hexdigest()[:12]}"
-        pieces[own] = pieces.get(own, 0) + 1
-        codes.append(own if pieces[own] == 1 else f"{own}#{pieces[own]}")
+        key = f"{kind}:{_DIMENSIONS[dimension]}:{own}"
+        pieces[key] = pieces.get(key, 0) + 1
+        codes.append(key if pieces[key] == 1 else f"{key}#{pieces[key]}")
     return codes
 
 
