@@ -22,6 +22,7 @@ from api import (
     deps,
     dwellings_pages,
     errors,
+    exchange,
     grids,
     grids_pages,
     households,
@@ -51,7 +52,21 @@ from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
 
-_API = (security, units, grids, buildings, households, incidents, search, unlocated, imports, accounts, audit, jobs)
+_API = (
+    security,
+    units,
+    grids,
+    buildings,
+    households,
+    incidents,
+    search,
+    unlocated,
+    imports,
+    exchange,
+    accounts,
+    audit,
+    jobs,
+)
 _PAGES = (
     signin_pages,
     map_pages,
