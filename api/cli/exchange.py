@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from data.exchange.importing.batch import Progress, Report
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+#: How a row was located, or why it was not, as a message for ``_``.
+_PLACES = {
+    "point": "by point",
+    "address": "by address",
+    "nearest": "by the nearest building",
+    "manual": "by hand",
+    "outside": "outside every grid",
+    "ambiguous": "several places fit",
+    "no_such_building": "no such building",
+    "no_place": "no place given",
+}
 Community = Annotated[str, typer.Option(help="The community's code.")]
 
 
@@ -57,7 +68,7 @@ def import_(
 
 
 def _line(done: Report, dry_run: bool) -> str:
-    located = ", ".join(f"{_(name)} {count}" for name, count in {**done.located, **done.unlocated}.items())
+    located = ", ".join(f"{_(_PLACES[name])} {count}" for name, count in {**done.located, **done.unlocated}.items())
     parts = [
         _("Nothing was changed; this would happen:") if dry_run else "",
         _(

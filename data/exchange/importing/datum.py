@@ -25,6 +25,10 @@ _MOST = 20_000
 _REACH = 0.02
 
 
+#: What the evidence of ``spatial.datums.guess_datum`` is called.
+_EVIDENCE = {"areas": "grids", "roads": "roads", "buildings": "buildings"}
+
+
 class DatumDoubt(Conflict):
     """The coordinates seem to be on another datum than the file says; ``--crs`` settles it."""
 
@@ -56,7 +60,7 @@ def guard(session: Session, community: units.Unit, geometries: Geometries) -> No
             "The coordinates look like {datum}: {after:.0%} of the shapes fit the known {evidence} after the shift, "
             "{before:.0%} as they stand. Say what they are in: --crs {datum}, or --crs EPSG:4326 to take them as they "
             "are.",
-            datum=best, before=shares[as_it_stands], after=shares[best], evidence=_(kind),
+            datum=best, before=shares[as_it_stands], after=shares[best], evidence=_(_EVIDENCE[kind]),
         ),
         datum=best.value,
     )  # fmt: skip

@@ -82,7 +82,7 @@ def _check(batch: Batch) -> None:
     for at in np.flatnonzero((kinds != shapely.GeometryType.POINT) & (kinds >= 0)).tolist():
         batch.reject(
             at,
-            _("A case is at a point, not a {kind}.", kind=batch.geometries[at].geom_type),
+            _("A case is at a point, not a {kind}.", kind=_(batch.geometries[at].geom_type)),
             _("Give a point, or longitude and latitude."),
             RejectKind.PLACE,
         )

@@ -74,7 +74,7 @@ def require(batch: Batch, kinds: Collection[str], what: str, *, missing_too: boo
         if shape is None:
             reason, advice = _("There is no shape."), _("Draw it, or delete the row.")
         else:
-            reason = _("The shape is a {kind}; it must be {what}.", kind=shape.geom_type, what=what)
+            reason = _("The shape is a {kind}; it must be {what}.", kind=_(shape.geom_type), what=what)
             advice = _("Give another shape, or import it as another kind.")
         batch.reject(int(at), reason, advice, RejectKind.PLACE)
 
