@@ -112,7 +112,7 @@ class Layer:
     zoom_from
         Below this zoom every tile is empty.
     margin
-        Share of a tile beyond its edge where records still matter to it.
+        Share of a tile beyond its edge where records still matter to it, by zoom.
     statement
         The SELECT of one tile at a zoom; its parameters come from ``place``.
     """
@@ -121,7 +121,7 @@ class Layer:
     permission: str
     tables: tuple[str, ...]
     zoom_from: int
-    margin: float
+    margin: Callable[[int], float]
     statement: Callable[[int, Actor, Wanted], Rows]
 
     def areas(self, actor: Actor, wanted: Wanted) -> tuple[Area, ...]:
@@ -137,8 +137,9 @@ class Layer:
 def place(layer: Layer, tile: Tile) -> dict[str, float]:
     """The parameters of a statement: the tile's box in the units it is drawn in, and in degrees with its margin."""
     z, x, y = tile
-    west, north = _corner(z, x - layer.margin, y - layer.margin)
-    east, south = _corner(z, x + 1 + layer.margin, y + 1 + layer.margin)
+    margin = layer.margin(z)
+    west, north = _corner(z, x - margin, y - margin)
+    east, south = _corner(z, x + 1 + margin, y + 1 + margin)
     left, top = _corner(z, x, y)
     right, bottom = _corner(z, x + 1, y + 1)
     if z < FLAT_FROM:
@@ -168,20 +169,21 @@ def draw(session: Session, actor: Actor, layer: Layer, tile: Tile, wanted: Wante
 
 @dataclass(frozen=True)
 class Plan:
-    """A statement compiled for asyncpg once, to be run many times."""
+    """A statement compiled once, to be run many times: its text with ``$1`` …, and the arguments in their order."""
 
     sql: str
     names: tuple[str, ...]
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, statement: Rows) -> Plan:
-        """The plan of a statement."""
+    def of(cls, statement: Rows, convert: Callable[[Any], Any]) -> Plan:
+        """The plan of a statement; ``convert`` makes of a value what the driver takes."""
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-        return cls(compiled.string, tuple(compiled.positiontup or ()), dict(compiled.params))
+        values = {name: convert(value) for name, value in compiled.params.items()}
+        return cls(compiled.string, tuple(compiled.positiontup or ()), values)
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
-        """The arguments in their order; those not ``given`` are the statement's own."""
+        """The arguments; those not ``given`` are the statement's own."""
         return [given[name] if name in given else self.values[name] for name in self.names]
 
 
@@ -450,13 +452,22 @@ def _basemap(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
     return _layer(access.visible(rows, actor, Basemap).subquery("t"), "basemap")
 
 
+def _edge(_zoom: int) -> float:
+    return EDGE_MARGIN
+
+
+def _mark(zoom: int) -> float:
+    """Half a mark; where marks stand for cells, whole cells, so that neighbours count the same."""
+    return MARK_MARGIN if zoom >= 16 else 1 / CELLS
+
+
 LAYERS = {
     layer.name: layer
     for layer in (
-        Layer("communities", "unit.read", ("unit", "division"), 8, EDGE_MARGIN, _communities),
-        Layer("grids", "grid.read", ("unit", "division"), 10, EDGE_MARGIN, _grids),
-        Layer("buildings", "building.read", ("unit", "building"), 13, EDGE_MARGIN, _buildings),
-        Layer("incidents", "incident.read", ("unit", "incident", "division", "category"), 8, 1 / CELLS, _incidents),
-        Layer("basemap", "unit.read", ("unit", "basemap"), 10, EDGE_MARGIN, _basemap),
+        Layer("communities", "unit.read", ("unit", "division"), 8, _edge, _communities),
+        Layer("grids", "grid.read", ("unit", "division"), 10, _edge, _grids),
+        Layer("buildings", "building.read", ("unit", "building"), 13, _edge, _buildings),
+        Layer("incidents", "incident.read", ("unit", "incident", "division", "category"), 8, _mark, _incidents),
+        Layer("basemap", "unit.read", ("unit", "basemap"), 10, _edge, _basemap),
     )
 }

@@ -28,6 +28,7 @@ import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+import psycopg
 from sqlalchemy import Delete, Insert, TextClause, Update, event, inspect, text
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction
 
@@ -178,32 +179,28 @@ def _notice(written: Written) -> str:
 
 async def follow(dsn: str) -> None:
     """Hear of the writes of other processes until cancelled. A lost connection is opened again."""
-    import asyncpg
-
     while True:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
             await _follow_once(dsn)
-        changes.following = False
         await asyncio.sleep(1)
 
 
 async def _follow_once(dsn: str) -> None:
-    import asyncpg
-
-    connection = await asyncpg.connect(dsn)
+    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
     try:
-        await connection.add_listener(CHANNEL, _heard)
+        await connection.execute(f"LISTEN {CHANNEL}")
         changes.forget()  # what happened before we listened is unknown
         changes.following = True
         while True:
-            await asyncio.sleep(_PULSE_S)
-            await connection.execute("SELECT 1", timeout=_PULSE_S)
+            async for notice in connection.notifies(timeout=_PULSE_S):
+                _heard(notice.payload)
+            await asyncio.wait_for(connection.execute("SELECT 1"), _PULSE_S)
     finally:
         changes.following = False
-        connection.terminate()
+        await connection.close()
 
 
-def _heard(_connection: object, _pid: int, _channel: str, notice: str) -> None:
+def _heard(notice: str) -> None:
     process, said = json.loads(notice)
     if process != _PROCESS:
         changes.told({name: None if places is None else set(places) for name, places in said.items()})
