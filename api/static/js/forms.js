@@ -20,10 +20,15 @@ function check(field) {
   field.setAttribute("aria-invalid", String(Boolean(text)));
 }
 
+const CHECKED = "form.checked .form-control, form.checked .form-select";
 document.addEventListener("focusout", (event) => {
-  if (event.target.matches?.("form.checked .form-control, form.checked .form-select") && event.target.value) {
-    check(event.target);
-  }
+  // Not on the way to a button: a message that comes or goes would move it away from under the pointer, and the click
+  // would be lost. What is sent is checked anyway.
+  if (event.relatedTarget?.closest("button, a")) return;
+  if (event.target.matches?.(CHECKED) && event.target.value) check(event.target);
+});
+document.addEventListener("input", (event) => {
+  if (event.target.matches?.(CHECKED) && event.target.classList.contains("is-invalid")) check(event.target);
 });
 
 document.addEventListener(
