@@ -47,7 +47,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     accept_valid: Annotated[bool, typer.Option("--accept-valid", help="Import the good rows without the bad.")] = False,
     clean: Annotated[float | None, typer.Option(help="For grids: close gaps up to this width, in metres.")] = None,
-    rejects: Annotated[Path | None, typer.Option(help="Where rejects are written; beside the file by default.")] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Where rejects are written; here by default.")] = None,
     as_json: Json = False,
 ) -> None:
     """Import a file into a community: all of it or, with --accept-valid, its good rows."""
@@ -56,12 +56,17 @@ def import_(
     from data.exchange import importing
 
     rejects_path = rejects.with_suffix("") if rejects else Path(f"{file.stem}.rejects")
-    with cluster.available(), progress_bar(as_json) as progress, db.transaction(access.SYSTEM) as session:
-        into = units.by_code(session, access.SYSTEM, community, units.Level.COMMUNITY)
-        done = importing.run(
-            session, access.SYSTEM, kind, file, into, layer=layer, crs=crs, encoding=encoding, mapping=map_,
-            accept_valid=accept_valid, clean_m=clean, dry_run=dry_run, progress=progress, rejects_path=rejects_path,
-        )  # fmt: skip
+    try:
+        with cluster.available(), progress_bar(as_json) as progress, db.transaction(access.SYSTEM) as session:
+            into = units.by_code(session, access.SYSTEM, community, units.Level.COMMUNITY)
+            done = importing.run(
+                session, access.SYSTEM, kind, file, into, layer=layer, crs=crs, encoding=encoding, mapping=map_,
+                accept_valid=accept_valid, clean_m=clean, dry_run=dry_run, progress=progress,
+                rejects_path=rejects_path,
+            )  # fmt: skip
+    except importing.Refused as refused:
+        say(_("Rejects: {file}", file=refused.facts["rejects_file"]))
+        raise
     for note in done.notes:
         say(note)
     report(done.to_json(), as_json, _line(done, dry_run))
