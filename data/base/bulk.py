@@ -34,7 +34,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import DefaultClause
 
-from data.base import audit
+from data.base import audit, changes
 from data.base.access import Actor
 from data.base.secrets import Encrypted
 
@@ -129,6 +129,8 @@ def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | Non
         encrypted; ``None`` is NULL. An array of ``datetime64`` holds instants in UTC.
     """
     session.flush()
+    if into is None:
+        changes.touch(session, table.name)
     count = _count(columns)
     lists = [_exact(values) if _is_exact(table, name) else _values(values) for name, values in columns.items()]
     types = ["int4" if name == _ROW else _type(table.c[name], columns[name]) for name in columns]
