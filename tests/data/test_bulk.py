@@ -1,0 +1,149 @@
+"""Bulk loads: what they write, what they leave of a table's keys and indexes, and how they give way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from data.base import access, bulk
+from data.basemaps import Basemap
+from data.households import Household
+from data.incidents import Incident
+from tests.city import City
+
+INCIDENT: Any = Incident.__table__
+MANY = bulk.FEWEST_FOR_SUSPENSION
+
+
+@pytest.fixture
+def city(session: Session) -> City:
+    return City.make(session)
+
+
+def keys_and_indexes(session: Session, table: str) -> list[tuple[str, str]]:
+    """Name and definition of every key, check and index of a table."""
+    query = text(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = CAST(:name AS regclass) "
+        "UNION SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index "
+        "WHERE indrelid = CAST(:name AS regclass) ORDER BY 1, 2"
+    )
+    return [(name, definition) for name, definition in session.execute(query, {"name": table})]
+
+
+def cases(city: City, count: int, **changes: Any) -> dict[str, bulk.Values]:
+    """Columns of cases in A1."""
+    return {
+        "community_id": bulk.Same(city.community.id),
+        "number": [f"n{n}" for n in range(count)],
+        "category_code": bulk.Same("environment.noise"),
+        "grid_id": bulk.Same(city.grids["A1"].id),
+        "geom": bulk.point_wkb(np.full(count, 120.0005), np.full(count, 30.0005)),
+        "reported_at": np.full(count, np.datetime64("2026-03-17T01:02:03.000004")),
+        **changes,
+    }
+
+
+def test_values_arrive_exactly_and_empty_ones_take_the_default(city: City) -> None:
+    columns = cases(city, 2, state=["closed", None], description=["灯不亮\t\\N", None])
+    columns["closed_at"] = np.array(["2026-03-18T00:00:00", "NaT"], dtype="datetime64[s]")
+    bulk.load(city.session, INCIDENT, columns)
+
+    first, second = city.session.query(Incident).order_by(Incident.number).all()
+    assert first.reported_at == datetime(2026, 3, 17, 1, 2, 3, 4, tzinfo=UTC)
+    assert (first.closed_at, second.closed_at) == (datetime(2026, 3, 18, tzinfo=UTC), None)
+    assert (first.state, second.state) == ("closed", "new")
+    assert first.description == "灯不亮\t\\N"
+    assert first.source == "staff"
+    where = city.session.scalar(text("SELECT ST_AsEWKT(geom) FROM incident WHERE number = 'n0'"))
+    assert where == "SRID=4326;POINT(120.0005 30.0005)"
+
+
+def test_points_are_encoded_as_shapely_encodes_them() -> None:
+    points = shapely.points(np.random.default_rng(1).uniform(-180, 180, (50, 2)))
+    assert bulk.wkb(points) == shapely.to_wkb(points).tolist()
+    mixed = np.array([points[0], None, shapely.box(0, 0, 1, 1), shapely.Point()], dtype=object)
+    assert bulk.wkb(mixed) == shapely.to_wkb(mixed).tolist()
+
+
+def test_after_a_large_load_every_key_and_index_is_back(city: City) -> None:
+    before = keys_and_indexes(city.session, "incident")
+    with bulk.suspended(city.session, INCIDENT, MANY):
+        assert len(keys_and_indexes(city.session, "incident")) < len(before)
+        bulk.load(city.session, INCIDENT, cases(city, MANY))
+    assert keys_and_indexes(city.session, "incident") == before
+    assert city.session.scalar(text("SELECT count(*) FROM incident")) == MANY
+
+
+def test_a_key_that_other_tables_refer_to_stays(city: City) -> None:
+    household: Any = Household.__table__
+    with bulk.suspended(city.session, household, MANY):
+        left = dict(keys_and_indexes(city.session, "household"))
+    assert {"pk_household", "uq_household_id_community_id"} <= set(left)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "constraint"),
+    [("category_code", "no.such", "fk_incident_category_code"), ("number", "same", "uq_incident_community_id_number")],
+)
+def test_a_large_load_of_wrong_rows_fails_as_a_whole(city: City, column: str, value: str, constraint: str) -> None:
+    before = keys_and_indexes(city.session, "incident")
+    savepoint = city.session.begin_nested()
+    with pytest.raises(IntegrityError, match=constraint), bulk.suspended(city.session, INCIDENT, MANY):
+        bulk.load(city.session, INCIDENT, cases(city, MANY, **{column: bulk.Same(value)}))
+    savepoint.rollback()
+    assert keys_and_indexes(city.session, "incident") == before
+    assert city.session.scalar(text("SELECT count(*) FROM incident")) == 0
+
+
+def test_a_small_load_leaves_the_indexes_alone(city: City) -> None:
+    before = keys_and_indexes(city.session, "incident")
+    with bulk.suspended(city.session, INCIDENT, MANY - 1):
+        assert keys_and_indexes(city.session, "incident") == before
+
+
+def test_a_load_gives_way_to_whoever_holds_the_table(engine: Engine) -> None:
+    table: Any = Basemap.__table__
+    with engine.connect() as other, Session(engine) as session:
+        other.execute(text("SELECT count(*) FROM basemap"))  # holds it until its transaction ends
+        before = keys_and_indexes(session, "basemap")
+        with bulk.suspended(session, table, MANY):
+            assert keys_and_indexes(session, "basemap") == before
+        session.rollback()
+
+
+def test_as_owner_ends_with_the_block_and_with_an_error(city: City) -> None:
+    city.session.execute(text("SET LOCAL ROLE wangge_app"))
+    owner = city.session.scalar(text("SELECT session_user"))
+    with bulk.as_owner(city.session):
+        assert city.session.scalar(text("SELECT current_user")) == owner
+    assert city.session.scalar(text("SELECT current_user")) == "wangge_app"
+    with pytest.raises(ZeroDivisionError), city.session.begin_nested(), bulk.as_owner(city.session):
+        raise ZeroDivisionError
+    assert city.session.scalar(text("SELECT current_user")) == "wangge_app"
+
+
+def test_a_merge_counts_what_is_new_what_differs_and_what_is_the_same(city: City) -> None:
+    bulk.load(city.session, INCIDENT, cases(city, 3, description=["a", "b", None]))
+    columns = cases(city, 4, description=["a", "B", None, "d"])
+
+    merged = bulk.merge(city.session, access.SYSTEM, INCIDENT, columns, key=("community_id", "number"))
+
+    assert (merged.new, merged.updated, merged.unchanged) == (1, 1, 2)
+    kept = city.session.execute(text("SELECT description FROM incident ORDER BY number")).scalars().all()
+    assert kept == ["a", "B", None, "d"]
+    history = city.session.execute(text("SELECT record_id, changes FROM audit WHERE action = 'update'")).all()
+    assert [(row.record_id, row.changes) for row in history] == [
+        (next(iter(merged.changed_ids)), {"description": ["b", "B"]})
+    ]
+
+
+def test_a_merge_of_nothing_does_nothing(city: City) -> None:
+    merged = bulk.merge(city.session, access.SYSTEM, INCIDENT, cases(city, 0), key=("community_id", "number"))
+    assert (merged.new, merged.updated, merged.unchanged) == (0, 0, 0)
