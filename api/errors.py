@@ -113,8 +113,10 @@ async def _http(request: Request, error: Exception) -> Response:
         405: _("This address does not take {method}.", method=request.method),
         413: _("What was sent is too large."),
     }.get(error.status_code, _title(error.status_code))
-    kind = {404: "no-such-page", 405: "method-not-allowed", 413: "too-large"}.get(error.status_code, "http")
-    return answer(request, error.status_code, kind, detail, headers=dict(error.headers or {}))
+    kind = {400: "malformed", 404: "no-such-page", 405: "method-not-allowed", 413: "too-large"}
+    # FastAPI's 400 is a body that cannot be read, which is malformed like any other.
+    status = 422 if error.status_code == 400 else error.status_code
+    return answer(request, status, kind.get(error.status_code, "http"), detail, headers=dict(error.headers or {}))
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
