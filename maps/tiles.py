@@ -162,7 +162,7 @@ def draw(session: Session, actor: Actor, layer: Layer, tile: Tile, wanted: Wante
     wanted = wanted or Wanted()
     if tile[0] < layer.zoom_from:
         return b""
-    handed = figured(session.execute(counts(actor, wanted)).tuples()) if wanted.figure else {}
+    handed = figured(session.execute(counts(actor, wanted)).all()) if wanted.figure else {}
     found = session.scalar(layer.statement(tile[0], actor, wanted), {**place(layer, tile), **handed})
     return bytes(found or b"")
 
