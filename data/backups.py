@@ -183,13 +183,25 @@ def _put_keys(keys: secrets.Keys) -> None:
 def _unpack(path: Path, folder: Path) -> dict[str, Any]:
     try:
         with tarfile.open(path) as tar:
-            tar.extractall(folder, filter="data")
+            for entry in tar:
+                _take_out(tar, entry, folder)
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     except (OSError, tarfile.TarError, ValueError) as error:
         raise Invalid(_("{path} is no backup, or it is damaged.", path=path)) from error
     if manifest.get("format") != FORMAT:
         raise Invalid(_("{path} was written by another version of wangge.", path=path))
     return manifest
+
+
+def _take_out(tar: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    """Copy one file out of a backup, never to anywhere outside ``folder``."""
+    target = (folder / entry.name).resolve()
+    content = tar.extractfile(entry)
+    if content is None or not entry.isfile() or not target.is_relative_to(folder.resolve()):
+        raise tarfile.TarError(entry.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
