@@ -91,7 +91,8 @@ def remove(session: Session, actor: Actor, role: Role) -> None:
     """Remove a role that no account has."""
     access.require_everywhere(actor, "account.edit")
     if session.scalar(select(Grant.id).where(Grant.role_code == role.code).limit(1)):
-        raise Conflict(_(db.sentences["fk_grant_role_code"]))
+        sentence = db.sentences["fk_grant_role_code"]
+        raise Conflict(_(sentence))
     session.delete(role)
     session.flush()
 
