@@ -328,6 +328,22 @@ def place(session: Session, building: Building, geom: BaseGeometry | None, by: L
     building.unlocated_reason = None if grid_id else UnlocatedReason.OUTSIDE
 
 
+def move(session: Session, actor: Actor, building: Building, *, lon: float, lat: float) -> Building:
+    """Put a building by hand to a point (degrees, EPSG:4326): it lies in the grid that covers that.
+
+    A footprint stays where it was drawn, for instance across the edge of the community; only a building without one
+    is moved to the point.
+    """
+    access.require(actor, "building.edit", building.community_id, building.grid_id)
+    outline, drawn = shape(building), building.geom
+    place(session, building, Point(lon, lat), by=LocatedBy.MANUAL)
+    if outline is not None and outline.geom_type != "Point":
+        building.geom = drawn
+    access.require(actor, "building.edit", building.community_id, building.grid_id)
+    session.flush()
+    return building
+
+
 def remove(session: Session, actor: Actor, building: Building) -> None:
     """Remove a building that nothing refers to any more."""
     access.require(actor, "building.edit", building.community_id, building.grid_id)

@@ -264,22 +264,25 @@ def place(
     lon: float | None = None,
     lat: float | None = None,
     building_id: int | None = None,
-    by: LocatedBy = LocatedBy.POINT,
+    by_hand: bool = False,
 ) -> None:
     """Put an incident to a point, else to a building; it lies in the grid that covers that."""
     incident.building_id = building_id
     grid_id: int | None = None
+    by = LocatedBy.POINT
     if lon is not None and lat is not None:
         incident.geom = from_shape(Point(lon, lat), 4326)
         grid_id, reason = grids.locate(session, incident.community_id, lon, lat), UnlocatedReason.OUTSIDE
     elif building_id is not None:
         building = buildings.get(session, actor, building_id)
+        if building.community_id != incident.community_id:
+            raise Invalid(_("The building lies in another community."), field="body.building_id")
         incident.geom, by = building.point, LocatedBy.ADDRESS
         grid_id, reason = building.grid_id, UnlocatedReason.OUTSIDE
     else:
         incident.geom, reason = None, UnlocatedReason.NO_PLACE
     incident.grid_id = grid_id
-    incident.located_by = by if grid_id else None
+    incident.located_by = (LocatedBy.MANUAL if by_hand else by) if grid_id else None
     incident.located_score = 1.0 if grid_id else None
     incident.unlocated_reason = None if grid_id else reason
 
@@ -320,7 +323,7 @@ def change(session: Session, actor: Actor, incident: Incident, **values: Any) ->
 def move(session: Session, actor: Actor, incident: Incident, **place_: Any) -> Incident:
     """Put an incident by hand to a point (``lon`` and ``lat``, degrees) or a building (``building_id``)."""
     access.require(actor, "incident.edit", incident.community_id, incident.grid_id)
-    place(session, actor, incident, by=LocatedBy.MANUAL, **place_)
+    place(session, actor, incident, by_hand=True, **place_)
     access.require(actor, "incident.edit", incident.community_id, incident.grid_id)
     session.flush()
     return incident

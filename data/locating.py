@@ -266,23 +266,40 @@ def by_points(session: Session, community: units.Unit, points: Geometries) -> Lo
     return located
 
 
+def building_at(session: Session, community: units.Unit, lon: float, lat: float) -> int | None:
+    """The building of the community that a point (degrees, EPSG:4326) is in, or next to."""
+    from spatial import locating
+
+    point = np.array([shapely.Point(lon, lat)], dtype=object)
+    known, footprints = _footprints(session, community, point)
+    if not known:
+        return None
+    at, _distance_m = locating.nearest(point, footprints, NEAREST_LIMIT_M, community.metric_crs)
+    return known[at[0]].id if at[0] >= 0 else None
+
+
+def _footprints(session: Session, community: units.Unit, points: Geometries) -> tuple[Sequence[Any], Geometries]:
+    """The buildings with a place around points, as rows with ``id`` and ``grid_id``, and their shapes (EPSG:4326)."""
+    west, south, east, north = shapely.total_bounds(points)
+    reach = 0.001  # degrees, more than the limit anywhere people live
+    window = func.ST_MakeEnvelope(west - reach, south - reach, east + reach, north + reach, 4326)
+    found = session.execute(
+        select(Building.id, Building.grid_id, func.ST_AsBinary(Building.geom).label("geom"))
+        .where(Building.community_id == community.id, Building.grid_id.is_not(None), Building.geom.intersects(window))
+        .order_by(Building.id)
+    ).all()
+    return found, shapely.from_wkb(np.array([bytes(row.geom) for row in found], dtype=object))
+
+
 def _by_nearest(
     session: Session, community: units.Unit, points: Geometries, outside: NDArray[np.int64], located: Located
 ) -> None:
     """Put those of ``points`` that lie in no grid to the building next to them, if one is near enough."""
     from spatial import locating
 
-    west, south, east, north = shapely.total_bounds(points[outside])
-    reach = 0.001  # degrees, more than the limit anywhere people live
-    window = func.ST_MakeEnvelope(west - reach, south - reach, east + reach, north + reach, 4326)
-    found = session.execute(
-        select(Building.id, Building.grid_id, func.ST_AsBinary(Building.geom)).where(
-            Building.community_id == community.id, Building.grid_id.is_not(None), Building.geom.intersects(window)
-        )
-    ).all()
+    found, footprints = _footprints(session, community, points[outside])
     if not found:
         return
-    footprints = shapely.from_wkb([bytes(row[2]) for row in found])
     at, distance_m = locating.nearest(points[outside], footprints, NEAREST_LIMIT_M, community.metric_crs)
     for place in np.flatnonzero(at >= 0):
         row, building = int(outside[place]), found[at[place]]
