@@ -35,7 +35,7 @@ document.addEventListener(
   "submit",
   (event) => {
     const form = event.target;
-    if (!form.matches("form.checked")) return;
+    if (!form.matches("form.checked") || event.submitter?.formNoValidate) return;
     const fields = [...form.elements];
     fields.forEach(check);
     const faulty = fields.find((field) => field.willValidate && !field.validity.valid);
