@@ -80,6 +80,7 @@ def parse(text: str) -> Collection:
     try:
         for row, item in enumerate(_items(text, found), start=1):
             _take(found, row, item)
+        found.geometries = _drawn(found.geometries)
     except RecursionError as error:
         raise Invalid(_("The JSON is nested too deeply.")) from error
     if found.rejects and not found.rows:
@@ -354,7 +355,7 @@ def _geometry(item: Any, depth: int = 0) -> Any:
             raise _Fault(_("a GeometryCollection must have a list “geometries”."))
         if depth >= _MOST_NESTED:
             raise _Fault(_("its collections are nested too deeply."))
-        return shapely.geometrycollections([_geometry(member, depth + 1) for member in members])
+        return shapely.geometrycollections(_drawn([_geometry(member, depth + 1) for member in members]))
     if "coordinates" not in item:
         raise _Fault(_("the {kind} has no “coordinates”.", kind=kind))
     return _BUILDERS[kind](item["coordinates"], kind)
@@ -373,23 +374,67 @@ def _line(coordinates: Any, kind: str) -> Any:
     return shapely.linestrings(positions)
 
 
-def _polygon(coordinates: Any, kind: str) -> Any:
+@dataclass(slots=True)
+class _Areas:
+    """A polygon, or several in one, whose rings are sound; ``_drawn`` makes shapes of many at once."""
+
+    polygons: list[list[NDArray[np.float64]]]
+    multi: bool
+
+
+def _area(coordinates: Any, kind: str) -> _Areas:
+    return _Areas([_rings(coordinates, kind)], multi=False)
+
+
+def _areas(coordinates: Any, kind: str) -> _Areas:
     if not isinstance(coordinates, list):
         raise _depth(kind)
-    if not coordinates:
-        return shapely.Polygon()
-    rings = [_ring(ring, number, kind) for number, ring in enumerate(coordinates)]
-    return shapely.polygons(rings[0], rings[1:] or None)
+    return _Areas([_rings(part, kind) for part in coordinates], multi=True)
 
 
-def _ring(coordinates: Any, number: int, kind: str) -> Any:
+def _rings(coordinates: Any, kind: str) -> list[NDArray[np.float64]]:
+    if not isinstance(coordinates, list):
+        raise _depth(kind)
+    return [_ring(ring, number, kind) for number, ring in enumerate(coordinates)]
+
+
+def _ring(coordinates: Any, number: int, kind: str) -> NDArray[np.float64]:
     positions = _positions(coordinates, kind)
+    count = len(positions)
+    if count >= 4 and positions[0, 0] == positions[-1, 0] and positions[0, 1] == positions[-1, 1]:
+        return positions
     name = _("the outer ring") if number == 0 else _("hole {number}", number=number)
-    if len(positions) == 0 or not np.array_equal(positions[0], positions[-1]):
+    if count == 0 or not np.array_equal(positions[0], positions[-1]):
         raise _Fault(_("{ring} is not closed: its last position differs from its first.", ring=name))
-    if len(positions) < 4:
-        raise _Fault(_("{ring} has {count} positions; at least 4 are needed.", ring=name, count=len(positions)))
-    return shapely.linearrings(positions)
+    raise _Fault(_("{ring} has {count} positions; at least 4 are needed.", ring=name, count=count))
+
+
+def _drawn(shapes: list[Any]) -> list[Any]:
+    """Shapes, with every ``_Areas`` among them drawn: all at once, because one by one it takes most of the time."""
+    at = [place for place, shape in enumerate(shapes) if isinstance(shape, _Areas)]
+    if not at:
+        return shapes
+    areas: list[_Areas] = [shapes[place] for place in at]
+    polygons = [rings for area in areas for rings in area.polygons]
+    rings = [ring for polygon in polygons for ring in polygon]
+    parts = np.full(len(polygons), shapely.Polygon(), dtype=object)
+    if rings:
+        lines: Any = shapely.linearrings(np.concatenate(rings), indices=_owners([len(ring) for ring in rings]))
+        shapely.polygons(lines, indices=_owners([len(polygon) for polygon in polygons]), out=parts)
+    joined = np.full(len(areas), shapely.MultiPolygon(), dtype=object)
+    owners = _owners([len(area.polygons) for area in areas])
+    if len(parts):
+        shapely.multipolygons(parts, indices=owners, out=joined)
+    single = dict(zip(owners.tolist(), parts, strict=True))
+    drawn = list(shapes)
+    for number, (place, area) in enumerate(zip(at, areas, strict=True)):
+        drawn[place] = joined[number] if area.multi else single[number]
+    return drawn
+
+
+def _owners(counts: list[int]) -> NDArray[np.int64]:
+    """For each member of groups of these sizes, the number of its group."""
+    return np.repeat(np.arange(len(counts)), counts)
 
 
 def _many(single: Any, join: Any) -> Any:
@@ -404,10 +449,10 @@ def _many(single: Any, join: Any) -> Any:
 _BUILDERS: dict[str, Any] = {
     "Point": _point,
     "LineString": _line,
-    "Polygon": _polygon,
+    "Polygon": _area,
     "MultiPoint": _many(_point, shapely.multipoints),
     "MultiLineString": _many(_line, shapely.multilinestrings),
-    "MultiPolygon": _many(_polygon, shapely.multipolygons),
+    "MultiPolygon": _areas,
 }
 
 

@@ -269,7 +269,7 @@ class _Opened:
             return content
         names = list(dict.fromkeys(name for properties in found.properties for name in properties))
         frame = pd.DataFrame(
-            {name: pd.Series([tables.flat(one.get(name)) for one in found.properties], dtype=object) for name in names},
+            {name: pd.Series(_cells(found.properties, name), dtype=object) for name in names},
             index=range(len(found.rows)),
         )
         geometries = np.full(len(found.rows), None, dtype=object)
@@ -286,6 +286,14 @@ class _Opened:
             encoding=encoding,
             notes=found.notes,
         )
+
+
+def _cells(properties: list[dict[str, Any]], name: str) -> list[Any]:
+    """One property of every feature; objects and lists as JSON text."""
+    cells = [one.get(name) for one in properties]
+    if {dict, list} & set(map(type, cells)):
+        return [tables.flat(cell) for cell in cells]
+    return cells
 
 
 def _is_xml(path: Path) -> bool:
