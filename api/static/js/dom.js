@@ -35,7 +35,8 @@ export function debounced(run, wait) {
 
 /** Whether somebody is typing, so that letters are not shortcuts. */
 export const typing = (event) =>
-  event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]") !== null;
+  event.target instanceof Element &&
+  event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") !== null;
 
 export const phone = matchMedia("(max-width: 575.98px)");
 export const tablet = matchMedia("(max-width: 991.98px)");
