@@ -6,6 +6,7 @@ Modules below register their commands in ``register``; what a command needs is i
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -56,6 +57,9 @@ def main() -> None:
     """Run the command line."""
     from data.base.errors import WanggeError
 
+    if sys.argv[1:2] == ["import"]:
+        # A short process that makes millions of values and no cycles: looking for these took a fifth of its time.
+        gc.disable()
     speak()
     _register_all()
     try:
@@ -63,3 +67,14 @@ def main() -> None:
     except WanggeError as error:
         say(error.detail)
         sys.exit(2)
+    except SystemExit as end:
+        if sys.argv[1:2] == ["import"] and end.code == 0:
+            _leave_at_once()
+        raise
+
+
+def _leave_at_once() -> None:
+    """End the process without taking apart what it has read, which takes as long as reading it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
