@@ -66,7 +66,9 @@ class Asked:
 
 
 def asked(
-    file_format: Annotated[Format, Query(alias="format", description="The format.", examples=["gpkg"])],
+    file_format: Annotated[
+        Format, Query(alias="format", description="The format.", examples=["geojson"])
+    ] = Format.GEOJSON,
     crs: Annotated[
         str | None,
         Query(
@@ -172,9 +174,7 @@ def _body(layer: Layer, read: Callable[..., Any]) -> type[BaseModel]:
     found: dict[str, Any] = {}
     for function in (read, asked):
         defaults = inspect.signature(function).parameters
-        for name, hint in _hints(function).items():
-            default = defaults[name].default
-            found[name] = (hint, ... if default is inspect.Parameter.empty else default)
+        found |= {name: (hint, defaults[name].default) for name, hint in _hints(function).items()}
     if layer.people:
         purpose = Field(None, description="What personal fields are needed in full for.", examples=["入户核对"])
         found["purpose"] = (Annotated[Line, Field(min_length=2)] | None, purpose)

@@ -197,7 +197,7 @@ class _Export:
         tables = {"categories": Category, "special_groups": SpecialGroup}
         if choices in tables:
             table: Any = tables[choices]
-            return dict(self.session.execute(select(table.code, table.name_zh)).tuples().all())
+            return {row.code: row.name_zh for row in self.session.execute(select(table.code, table.name_zh))}
         return outgoing.words(choices)
 
     @property
@@ -255,8 +255,7 @@ class _Export:
         import geopandas as gpd
         import pandas as pd
 
-        cells: dict[str, list[Any]] = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        cells = cells or {name: [] for name in names}
+        cells = {name: [row[at] for row in rows] for at, name in enumerate(names)}
         if self.by_place:
             cells = self._placed(cells)
         if self.layer.people:
@@ -341,7 +340,7 @@ class _Division:
         """The division that held on a day."""
         shapes = grids.shapes(session, community_id, day)
         query = select(units.Unit.id, units.Unit.code, units.Unit.name).where(units.Unit.id.in_(shapes))
-        called = {unit_id: (code, name) for unit_id, code, name in session.execute(query).tuples()}
+        called = {unit_id: (code, name) for unit_id, code, name in session.execute(query)}
         areas = np.array([*shapes.values(), None], dtype=object)[:-1]
         return cls(areas, [called[one][0] for one in shapes], [called[one][1] for one in shapes])
 
