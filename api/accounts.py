@@ -142,7 +142,7 @@ def list_accounts(
     request: Request,
     session: Session,
     actor: Read,
-    asked: Annotated[Paging, listing.paging(accounts.SORTS, "username")],
+    asked: Annotated[Paging, listing.paging(accounts.SORTS, "username", placed=False)],
     wanted: Annotated[accounts.Filter, listing.filters(wanted_accounts)],
 ) -> Listed[AccountOut] | Response:
     """The accounts that have a role in one's area."""

@@ -67,7 +67,7 @@ def list_audit(
     request: Request,
     session: Session,
     actor: Annotated[Actor, permission("audit.read")],
-    asked: Annotated[Paging, listing.paging(history.SORTS, "-at")],
+    asked: Annotated[Paging, listing.paging(history.SORTS, "-at", placed=False)],
     wanted: Annotated[history.Filter, listing.filters(wanted_entries)],
 ) -> Listed[Entry] | Response:
     """Everything that was changed, shown in full, exported or signed in to, newest first."""

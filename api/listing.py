@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -91,6 +91,10 @@ AS_GEOJSON: dict[int | str, dict[str, Any]] = {
 }
 
 
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many on a page.")]
+Cursor = Annotated[str | None, Query(description="Where the page begins; taken from `next`.", max_length=2000)]
+
+
 @dataclass(frozen=True)
 class Paging:
     """Which page was asked for, and in which form."""
@@ -112,37 +116,42 @@ class Paging:
         return self.sort.removeprefix("-")
 
 
-def paging(sorts: Mapping[str, Any], default: str) -> Any:
+def paging(sorts: Mapping[str, Any], default: str, *, placed: bool = True) -> Any:
     """The dependency that reads ``limit``, ``cursor``, ``sort``, ``total`` and ``f`` of a list.
 
     Parameters
     ----------
     sorts
         What may be sorted by: name → expression that is never null. Each also with ``-`` before it, highest first.
+    placed
+        Whether the records lie somewhere; otherwise there is no GeoJSON of them, and no ``f``.
     """
     names = [sign + name for name in sorts for sign in ("", "-")]
+    Sort = Annotated[  # noqa: N806 - a type
+        str, Query(description="What to sort by; `-` before it: highest first.", json_schema_extra={"enum": names})
+    ]
 
     def read(
-        request: Request,
-        limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many on a page.")] = LIMIT,
-        cursor: Annotated[
-            str | None, Query(description="Where the page begins; taken from `next`.", max_length=2000)
-        ] = None,
-        sort: Annotated[
-            str, Query(description="What to sort by; `-` before it: highest first.", json_schema_extra={"enum": names})
-        ] = default,
+        limit: Limit = LIMIT,
+        cursor: Cursor = None,
+        sort: Sort = default,
         total: Annotated[bool, Query(description="Whether to count all pages.")] = False,
-        f: Annotated[
-            Literal["json", "geojson"] | None, Query(description="The form of the answer, instead of `Accept`.")
-        ] = None,
     ) -> Paging:
         if sort not in names:
             raise Invalid(_("One can sort by {values}.", values=", ".join(names)), field="query.sort")
         after = read_cursor(cursor, sort, sorts[sort.removeprefix("-")]) if cursor else None
-        geojson = f == "geojson" if f else GEOJSON in request.headers.get("accept", "")
-        return Paging(limit, sort, after, total, geojson)
+        return Paging(limit, sort, after, total, geojson=False)
 
-    return Depends(read)
+    def read_placed(
+        request: Request,
+        asked: Annotated[Paging, Depends(read)],
+        f: Annotated[
+            Literal["json", "geojson"] | None, Query(description="The form of the answer, instead of `Accept`.")
+        ] = None,
+    ) -> Paging:
+        return replace(asked, geojson=f == "geojson" if f else GEOJSON in request.headers.get("accept", ""))
+
+    return Depends(read_placed if placed else read)
 
 
 def filters(read: Callable[..., Any]) -> Any:

@@ -52,17 +52,17 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     for operations in made["paths"].values():
-        for operation in operations.values():
-            _describe_errors(operation)
+        for method, operation in operations.items():
+            _describe_errors(operation, method)
     schemes = made["components"].get("securitySchemes", {})
     if "APIKeyCookie" in schemes:
         schemes["APIKeyCookie"]["name"] = session_cookie(app.state.settings)
     return made
 
 
-def _describe_errors(operation: dict[str, Any]) -> None:
+def _describe_errors(operation: dict[str, Any], method: str) -> None:
     possible = {"422", "503"} | ({"401", "403", "404"} if operation.get("security") else {"401", "403", "429"})
-    if "requestBody" in operation:
+    if method != "get":
         possible.add("409")
     for status in sorted(possible):
         operation["responses"][status] = {
