@@ -12,7 +12,7 @@ from pydantic import Field
 from api import concurrency, deps, listing
 from api.audit import Entry, entries
 from api.deps import Session, permission
-from api.fields import Change, Code, Id, Input, Line, Output, Reference
+from api.fields import Change, Code, CodePath, Id, Input, Line, Output, Reference
 from api.listing import Listed, Paging, Term
 from api.security import Password
 from data import accounts, history, roles, units
@@ -251,7 +251,7 @@ def add_role(session: Session, actor: Edit, body: RoleNew) -> RoleOut:
 
 
 @api.patch("/roles/{code}", summary="Change a role")
-def change_role(request: Request, session: Session, actor: Edit, code: Code, body: RoleChange) -> RoleOut:
+def change_role(request: Request, session: Session, actor: Edit, code: CodePath, body: RoleChange) -> RoleOut:
     """Change its names and what it permits, for everybody who has it."""
     role = roles.change(session, actor, roles.get(session, code), **body.model_dump(exclude_unset=True))
     deps.forget_actors(request, session)
@@ -259,7 +259,7 @@ def change_role(request: Request, session: Session, actor: Edit, code: Code, bod
 
 
 @api.delete("/roles/{code}", summary="Remove a role", status_code=status.HTTP_204_NO_CONTENT)
-def remove_role(session: Session, actor: Edit, code: Code) -> None:
+def remove_role(session: Session, actor: Edit, code: CodePath) -> None:
     """Remove a role that no account has."""
     roles.remove(session, actor, roles.get(session, code))
 

@@ -31,6 +31,8 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=_LINE)]
 #: A text that may have several lines.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=_TEXT)]
+#: The code of a record in an address.
+CodePath = Annotated[Code, Path(description="The code of the record.")]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Day = Annotated[date, Field(ge=date(1800, 1, 1), le=date(2999, 12, 31))]
 Instant = Annotated[AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2999, 12, 31, tzinfo=UTC))]

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from api import concurrency, listing
 from api.audit import Entry, entries
 from api.deps import Session, SignedIn, permission
-from api.fields import ID_MAX, Change, Code, Id, Instant, Lat, Line, Lon, Output, Reference, Text, refuse
+from api.fields import ID_MAX, Change, Code, CodePath, Id, Instant, Lat, Line, Lon, Output, Reference, Text, refuse
 from api.listing import BBox, CommunityCode, From, GridCode, Listed, Paging, Term, To
 from data import history, incidents, units
 from data.base import language
@@ -271,7 +271,7 @@ def add_category(session: Session, actor: Annotated[Actor, permission("unit.edit
 
 @api.patch("/categories/{code}", summary="Change a category")
 def change_category(
-    session: Session, actor: Annotated[Actor, permission("unit.edit")], code: Code, body: CategoryChange
+    session: Session, actor: Annotated[Actor, permission("unit.edit")], code: CodePath, body: CategoryChange
 ) -> CategoryOut:
     """Change what the body names."""
     found = incidents.change_category(session, actor, code, **body.model_dump(exclude_unset=True))
@@ -279,7 +279,7 @@ def change_category(
 
 
 @api.delete("/categories/{code}", summary="Remove a category", status_code=status.HTTP_204_NO_CONTENT)
-def remove_category(session: Session, actor: Annotated[Actor, permission("unit.edit")], code: Code) -> None:
+def remove_category(session: Session, actor: Annotated[Actor, permission("unit.edit")], code: CodePath) -> None:
     """Remove a kind that no incident has."""
     incidents.remove_category(session, actor, code)
 

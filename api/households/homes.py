@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from api import concurrency, listing
 from api.audit import Entry, entries
 from api.deps import Session, SignedIn, permission
-from api.fields import ID_MAX, Change, Code, Day, Id, Input, Line, Output, Reference, Text
+from api.fields import ID_MAX, Change, Code, CodePath, Day, Id, Input, Line, Output, Reference, Text
 from api.listing import CommunityCode, GridCode, Listed, Paging, Term
 from data import buildings, history, households
 from data.base.access import Actor
@@ -300,7 +300,7 @@ def add_group(session: Session, actor: Annotated[Actor, permission("unit.edit")]
 
 @api.patch("/special-groups/{code}", summary="Change a special group")
 def change_group(
-    session: Session, actor: Annotated[Actor, permission("unit.edit")], code: Code, body: GroupChange
+    session: Session, actor: Annotated[Actor, permission("unit.edit")], code: CodePath, body: GroupChange
 ) -> GroupOut:
     """Change what the body names."""
     found = households.change_special_group(session, actor, code, **body.model_dump(exclude_unset=True))
@@ -308,7 +308,7 @@ def change_group(
 
 
 @api.delete("/special-groups/{code}", summary="Remove a special group", status_code=status.HTTP_204_NO_CONTENT)
-def remove_group(session: Session, actor: Annotated[Actor, permission("unit.edit")], code: Code) -> None:
+def remove_group(session: Session, actor: Annotated[Actor, permission("unit.edit")], code: CodePath) -> None:
     """Remove a special group that no household belongs or belonged to."""
     households.remove_special_group(session, actor, code)
 
