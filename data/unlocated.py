@@ -6,6 +6,7 @@ map. From then on the record is located ``manual``. A building that gets its pla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -130,16 +131,33 @@ class Candidate:
 
 
 def candidates(session: Session, actor: Actor, record: Record) -> list[Candidate]:
-    """The buildings with a place that a record's address may mean, the likeliest first; a building itself has none."""
+    """The buildings with a place that a record's address may mean, the likeliest first; a building itself has none.
+
+    Where it means none, letters that look like digits are read as these: 4O号楼 may be 40号楼.
+    """
     if isinstance(record, Building) or not record.address:
         return []
     seen = buildings.selection(actor, buildings.Filter(located=True))
     seen = seen.where(Building.community_id == record.community_id)
     found = locating.candidates(session, seen, record.address)
+    if not found and (mended := _with_digits(record.address)) != record.address:
+        found = locating.candidates(session, seen, mended)
     rows = {
         row.id: row for row in session.execute(seen.where(Building.id.in_([one.building_id for one in found]))).all()
     }
     return [Candidate(rows[one.building_id], one.score) for one in found]
+
+
+_ALIKE = str.maketrans("OoQIl|", "000111")
+
+
+def _with_digits(address: str) -> str:
+    """An address with the letters that stand beside digits, and look like some, as digits.
+
+    >>> _with_digits("4O号楼l单元5O1"), _with_digits("Oak Street 5")
+    ('40号楼l单元501', 'Oak Street 5')
+    """
+    return re.sub(r"(?<=\d)[OoQIl|]+|[OoQIl|]+(?=\d)", lambda found: found[0].translate(_ALIKE), address)
 
 
 @dataclass(frozen=True)
@@ -156,7 +174,7 @@ def door_of(record: Record) -> Door:
 
     if not record.address:
         return Door()
-    stated = parse(record.address)
+    stated = parse(_with_digits(record.address))
     return Door(stated.unit, stated.room)
 
 

@@ -79,6 +79,18 @@ def test_the_address_of_a_household_offers_what_it_may_mean(city: City, client_f
     assert {one["address"] for one in found["candidates"]} == {"锦绣路12弄5号楼", "锦绣路14弄5号楼"}
 
 
+def test_letters_that_look_like_digits_are_offered_as_digits(city: City, client_for: ClientFor) -> None:
+    for number in ("40", "41"):
+        lost = buildings.add(
+            city.session, access.SYSTEM, community=city.community, code=number, number=number,
+            geom=rectangle(10, 10, 5, 5),
+        )  # fmt: skip
+    household = lost_household(city, "4l号楼2单元5O1")
+    found = client_for().get(f"/api/unlocated/households/{household.id}").json()
+    assert [one["building_id"] for one in found["candidates"]] == [lost.id]
+    assert (found["unit"], found["room"]) == ("2", "501")
+
+
 def test_an_incident_placed_by_a_point_lies_in_the_grid_there_and_says_by_whom(
     city: City, client_for: ClientFor
 ) -> None:
