@@ -67,8 +67,13 @@ def wanted(page: Page, read: Callable[..., _Filter], **given: Any) -> _Filter:
     Invalid
         A parameter is not what it should be.
     """
+    return filter_of(page, read, page.request.query_params, **given)
+
+
+def filter_of(page: Page, read: Callable[..., _Filter], query: QueryParams, **given: Any) -> _Filter:
+    """The filter that a query asks for, wherever it stands; see ``wanted``."""
     here = {"community": page.community} if "community" in inspect.signature(read).parameters else {}
-    return read(**{**here, **parameters(page.request.query_params, read), **given})
+    return read(**{**here, **parameters(query, read), **given})
 
 
 def parameters(query: QueryParams, read: Callable[..., Any]) -> dict[str, Any]:
