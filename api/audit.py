@@ -49,10 +49,15 @@ def entry(row: Row[Any]) -> Entry:
 
 
 def wanted_entries(
-    record_kind: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]*$", examples=["building"])] = None,
-    record_id: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None,
-    action: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]*$", examples=["unmask"])] = None,
-    account_id: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None,
+    record_kind: Annotated[
+        str | None,
+        Query(description="Only of this kind of record.", max_length=64, pattern=r"^[a-z_]*$", examples=["building"]),
+    ] = None,
+    record_id: Annotated[int | None, Query(description="Only of the record with this id.", ge=1, le=ID_MAX)] = None,
+    action: Annotated[
+        str | None, Query(description="Only this action.", max_length=64, pattern=r"^[a-z_]*$", examples=["unmask"])
+    ] = None,
+    account_id: Annotated[int | None, Query(description="Only by the account with this id.", ge=1, le=ID_MAX)] = None,
     first: From = None,
     last: To = None,
 ) -> history.Filter:

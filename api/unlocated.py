@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, model_validator
 from sqlalchemy import Row
 
@@ -139,7 +139,7 @@ def _routes(kind: Kind) -> None:
         actor: Actor = permission(unlocated.READ[kind]),
         asked: Paging = listing.paging(unlocated.SORTS[kind], "id"),
         community: CommunityCode = None,
-        reason: UnlocatedReason | None = None,
+        reason: Annotated[UnlocatedReason | None, Query(description="Only for this reason.")] = None,
     ) -> Listed[UnlocatedOut] | Response:
         """Those without a place that one may see."""
         query = unlocated.selection(actor, kind, community=community, reason=reason)
