@@ -107,9 +107,7 @@ def test_a_check_character_is_refused_for_anything_but_seventeen_digits(body: st
         identity.checksum(body)
 
 
-@pytest.mark.parametrize(
-    ("division", "sequence"), [("99", 1), ("99010A", 1), ("990106", -1), ("990106", 500)]
-)
+@pytest.mark.parametrize(("division", "sequence"), [("99", 1), ("99010A", 1), ("990106", -1), ("990106", 500)])
 def test_a_number_is_not_made_from_a_wrong_division_or_sequence(division: str, sequence: int) -> None:
     with pytest.raises(ValueError, match=r"six digits|500 numbers"):
         identity.make(division, TODAY, sequence, Sex.MALE)
