@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -10,11 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from api import deps, ground
 from api.pages import Page, name_of, needs
-from data import incidents, summary
-from data.base import access
+from data import incidents
+from data.base import access, changes
 from data.buildings import Building
-from data.incidents import Incident
-from maps import overview
+from maps import overview, tiles
 
 pages = APIRouter(include_in_schema=False)
 
@@ -58,19 +58,37 @@ def the_map(page: Annotated[Page, needs("unit.read")]) -> Response:
     )
 
 
+#: What a map's class limits are made from, by who asks and for which community, with the number of the last write.
+_known: dict[Hashable, tuple[int, dict[str, tuple[float, float]]]] = {}
+_MANY = 200
+
+
 def _ranges(page: Page) -> dict[str, tuple[float, float]]:
-    """The lowest and the highest value of each figure that grids can be coloured by."""
-    if page.community_id is None:
-        return {}
-    grids = summary.summarise(page.session, page.actor, page.community_id)["by_grid"]
-    wanted = incidents.Filter(community=page.community, states=incidents.OPEN)
-    cases = incidents.counts(page.session, page.actor, wanted, Incident.grid_id)
-    people = ("households", "residents", "special_households") if "household.read" in page.can else ()
-    values = {name: [grid[name] for grid in grids] for name in people}
-    if "incident.read" in page.can:
-        # A grid without an open case is not among the counts.
-        values["open_incidents"] = [0, *cases.values()]
-    return {name: (min(found), max(found)) for name, found in values.items() if found}
+    """The lowest and the highest value of each figure that grids can be coloured by, for those who may see it.
+
+    Counting a city's people takes a second, so it is done once, until one of them is written.
+    """
+    seen = {name: figure for name, figure in tiles.FIGURES.items() if figure.permission in page.can}
+    tables = {table for figure in seen.values() for table in figure.tables}
+    communities = None if page.community_id is None else [page.community_id]
+    version = changes.version(tables, communities)
+    key = (page.community, *((name, page.actor.area(figure.permission)) for name, figure in seen.items()))
+    known = _known.get(key)
+    if known and version is not None and known[0] == version:
+        return known[1]
+    found: dict[str, tuple[float, float]] = {}
+    for name in seen:
+        rows = page.session.execute(tiles.counts(page.actor, tiles.Wanted(community=page.community, figure=name)))
+        values = [count for count, _grid in rows]
+        if page.glance and page.glance.grids > len(values):
+            values.append(0)  # a grid without any is not among the counts
+        if values:
+            found[name] = (min(values), max(values))
+    if version is not None:
+        if len(_known) >= _MANY:
+            _known.clear()
+        _known[key] = (version, found)
+    return found
 
 
 def _counts(page: Page) -> dict[str, int]:
