@@ -74,6 +74,7 @@ def _list(
         kind=kind,
         can_edit=chosen is not None and page.may(EDIT[kind], chosen["community_id"]),
         fault=error.detail if error else None,
+        fault_field=str(error.facts.get("field", "")).removeprefix("body.") if error else "",
         **_map(page, chosen, point),
     )
 
@@ -152,9 +153,16 @@ def _candidate(one: Candidate) -> dict[str, Any]:
 
 
 def _map(page: Page, chosen: dict[str, Any] | None, point: tuple[float, float] | None) -> dict[str, Any]:
-    """The context ``map``, ``attribution`` and ``point``: the community, with the pin where the record is now."""
-    editable = chosen is not None
-    drawn = placing.placing(**ground.frame(page), point=point, editable=editable)
+    """The context ``map``, ``attribution`` and ``point``: the community, with the pin where the record is now.
+
+    A point far away has no pin: it would take the map away from the community.
+    """
+    frame = ground.frame(page)
+    south, west, north, east = frame["bounds"]
+    width, height = east - west, north - south
+    if point and not (west - width < point[0] < east + width and south - height < point[1] < north + height):
+        point = None
+    drawn = placing.placing(**frame, point=point, editable=chosen is not None)
     return {**ground.shown(drawn, page.settings), "point": point}
 
 
