@@ -37,7 +37,7 @@ def load(batch: Batch) -> None:
         "id": ids,
         "community_id": bulk.Same(batch.community.id),
         "number": batch.column("number"),
-        "address": [homes.address(batch, at) for at in range(batch.count)],
+        "address": [_written(batch, at) for at in range(batch.count)],
         **{name: batch.values[name] for name in names},
         "phone": sealing.seal(batch, "household", "phone", ids, batch.column("phone")),
         **found.columns(),
@@ -54,6 +54,12 @@ def load(batch: Batch) -> None:
         if batch.has(name):
             label = columns.field("households", name).label
             batch.report.notes.append(_("“{name}” is not kept: import the members as residents.", name=label))
+
+
+def _written(batch: Batch, at: int) -> str | None:
+    """The address as the row gives it; put together from its parts where there is none that names the building."""
+    given: str | None = batch.column("address")[at]
+    return given if given and batch.column("building")[at] else homes.address(batch, at)
 
 
 def identify(batch: Batch, numbers: Any) -> tuple[list[int], list[int]]:
@@ -109,7 +115,10 @@ def _add_groups(batch: Batch, ids: list[int]) -> set[int]:
 
 
 def _add_heads(batch: Batch, ids: list[int], fresh: list[int]) -> set[int]:
-    """Bring the heads in as residents; returns the households concerned."""
+    """Bring the heads in as residents; returns the households concerned.
+
+    The phone is the household's; it is taken for the head's own only where nobody of the household is known yet.
+    """
     heads = [at for at in range(batch.count) if batch.column("head_name")[at]]
     if not heads:
         return set()
@@ -120,6 +129,8 @@ def _add_heads(batch: Batch, ids: list[int], fresh: list[int]) -> set[int]:
         born_on=[None] * len(heads),
         is_head=[True] * len(heads),
     )
-    phones, workplaces = ([batch.column(name)[at] for at in heads] for name in ("phone", "workplace"))
-    written = residents.write(batch, members, {"phone": phones, "workplace": workplaces}, set(fresh))
+    unknown = set(fresh)
+    phones = [batch.column("phone")[at] if ids[at] in unknown else None for at in heads]
+    workplaces = [batch.column("workplace")[at] for at in heads]
+    written = residents.write(batch, members, {"phone": phones, "workplace": workplaces}, unknown)
     return {ids[heads[place]] for place in written.touched}
