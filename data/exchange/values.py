@@ -190,6 +190,18 @@ def plain(text: str) -> str:
 
 
 def _parser(cells: list[Any], how: Reading) -> Callable[[Any], Any]:
+    parse = _parser_of_type(cells, how)
+    if not how.sensitive:
+        return parse
+    # What an export has masked is no name and no number.
+    return lambda cell: _masked(how) if isinstance(cell, str) and "*" in cell else parse(cell)
+
+
+def _masked(how: Reading) -> Fault:
+    return Fault(_("{label} is masked.", label=how.label), _("Import the data in full, or leave the column out."))
+
+
+def _parser_of_type(cells: list[Any], how: Reading) -> Callable[[Any], Any]:
     match how.type:
         case Type.TEXT:
             return as_text
