@@ -34,7 +34,7 @@ from data.exchange.importing.batch import Batch, Progress, Refused, Report, sile
 if TYPE_CHECKING:
     from data.exchange.reading import Source
 
-__all__ = ["Kind", "Opened", "Refused", "Report", "inspect", "run"]
+__all__ = ["Kind", "Opened", "Refused", "Report", "bring", "inspect", "run"]
 
 #: What an import of each kind needs besides ``exchange.import``.
 PERMISSIONS = {
@@ -108,7 +108,6 @@ def run(
     dry_run: bool = False,
     progress: Progress = silent,
     rejects_path: Path | None = None,
-    name: str | None = None,
 ) -> Report:
     """Import a file into a community.
 
@@ -128,8 +127,6 @@ def run(
         Told how far it is; it may raise to stop the import.
     rejects_path
         Where the rejects are written, without its suffix; nowhere by default.
-    name
-        The file's name for the audit, when ``path`` is not what people know it by.
 
     Returns
     -------
@@ -143,24 +140,47 @@ def run(
         The file as a whole cannot be imported.
     """
     kind = _kind(kind)
-    access.require(actor, "exchange.import", community.id)
-    access.require(actor, PERMISSIONS[kind], community.id)
+    _require(actor, kind, community)
     progress("Reading", 0, None)
     opened = inspect(path, kind, layer=layer, crs=crs, encoding=encoding, mapping=mapping)
+    return bring(
+        session, actor, opened, community, accept_valid=accept_valid, clean_m=clean_m, dry_run=dry_run,
+        progress=progress, rejects_path=rejects_path,
+    )  # fmt: skip
+
+
+def bring(
+    session: Session,
+    actor: Actor,
+    opened: Opened,
+    community: units.Unit,
+    *,
+    accept_valid: bool = False,
+    clean_m: float | None = None,
+    dry_run: bool = False,
+    progress: Progress = silent,
+    rejects_path: Path | None = None,
+) -> Report:
+    """Import a file that was read already; see ``run``."""
+    from data.exchange.places import How
+
+    kind, name = opened.kind, opened.source.path.name
+    _require(actor, kind, community)
     if not len(opened.source.frame) and not opened.source.rejects:
-        raise Invalid(_("“{name}” holds no rows.", name=name or Path(path).name))
+        raise Invalid(_("“{name}” holds no rows.", name=name))
     batch = _batch(session, actor, community, opened)
     batch.accept_valid, batch.clean_m, batch.progress = accept_valid or dry_run, clean_m, progress
     report = batch.report
     try:
         with session.begin_nested(), bulk.as_owner(session):
-            if not crs:
+            if opened.source.crs_how != How.GIVEN:
                 _guard_datum(batch)
             progress("Checking", 0, batch.count)
             _loader(kind)(batch)
+            report.rows, report.geometries = batch.rows, batch.geometries
             if dry_run:
                 raise _Undone
-            _record(session, actor, community, opened, name or Path(path).name, Path(path), report)
+            _record(session, actor, community, opened, report)
     except _Undone:
         pass
     except Refused as refused:
@@ -170,6 +190,11 @@ def run(
         raise db.explain(error) from error
     report.rejects_file = _write_rejects(report.rejects, opened.source, rejects_path)
     return report
+
+
+def _require(actor: Actor, kind: Kind, community: units.Unit) -> None:
+    access.require(actor, "exchange.import", community.id)
+    access.require(actor, PERMISSIONS[kind], community.id)
 
 
 class _Undone(Exception):
@@ -219,10 +244,9 @@ def _guard_datum(batch: Batch) -> None:
     datum.guard(batch.session, batch.community, batch.geometries)
 
 
-def _record(
-    session: Session, actor: Actor, community: units.Unit, opened: Opened, name: str, path: Path, report: Report
-) -> None:
+def _record(session: Session, actor: Actor, community: units.Unit, opened: Opened, report: Report) -> None:
     """One audit row for the import; what it changed in records that were there has rows of its own."""
+    path = opened.source.path
     digest = None
     if path.is_file():
         with path.open("rb") as file:
@@ -230,7 +254,7 @@ def _record(
     counts = {key: [None, value] for key, value in report.to_json().items() if key != "rejects_file"}
     audit.record(
         session, actor, "import", opened.kind, community_id=community.id,
-        changes={"file": [None, name], "layer": [None, opened.source.layer], "sha256": [None, digest], **counts},
+        changes={"file": [None, path.name], "layer": [None, opened.source.layer], "sha256": [None, digest], **counts},
     )  # fmt: skip
 
 

@@ -64,6 +64,8 @@ class Report:
         Where the rejects were written.
     notes
         Sentences on what was done that one would not expect: encodings, repairs, slivers.
+    rows, geometries
+        The numbers of the rows that go in, and where each is (EPSG:4326), for a look at them; ``None`` for nowhere.
     """
 
     read: int = 0
@@ -76,6 +78,8 @@ class Report:
     rejects_file: str | None = None
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    rows: Sequence[int] = ()
+    geometries: Geometries = field(default_factory=lambda: np.empty(0, dtype=object))
 
     @property
     def rejected(self) -> int:

@@ -59,6 +59,8 @@ def find(batch: Batch, *, make: bool = True) -> Homes:
         if dwelling_id is None:
             fresh.setdefault((match.building_id, match.unit, match.room), []).append(at)
         homes.dwelling_id[at], homes.by[at], homes.score[at] = dwelling_id, LocatedBy.ADDRESS.value, match.score
+        if batch.geometries[at] is None:
+            batch.geometries[at] = match.point
     for at, text in enumerate(addresses):
         if not text:
             homes.reason[at] = UnlocatedReason.NO_PLACE.value
