@@ -67,7 +67,8 @@ def server() -> Iterator[Server]:
         left = int(users.read_text()) - 1
         users.write_text(str(left))
         if left == 0:
-            _stop(found.pid); shutil.copy(home / "log", "/tmp/pg/serverlog")
+            _stop(found.pid)
+            shutil.copy(home / "log", "/tmp/pg/serverlog")
             shutil.rmtree(home, ignore_errors=True)
 
 

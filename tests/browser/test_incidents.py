@@ -1,0 +1,156 @@
+"""Cases: reported by a click on the map, listed, filtered, paged, edited, looked back on, printed and exported."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.stage import DESKTOP, PHONE, Watched, drawn, listed, on_the_map, spot
+
+pytestmark = pytest.mark.browser
+Opens = Callable[..., Watched]
+
+
+def test_a_case_is_reported_by_a_click_on_the_map_and_shown_there(signed_in: Opens) -> None:
+    page = signed_in().page
+    on_the_map(page, "?c=31.991500,120.894000,18")
+    page.locator(".report-button").click()
+    page.mouse.click(*spot(page, 120.8941, 31.9912))
+    expect(page).to_have_url(re.compile(r"/incidents/new\?lon=120\.894\d+&lat=31\.991\d+"))
+    drawn(page)
+    assert float(page.locator("#lon").input_value()) == pytest.approx(120.8941, abs=2e-5)
+    page.get_by_role("radio", name="Water leak").check()
+    page.fill("#field-description", "Water from the ceiling of the bicycle shed")
+    page.get_by_role("button", name="Report").click()
+    expect(page).to_have_url(re.compile(r"/map\?.*at=incidents/\d+"))
+    expect(page.locator(".done")).to_contain_text(re.compile(r"Reported as \d{8}-\d{3}"))
+    expect(page.locator("#panel h2")).to_contain_text("Water from the ceiling")
+    expect(page.locator("#panel")).to_contain_text("Water leak")
+    expect(page.locator("#panel")).to_contain_text("5 days left")
+    incident = page.url.split("at=incidents/")[1]
+    found = page.request.get(f"/api/incidents/{incident}").json()
+    assert found["lon"] == pytest.approx(120.8941, abs=2e-5)
+    assert found["located_by"] == "point"
+    assert found["grid_name"]
+
+
+def test_what_is_missing_is_said_beside_its_field_and_nothing_typed_is_lost(signed_in: Opens) -> None:
+    watched = signed_in()
+    watched.expected = {422}
+    page = watched.page
+    page.goto("/incidents/new?lon=120.8941&lat=31.9912")
+    drawn(page)
+    page.fill("#field-description", "No category yet")
+    page.fill("#field-address", "Behind the school")
+    page.evaluate("document.querySelector('form.record').submit()")  # as without our script
+    expect(page.locator("#field-category_code-error")).to_have_text("Fill this in.")
+    expect(page.locator("#field-description")).to_have_value("No category yet")
+    expect(page.locator("#field-address")).to_have_value("Behind the school")
+    expect(page.locator("#lon")).to_have_value("120.894100")
+
+
+def test_the_list_is_filtered_as_the_api_filters(signed_in: Opens) -> None:
+    page = signed_in().page
+    page.goto("/incidents")
+    page.get_by_label("State").select_option("closed")
+    expect(page).to_have_url(re.compile(r"state=closed"))
+    page.get_by_label("Grid").select_option(label="第二网格")
+    expect(page).to_have_url(re.compile(r"grid=\d+002"))
+    expected = listed(page, f"/api/incidents?limit=1000&state=closed&grid={page.url.split('grid=')[1][:15]}")
+    expect(page.locator(".pager")).to_contain_text(f"of {len(expected)}")
+    shown = page.locator("tbody tr td:nth-child(2)").all_inner_texts()
+    assert shown == [one["number"] for one in expected][: len(shown)]
+    page.get_by_role("link", name="Clear filters").click()
+    expect(page).to_have_url(re.compile(r"/incidents$"))
+
+
+def test_pages_follow_each_other_without_a_gap_and_lead_back(signed_in: Opens) -> None:
+    page = signed_in().page
+    page.goto("/incidents?to=2099-01-01&sort=number")
+    numbers: list[str] = []
+    first = page.locator("tbody tr td:nth-child(2)").all_inner_texts()
+    while True:
+        numbers += page.locator("tbody tr td:nth-child(2)").all_inner_texts()
+        following = page.get_by_role("link", name="Next")
+        if not following.count():
+            break
+        following.click()
+        page.wait_for_url(re.compile(rf"start={len(numbers) + 1}\b"))
+    assert numbers == sorted(set(numbers))
+    assert numbers == [one["number"] for one in listed(page, "/api/incidents?limit=1000&sort=number")]
+    while page.get_by_role("link", name="Previous").count():
+        before = page.url
+        page.get_by_role("link", name="Previous").click()
+        page.wait_for_url(lambda url, before=before: url != before)
+    assert page.locator("tbody tr td:nth-child(2)").all_inner_texts() == first
+
+
+def test_a_case_is_edited_and_its_history_says_by_whom(signed_in: Opens) -> None:
+    watched = signed_in()
+    watched.expected = {409}
+    page = watched.page
+    incident = next(one for one in listed(page, "/api/incidents?limit=1000&state=new") if one["lon"])
+    page.goto(f"/incidents/{incident['id']}")
+    drawn(page)
+    other = page.context.new_page()
+    other.goto(f"/incidents/{incident['id']}")
+    page.select_option("#field-state", "in_progress")
+    page.fill("#field-description", f"{incident['description']} (checked)")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".done")).to_have_text("Saved.")
+    other.select_option("#field-state", "declined")
+    other.get_by_role("button", name="Save").click()
+    expect(other.get_by_role("alert").first).to_contain_text("Somebody else has changed this record")
+    expect(other.locator("#field-state")).to_have_value("declined")
+    assert page.request.get(f"/api/incidents/{incident['id']}").json()["state"] == "in_progress"
+    page.get_by_role("link", name="History").click()
+    newest = page.locator(".history li").first
+    expect(newest).to_contain_text("周敏")
+    expect(newest).to_contain_text("In progress")
+    expect(newest).to_contain_text("(checked)")
+
+
+def test_on_a_phone_a_row_is_an_item_that_opens(signed_in: Opens) -> None:
+    page = signed_in("leader", PHONE, "zh").page
+    page.goto("/incidents")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    row = page.locator("tbody tr").first
+    box = row.bounding_box()
+    assert box
+    assert box["height"] >= 44
+    row.click()
+    expect(page).to_have_url(re.compile(r"/incidents/\d+$"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_a_printed_list_leaves_the_controls_out(signed_in: Opens) -> None:
+    page = signed_in("staff", DESKTOP, "zh").page
+    page.goto("/incidents")
+    page.emulate_media(media="print")
+    for selector in (".rail", ".topbar", ".filters", ".page-head-buttons"):
+        expect(page.locator(selector).first).to_be_hidden()
+    expect(page.locator("table.table")).to_be_visible()
+    expect(page.locator(".page-foot")).to_contain_text("周敏")
+
+
+def test_a_list_is_exported_with_its_filter(signed_in: Opens, tmp_path: Path) -> None:
+    page = signed_in().page
+    page.goto("/incidents?state=closed")
+    page.get_by_role("link", name="Export").click()
+    expect(page.locator(".tags")).to_contain_text("State: Closed")
+    count = len(listed(page, "/api/incidents?limit=1000&state=closed"))
+    page.get_by_role("radio", name="CSV").check()
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name=f"Export {count} records").click()
+    path = tmp_path / "cases.csv"
+    arriving.value.save_as(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == count
+    assert {row["state"] for row in rows} == {"closed"}
+    assert all(row["grid_code"] or row["unlocated_reason"] for row in rows)
