@@ -45,10 +45,14 @@ READERS: dict[str, Callable[..., Any]] = {
     "tenancies": tenancies.wanted_tenancies,
     "incidents": incidents.wanted_incidents,
 }
+_BYTES = {"type": "string", "format": "binary"}
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",
-        "content": {form.media_type: {"schema": {"type": "string", "format": "binary"}} for form in Format},
+        "content": {
+            form.media_type: {"schema": {"type": "object"} if form.media_type.endswith("json") else _BYTES}
+            for form in Format
+        },
     }
 }
 

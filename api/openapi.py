@@ -64,6 +64,7 @@ def _describe_errors(operation: dict[str, Any], method: str) -> None:
     possible = {"422", "503"} | ({"401", "403", "404"} if operation.get("security") else {"401", "403", "429"})
     if method != "get":
         possible.add("409")
+    possible |= {status for status in operation["responses"] if status in _WHEN}
     for status in sorted(possible):
         operation["responses"][status] = {
             "description": _WHEN[status],

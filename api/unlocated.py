@@ -149,7 +149,10 @@ def _routes(kind: Kind) -> None:
         )  # fmt: skip
 
     @api.get(
-        f"/{kind}/{{record_id}}", summary=f"Get one of the {kind} without a place", operation_id=f"get_unlocated_{kind}"
+        f"/{kind}/{{record_id}}",
+        summary=f"Get one of the {kind} without a place",
+        operation_id=f"get_unlocated_{kind}",
+        responses={409: {}},
     )
     def get_unlocated(
         session: Session, record_id: Id, actor: Actor = permission(unlocated.READ[kind])

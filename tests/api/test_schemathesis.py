@@ -23,7 +23,7 @@ from tests.api.conftest import TestClient
 from tests.api.test_walls import Spot
 from tests.city import City
 
-EXAMPLES = 6
+EXAMPLES = 4
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
 
 
