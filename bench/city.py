@@ -50,7 +50,8 @@ CELL = (200.0, 160.0)
 #: Grids of a community, east and north.
 BLOCK = (5, 2)
 EDGE_POINTS = 3
-TODAY = np.datetime64("2026-03-18")
+#: The last day of the incidents. All else is the same whenever it is made.
+TODAY = np.datetime64("today")
 #: Footprints in a unit square, and a point inside each.
 SHAPES = (
     ([(0, 0), (1, 0), (1, 1), (0, 1)], (0.5, 0.5)),

@@ -61,14 +61,15 @@ def served(program: Path, app: str, environment: dict[str, str], *, factory: boo
         stdout=sys.stderr,
     )
     try:
-        _wait(process, port)
+        wait(process, port)
         yield port
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def wait(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until somebody listens on ``port``."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if process.poll() is not None:

@@ -11,10 +11,11 @@ source, layers       attributes                                    by zoom of th
 communities          id, name                                      from 8: the union of a community's grids
 grids, grid_labels   id and the figure asked for; labels also      from 10, labels from 14
                      code and name
-buildings            id, kind, number                              13: one shape a kind, without id; then each,
-                                                                   with its number from 16
-incidents            id, state, icon, overdue; a mark for          to 13 a mark a community, 14 a mark a grid,
-                     several: count, overdue                       15 by cells of 40 pixels, from 16 each
+buildings            id, kind, number                              13, 14: one shape a kind, without id; then
+                                                                   each, with its number from 16
+incidents            id, state, icon, overdue; a mark for          to 12 communities by cells of 40 pixels, 13 a
+                     several: count, overdue                       mark a community, 14 a mark a grid, 15 by
+                                                                   cells, from 16 each
 basemap              kind, name, width_m                           as ``_GROUND_FROM`` says
 ===================  ============================================  ============================================
 
@@ -32,6 +33,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Date,
     Double,
@@ -340,7 +342,7 @@ FIGURES = {
 
 
 def _buildings(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
-    if zoom < 14:
+    if zoom < 15:
         return _dissolved(zoom, actor, wanted)
     number = Building.number if zoom >= 16 else null().label("number")
     rows = select(Building.id, Building.kind, number, _drawn(Building.geom, zoom)).where(_near(Building.geom))
@@ -393,7 +395,8 @@ def _marks(zoom: int, actor: Actor, chosen: incidents.Filter) -> Rows:
         .where(near, Incident.geom.is_not(None))
         .group_by(*keys)
     )
-    mark = incidents.narrowed(gathered, actor, chosen).subquery("mark")
+    found = incidents.narrowed(gathered, actor, chosen)
+    mark = (_merged(found.subquery("each")) if zoom <= 12 else found).subquery("mark")
     alone = aliased(Incident)
     return (
         select(
@@ -408,6 +411,18 @@ def _marks(zoom: int, actor: Actor, chosen: incidents.Filter) -> Rows:
         .outerjoin(alone, and_(mark.c.count == 1, alone.id == mark.c.id))
         .outerjoin(Category, Category.code == alone.category_code)
     )
+
+
+def _merged(each: Subquery) -> Rows:
+    """The marks of units that are smaller than a mark, one for each cell."""
+    x, y, count = func.ST_X(each.c.middle), func.ST_Y(each.c.middle), func.sum(each.c.count)
+    middle = func.ST_MakePoint(func.sum(x * each.c.count) / count, func.sum(y * each.c.count) / count)
+    return select(
+        cast(count, BigInteger).label("count"),
+        func.bool_or(each.c.overdue).label("overdue"),
+        func.min(each.c.id).label("id"),
+        func.ST_SetSRID(middle, 4326, type_=NullType()).label("middle"),
+    ).group_by(_cell(x, "west", "east"), _cell(y, "south", "north"))
 
 
 def _gathered(zoom: int, x: Any, y: Any) -> tuple[list[Any], ColumnElement[bool]]:

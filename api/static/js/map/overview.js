@@ -146,7 +146,9 @@ function bindPick({ map, tiles, config, panel, modes }) {
   const busy = () => modes.some((mode) => mode.active);
   const { states } = config.symbols;
   const container = map.getContainer();
-  const hits = (latlng) => tiles.at(latlng, reach(states)).filter((hit) => KINDS[hit.layer]);
+  // From afar the buildings of a tile are one shape without an id: nothing to point at.
+  const hits = (latlng) =>
+    tiles.at(latlng, reach(states)).filter(({ layer, feature: { props } }) => KINDS[layer] && (props.id || props.count));
   const best = (found) =>
     ["incidents", "buildings", "grids"].map((layer) => found.find((hit) => hit.layer === layer)).find(Boolean);
   const ring = L.marker([0, 0], {
