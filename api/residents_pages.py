@@ -184,7 +184,9 @@ def _form(
         record=_about(found, household),
         action=f"/residents/{found.id}" if found else "/residents",
         editable=editable,
-        **forms.shown(_sections(found or Resident(status=Status.REGISTERED)), typed, error),
+        **forms.shown(
+            _sections(found or Resident(status=Status.REGISTERED, identity_kind=residents.RESIDENT_ID)), typed, error
+        ),
         hidden=[] if found else [("household_id", household.id)],
         links=forms.links("residents", found.id, on_map=False) if found else [],
         token=forms.token(found),
