@@ -144,7 +144,8 @@ def shown(
             elif one.locked and one.value:
                 one.typed = text_in(typed, one.name)
             elif one.name in typed:
-                one.value = text_in(typed, one.name)
+                # Where nothing stood, what was typed is nothing to hide from who typed it.
+                one.value, one.locked = text_in(typed, one.name), False
     if error is None:
         return {"sections": sections, "fault": None}
     faults = dict(error.facts.get("faults") or {})  # type: ignore[call-overload]
