@@ -244,8 +244,10 @@ def outline(unit_id: Any, on: date | None = None) -> Any:
     """The expression for the outline of a unit on a day: of a grid its boundary, above that the union of its grids."""
     below = aliased(units.Unit)
     held = boundaries(on=on).subquery()
-    union = select(func.ST_Union(held.c.geom)).join(below, below.id == held.c.grid_id)
-    return union.where(below.path.contains(array([unit_id]))).scalar_subquery()
+    inside = select(below.id).where(below.path.contains(array([unit_id]))).correlate(units.Unit)
+    union = select(func.ST_Union(held.c.geom)).where(held.c.grid_id.in_(inside)).scalar_subquery()
+    # A function around it, because GeoAlchemy takes a bare subquery inside ST_AsGeoJSON for a whole row.
+    return func.ST_Multi(union)
 
 
 @dataclass(frozen=True, kw_only=True)
