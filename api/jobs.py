@@ -43,7 +43,7 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=200, description="How many.")] = 50,
 ) -> list[JobOut]:
     """One's own jobs, newest first."""
-    return [_shown(job) for job in jobs.of_account(session, actor, limit)]
+    return [shown(job) for job in jobs.of_account(session, actor, limit)]
 
 
 @api.get("/{job_id}", summary="How far a job is")
@@ -52,15 +52,16 @@ def get_job(response: Response, session: Session, actor: SignedIn, job_id: Id) -
     job = jobs.get(session, actor, job_id)
     if job.state in (JobState.QUEUED, JobState.RUNNING):
         response.headers["Retry-After"] = str(ASK_AGAIN_S)
-    return _shown(job)
+    return shown(job)
 
 
 @api.post("/{job_id}/cancel", summary="Cancel a job")
 def cancel_job(session: Session, actor: SignedIn, job_id: Id) -> JobOut:
     """Stop one of one's own jobs; nothing of it is kept."""
-    return _shown(jobs.cancel(session, actor, job_id))
+    return shown(jobs.cancel(session, actor, job_id))
 
 
-def _shown(job: Job) -> JobOut:
+def shown(job: Job) -> JobOut:
+    """A job as it is handed out."""
     found = JobOut.model_validate(job)
     return found.model_copy(update={"step": _(found.step)}) if found.step else found

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +26,7 @@ from data.base.jobs import Upload
 from data.base.language import _
 
 _CHUNK_BYTES = 1 << 20
+_LONGEST_NAME = 80
 
 
 def keep(session: Session, actor: Actor, file: IO[bytes], name: str, *, community_id: int) -> Upload:
@@ -87,6 +92,21 @@ def get(session: Session, actor: Actor, upload_id: int) -> Upload:
 def place(upload: Upload) -> Path:
     """Where the content of an upload lies. What is in the name is not trusted: only the hash is used."""
     return _path(upload.sha256)
+
+
+@contextmanager
+def opened(upload: Upload, job_id: int) -> Iterator[Path]:
+    """The content of an upload under its own name, which tells part of what it is, for as long as a job reads it."""
+    folder = settings.get().uploads / "open" / str(job_id)
+    # A job that was cut off left it behind, and is the one that finds it again.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    path = folder / (re.sub(r"[^\w .()+-]", "_", upload.name)[-_LONGEST_NAME:].lstrip(" .") or "file")
+    try:
+        path.hardlink_to(place(upload))
+        yield path
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _path(sha256: str) -> Path:

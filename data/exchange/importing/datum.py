@@ -62,7 +62,7 @@ def guard(session: Session, community: units.Unit, geometries: Geometries) -> No
             "are.",
             datum=best, before=shares[as_it_stands], after=shares[best], evidence=_(_EVIDENCE[kind]),
         ),
-        datum=best.value,
+        datum=best.value, evidence=str(kind), before=shares[as_it_stands], after=shares[best],
     )  # fmt: skip
 
 

@@ -1,0 +1,308 @@
+"""Imports over HTTP: a file is handed in, a job brings it in or says why not, and what was sent back is fetched."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, func, select, text
+
+from api import worker
+from api.app import create_app
+from data import accounts, units
+from data.base import access, db, jobs, settings
+from data.base.audit import Audit
+from data.base.jobs import Job, JobState
+from data.buildings import Building
+from data.households import Household
+from data.incidents import Incident
+from tests.city import City, degrees, rectangle
+
+HOUSEHOLDS = """户编号,楼,单元房号,户主,证件号,电话,备注2
+HH-1,1号楼,1-101,李小明,11010519491231002X,13800006021,王芳
+HH-2,2号楼,1-201,张伟,,13900001111,
+HH-3,3号楼,1-301,欧阳晓峰,,,
+"""
+BAD_ROW = "HH-4,4号楼,1-401,赵一,110105194912310021,,\n"
+
+
+@dataclass
+class Town:
+    """The small city in a database of its own, with what was written committed."""
+
+    app: FastAPI
+    city: City
+
+    def client(self, role: str = "community_staff", unit: units.Unit | None = None, **headers: str) -> TestClient:
+        """Somebody with a role, of the community by default."""
+        with db.transaction(access.SYSTEM) as session:
+            self.city.session = session
+            actor = self.city.actor(role, unit or self.city.community)
+            _row, token = accounts.new_api_token(session, actor, name="test")
+        return TestClient(
+            self.app, headers={"Authorization": f"Bearer {token}", "Accept-Language": "en", **headers},
+            follow_redirects=False,
+        )  # fmt: skip
+
+    def work(self) -> None:
+        """What the worker does: the jobs that wait, in their order."""
+        with db.transaction(access.SYSTEM) as session:
+            waiting = session.execute(select(Job.id, Job.kind).where(Job.state == JobState.QUEUED).order_by(Job.id))
+            found = waiting.all()
+        for job_id, kind in found:
+            jobs.perform(job_id, worker.HANDLERS[kind], worker.actor_of)
+
+    def count(self, table: Any) -> int:
+        """How many rows a table has."""
+        with db.transaction(access.SYSTEM) as session:
+            return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+@pytest.fixture
+def town(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """The 3 × 3 city, committed, as the installation; afterwards the database is empty again."""
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    with db.transaction(access.SYSTEM) as session:
+        city = City.make(session)
+    yield Town(create_app(), city)
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE unit, account, audit, job, upload CASCADE"))
+        connection.execute(text(f"SET LOCAL search_path = {jobs.QUEUE_SCHEMA}, public"))
+        connection.execute(text("DELETE FROM procrastinate_jobs"))
+
+
+def hand_in(client: TestClient, town: Town, kind: str, content: bytes | str, name: str, **options: Any) -> Any:
+    """Hand a file in; the answer."""
+    body = content.encode() if isinstance(content, str) else content
+    data = {"kind": kind, "community": town.city.community.code, **options}
+    return client.post("/api/imports", data=data, files={"file": (name, body)})
+
+
+def brought(client: TestClient, town: Town, kind: str, content: bytes | str, name: str, **options: Any) -> Any:
+    """Hand a file in and let the worker do it; the job afterwards."""
+    answer = hand_in(client, town, kind, content, name, **options)
+    assert answer.status_code == 202, answer.text
+    town.work()
+    return client.get(answer.headers["location"]).json()
+
+
+def points(*places: tuple[float, float, dict[str, Any]]) -> str:
+    """A GeoJSON file of points, in metres from the corner of the city."""
+    features = [
+        {"type": "Feature", "geometry": {"type": "Point", "coordinates": degrees(x, y)}, "properties": values}
+        for x, y, values in places
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+def test_a_file_that_is_handed_in_waits_for_the_worker_and_is_then_there(town: Town) -> None:
+    client = town.client()
+    answer = hand_in(client, town, "households", HOUSEHOLDS.encode("gbk"), "家庭台账.csv")
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+    assert town.count(Household) == 0
+    town.work()
+    job = client.get(answer.headers["location"]).json()
+    result = job["result"]
+    assert (job["state"], job["detail"]) == ("done", None)
+    assert {name: result[name] for name in ("read", "new", "updated", "unchanged", "rejected")} == {
+        "read": 3, "new": 3, "updated": 0, "unchanged": 0, "rejected": 0,
+    }  # fmt: skip
+    assert (result["located"], result["file"]["encoding"]) == ({"address": 3}, "GBK")
+    assert town.count(Household) == 3
+
+
+def test_the_job_says_which_column_was_taken_for_what_with_masked_examples(town: Town) -> None:
+    job = brought(town.client(), town, "households", HOUSEHOLDS, "家庭.csv", dry_run="true")
+    assert {one["name"]: (one["field"], one["sample"]) for one in job["result"]["file"]["columns"]} == {
+        "户编号": ("number", "HH-1"), "楼": ("building", "1号楼"), "单元房号": ("dwelling", "1-101"),
+        "户主": ("head_name", "李**"), "证件号": ("identity_number", "1101**********002X"),
+        "电话": ("phone", "138****6021"), "备注2": (None, "王*"),
+    }  # fmt: skip
+    with db.transaction(access.SYSTEM) as session:
+        kept = session.scalars(select(text("result::text || params::text")).select_from(Job)).all()
+    for personal in ("李小明", "王芳", "11010519491231002X", "13800006021"):
+        assert personal not in str(kept)
+
+
+def test_a_dry_run_changes_nothing_and_shows_where_the_rows_are(town: Town) -> None:
+    client = town.client()
+    job = brought(client, town, "households", HOUSEHOLDS, "家庭.csv", dry_run="true")
+    assert (job["state"], job["result"]["new"]) == ("done", 3)
+    assert town.count(Household) == 0
+    features = client.get(f"/api/jobs/{job['id']}/look").json()["features"]
+    assert [(one["properties"]["row"], one["properties"]["accepted"]) for one in features] == [
+        (2, True), (3, True), (4, True),
+    ]  # fmt: skip
+    assert features[0]["geometry"]["coordinates"] == pytest.approx(degrees(50, 50), abs=2e-6)
+
+
+def test_a_bad_row_stops_the_file_and_is_handed_back_with_reason_and_advice(town: Town) -> None:
+    client = town.client()
+    job = brought(client, town, "households", HOUSEHOLDS + BAD_ROW, "家庭.csv")
+    assert job["state"] == "failed"
+    assert "row 5" in job["detail"]
+    assert (job["result"]["reject_kinds"], job["result"]["rejects"][0]["row"]) == ({"format": 1}, 5)
+    assert town.count(Household) == 0
+    answer = client.get(f"/api/jobs/{job['id']}/rejects")
+    assert "attachment" in answer.headers["content-disposition"]
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert (row["户编号"], row["row"]) == ("HH-4", "5")
+    assert row["reason"]
+    assert row["advice"]
+
+
+def test_the_good_rows_go_in_when_that_is_wanted(town: Town) -> None:
+    job = brought(town.client(), town, "households", HOUSEHOLDS + BAD_ROW, "家庭.csv", accept_valid="true")
+    assert (job["state"], job["result"]["new"], job["result"]["rejected"]) == ("done", 3, 1)
+    assert town.count(Household) == 3
+
+
+def test_the_same_file_twice_changes_nothing_and_needs_no_second_upload(town: Town) -> None:
+    client = town.client()
+    first = brought(client, town, "households", HOUSEHOLDS, "家庭.csv")
+    again = client.post("/api/imports", data={
+        "kind": "households", "community": town.city.community.code,
+        "upload_id": first["result"]["file"]["upload_id"],
+    })  # fmt: skip
+    town.work()
+    result = client.get(again.headers["location"]).json()["result"]
+    assert (result["new"], result["updated"], result["unchanged"]) == (0, 0, 3)
+
+
+def test_columns_are_taken_for_what_one_says_they_are(town: Town) -> None:
+    content = "A,B,C\nHH-9,1号楼101,随便\n"
+    job = brought(town.client(), town, "households", content, "x.csv", map=["A=number", "B=address", "C="])
+    assert job["state"] == "done"
+    assert [one["field"] for one in job["result"]["file"]["columns"]] == ["number", "address", None]
+
+
+def test_a_file_without_a_needed_column_fails_but_its_columns_are_told(town: Town) -> None:
+    job = brought(town.client(), town, "households", "楼,户主\n1号楼,李小明\n", "x.csv")
+    assert (job["state"], job["result"]["missing"]) == ("failed", ["Household number"])
+    assert [one["name"] for one in job["result"]["file"]["columns"]] == ["楼", "户主"]
+
+
+def test_an_upload_keeps_the_name_that_tells_what_it_is(town: Town) -> None:
+    content = "编号\t类别\t上报时间\t经度\t纬度\nX-1\t野猫\t2026-03-18 09:30\t{}\t{}\n".format(*degrees(150, 150))
+    job = brought(town.client(), town, "incidents", content, "../../事件 3月.tsv")
+    assert (job["state"], job["result"]["file"]["name"]) == ("done", "事件 3月.tsv")
+    with db.transaction(access.SYSTEM) as session:
+        changes = session.scalar(select(Audit.changes).where(Audit.action == "import"))
+        assert session.scalar(select(Incident.grid_id)) == town.city.grids["B2"].id
+    assert changes is not None
+    assert changes["file"] == [None, "事件 3月.tsv"]
+    assert list((settings.get().uploads / "open").iterdir()) == []
+
+
+def test_coordinates_on_another_datum_are_asked_about(town: Town) -> None:
+    from spatial.datums import Datum, convert
+
+    places = [
+        degrees(column * 100 + x, row * 100 + 50) for column in range(3) for row in range(3) for x in (35, 50, 65)
+    ]
+    lon, lat = convert([lon for lon, _lat in places], [lat for _lon, lat in places], Datum.WGS84, Datum.GCJ02)
+    rows = "".join(f"N{at},{float(lon[at])},{float(lat[at])}\n" for at in range(len(places)))
+    job = brought(town.client(), town, "buildings", f"楼栋编码,经度,纬度\n{rows}", "x.csv", dry_run="true")
+    assert (job["state"], job["result"]["datum"], job["result"]["fault"]) == ("failed", "GCJ-02", "DatumDoubt")
+    assert 0 <= job["result"]["before"] < job["result"]["after"] <= 1
+
+
+def test_a_cancelled_import_writes_nothing(town: Town) -> None:
+    client = town.client()
+    answer = hand_in(client, town, "households", HOUSEHOLDS, "家庭.csv")
+    cancelled = client.post(f"{answer.headers['location']}/cancel")
+    assert cancelled.json()["state"] == "cancelled"
+    town.work()
+    assert client.get(answer.headers["location"]).json()["state"] == "cancelled"
+    assert town.count(Household) == 0
+
+
+def test_only_those_may_import_who_may_edit_what_comes_in(town: Town) -> None:
+    planner = town.client("planner")
+    assert hand_in(planner, town, "households", HOUSEHOLDS, "x.csv").status_code == 403
+    assert hand_in(planner, town, "buildings", "楼栋编码\n1\n", "x.csv").status_code == 202
+    assert hand_in(town.client("grid_leader"), town, "buildings", "楼栋编码\n1\n", "x.csv").status_code == 403
+    with db.transaction(access.SYSTEM) as session:
+        other = City.make(session, code="320101001001")
+    stranger = town.client("community_staff", other.community)
+    assert hand_in(stranger, town, "buildings", "楼栋编码\n1\n", "x.csv").status_code == 404
+
+
+def test_what_somebody_handed_in_is_nobody_elses(town: Town) -> None:
+    mine, other = town.client(), town.client("administrator", town.city.district)
+    job = brought(mine, town, "households", HOUSEHOLDS + BAD_ROW, "家庭.csv", dry_run="true")
+    for below in ("", "/rejects", "/look"):
+        assert mine.get(f"/api/jobs/{job['id']}{below}").status_code == 200
+        assert other.get(f"/api/jobs/{job['id']}{below}").status_code == 404
+    data = {"kind": "households", "community": town.city.community.code,
+            "upload_id": job["result"]["file"]["upload_id"]}  # fmt: skip
+    assert other.post("/api/imports", data=data).status_code == 404
+
+
+def test_a_job_may_do_only_what_its_owner_may_do_by_then(town: Town) -> None:
+    client = town.client()
+    answer = hand_in(client, town, "households", HOUSEHOLDS, "家庭.csv")
+    with db.transaction(access.SYSTEM) as session:
+        session.execute(text('DELETE FROM "grant"'))
+    town.work()
+    with db.transaction(access.SYSTEM) as session:
+        assert session.scalar(select(Job.state)) == JobState.FAILED
+    assert answer.status_code == 202
+    assert town.count(Household) == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"kind": "cats"}, {"clean_m": "0"}, {"clean_m": "1000"}, {"upload_id": "1"}, {"dry_run": "perhaps"}],
+)
+def test_what_is_malformed_is_refused_at_once(town: Town, options: dict[str, str]) -> None:
+    data = {"kind": "buildings", "community": town.city.community.code, **options}
+    answer = town.client().post("/api/imports", data=data, files={"file": ("x.csv", b"a\n1\n")})
+    assert answer.status_code == 422
+    assert town.count(Job) == 0
+
+
+def test_an_empty_file_and_one_that_is_too_large_are_refused_at_once(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = town.client()
+    assert hand_in(client, town, "buildings", b"", "x.csv").status_code == 422
+    monkeypatch.setattr(settings, "get", lambda: settings.Settings(upload_max_mb=1))
+    answer = hand_in(client, town, "buildings", b"x" * 1_000_001, "x.csv")
+    assert answer.status_code == 422
+    assert "1 MB" in answer.json()["detail"]
+    assert town.count(Job) == 0
+
+
+def test_an_import_without_places_has_nothing_to_look_at(town: Town) -> None:
+    client = town.client()
+    job = brought(client, town, "buildings", "楼栋编码,楼栋号\n77,77\n", "x.csv", dry_run="true")
+    assert client.get(f"/api/jobs/{job['id']}/look").status_code == 404
+    assert client.get(f"/api/jobs/{job['id']}/rejects").status_code == 404
+
+
+def test_a_look_thins_many_rows_and_keeps_those_sent_back(town: Town) -> None:
+    many = [(x % 300, x // 20, {"编号": f"X-{x}", "类别": "野猫", "上报时间": "2026-03-18"}) for x in range(3000)]
+    many[5][2]["上报时间"] = "2026-02-30"
+    client = town.client()
+    job = brought(client, town, "incidents", points(*many), "x.geojson", dry_run="true")
+    features = client.get(f"/api/jobs/{job['id']}/look").json()["features"]
+    assert 700 < len(features) <= 1500
+    assert [one["properties"]["row"] for one in features if not one["properties"]["accepted"]] == [6]
+
+
+def test_buildings_come_in_with_their_footprints(town: Town) -> None:
+    shape = rectangle(210, 10, 20, 10).__geo_interface__
+    feature = {"type": "Feature", "geometry": shape, "properties": {"楼栋编码": "N1", "楼栋号": "N1"}}
+    content = json.dumps({"type": "FeatureCollection", "features": [feature]})
+    job = brought(town.client("planner"), town, "buildings", content, "楼栋.geojson")
+    assert job["state"] == "done"
+    with db.transaction(access.SYSTEM) as session:
+        assert session.scalar(select(Building.grid_id).where(Building.code == "N1")) == town.city.grids["C1"].id
