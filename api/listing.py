@@ -242,7 +242,7 @@ def answer(
     """
     query = selection
     if asked.geojson and geom is not None:
-        query = query.add_columns(func.ST_AsGeoJSON(geom, 7).label("geojson_"))
+        query = query.add_columns(func.ST_AsGeoJSON(geom, 9).label("geojson_"))
     rows = session.execute(
         listing.page(
             query,
