@@ -180,6 +180,11 @@ def _repaired(geom: shapely.Geometry | None, fault: Explanation) -> tuple[shapel
     if hopeless or not isinstance(geom, shapely.Polygon | shapely.MultiPolygon):
         return None, 0.0
     repaired = shapely.make_valid(geom, method="structure", keep_collapsed=False)
+    if not repaired.is_valid:
+        # GEOS sometimes leaves parts beside each other that share an edge; their union is what they cover together.
+        repaired = shapely.union_all(shapely.get_parts(repaired))
+    if not repaired.is_valid or not isinstance(repaired, shapely.Polygon | shapely.MultiPolygon):
+        return None, 0.0
     smaller, larger = sorted((geom.area, repaired.area))
     return repaired, smaller / larger if larger > 0 else 0.0
 

@@ -45,9 +45,9 @@ def silent(step: str, done: int, total: int | None) -> None:
 class Refused(Invalid):
     """The file is not imported, because some of its rows cannot be; ``rejects`` lists them."""
 
-    def __init__(self, detail: str, rejects: list[Reject], **facts: object) -> None:
+    def __init__(self, detail: str, rejects: Sequence[Reject] = (), **facts: object) -> None:
         super().__init__(detail, rejected=len(rejects), **facts)
-        self.rejects = rejects
+        self.rejects = list(rejects)
 
 
 @dataclass
