@@ -249,7 +249,7 @@ def _grids(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
     held = access.visible(rows, actor, Unit, "grid.read").cte("held")
     figures: list[ColumnElement[Any]] = []
     if wanted.figure:
-        held = _with_figure(held, FIGURES[wanted.figure], actor)
+        held = _with_figure(held)
         figures = [held.c.figure.label(wanted.figure)]
     drawn = _layer(select(held.c.id, *figures, _drawn(held.c.geom, zoom)).subquery("t"), "grids")
     if zoom < LABELS_FROM:
@@ -261,14 +261,16 @@ def _grids(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
     return select(drawn.scalar_subquery().concat(named.scalar_subquery()))
 
 
-def _with_figure(held: CTE, figure: Figure, actor: Actor) -> CTE:
-    """The grids with their ``figure``; where the actor may not see it, it is unknown, not zero."""
+def _with_figure(held: CTE) -> CTE:
+    """The grids with their ``figure``, which is handed in; unknown where it is not."""
     arrays = [bindparam(name, [], ARRAY(Integer)) for name in ("figure_grids", "figure_counts")]
     rows = func.unnest(*arrays).table_valued(column("grid_id", Integer), column("count", Integer))
     counted = rows.render_derived("counted")
-    known = access.in_area(actor.area(figure.permission), held.c.community_id, held.c.id)
-    value = case((known, func.coalesce(counted.c.count, 0))).label("figure")
-    return select(held, value).outerjoin_from(held, counted, counted.c.grid_id == held.c.id).cte("figured")
+    return (
+        select(held, counted.c.count.label("figure"))
+        .outerjoin_from(held, counted, counted.c.grid_id == held.c.id)
+        .cte("figured")
+    )
 
 
 @dataclass(frozen=True)
@@ -281,41 +283,46 @@ class Figure:
 
 
 def counts(actor: Actor, wanted: Wanted) -> Rows:
-    """The figure asked for, of all grids the actor may see at once: ``grid_id, count``, without the zeros.
+    """The figure asked for, ``count, id`` of every grid of which the actor may know it.
 
     Tiles get the counts handed in (``figured``) rather than count themselves: what one tile costs here is what all
     cost, and behind row-level security PostgreSQL has no statistics by which it could plan the count of a few grids.
     """
     assert wanted.figure
-    query = FIGURES[wanted.figure].statement(actor)
-    grid_id, community_id = (
-        (Incident.grid_id, Incident.community_id)
-        if wanted.figure == "open_incidents"
-        else (Building.grid_id, Building.community_id)
+    figure = FIGURES[wanted.figure]
+    table = Incident if wanted.figure == "open_incidents" else Building
+    query = figure.statement(actor).add_columns(table.grid_id)
+    query = units.narrowed(query, table.community_id, table.grid_id, wanted.community, None)
+    counted = query.where(table.grid_id.is_not(None)).group_by(table.grid_id).subquery("counted")
+    rows = (
+        select(func.coalesce(counted.c.count, 0), Unit.id)
+        .outerjoin(counted, counted.c.grid_id == Unit.id)
+        .where(Unit.level == Level.GRID, access.in_area(actor.area(figure.permission), Unit.community_id, Unit.id))
     )
-    query = units.narrowed(query.add_columns(grid_id.label("grid_id")), community_id, grid_id, wanted.community, None)
-    return query.where(grid_id.is_not(None)).group_by(grid_id)
+    rows = units.narrowed(rows, Unit.community_id, Unit.id, wanted.community, None)
+    return access.visible(rows, actor, Unit, "grid.read")
 
 
 def figured(rows: Iterable[tuple[int, int]]) -> dict[str, list[int]]:
-    """The parameters that hand counts to a statement: ``rows`` of count and grid id, as ``counts`` gives them."""
+    """The parameters that hand counts to a statement: ``rows`` of count and grid id."""
     found = list(rows)
     return {"figure_counts": [row[0] for row in found], "figure_grids": [row[1] for row in found]}
 
 
 def _households(actor: Actor) -> Rows:
-    return _housed(select(func.count()).select_from(Household), actor)
+    return _housed(select(func.count().label("count")).select_from(Household), actor)
 
 
 def _special_households(actor: Actor) -> Rows:
     today = cast(func.timezone(settings.get().timezone, func.now()), Date)
-    query = select(func.count(Household.id.distinct())).select_from(HouseholdGroup)
+    query = select(func.count(Household.id.distinct()).label("count")).select_from(HouseholdGroup)
     query = query.join(Household, Household.id == HouseholdGroup.household_id)
     return _housed(query.where(HouseholdGroup.valid.contains(today)), actor)
 
 
 def _residents(actor: Actor) -> Rows:
-    query = select(func.count()).select_from(Resident).join(Household, Household.id == Resident.household_id)
+    query = select(func.count().label("count")).select_from(Resident)
+    query = query.join(Household, Household.id == Resident.household_id)
     return _housed(access.visible(query, actor, Resident), actor)
 
 
@@ -326,7 +333,8 @@ def _housed(query: Rows, actor: Actor) -> Rows:
 
 
 def _open_incidents(actor: Actor) -> Rows:
-    return access.visible(select(func.count()).select_from(Incident).where(Incident.state.in_(OPEN)), actor, Incident)
+    query = select(func.count().label("count")).select_from(Incident).where(Incident.state.in_(OPEN))
+    return access.visible(query, actor, Incident)
 
 
 _HOUSED = ("household", "dwelling", "building")
