@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from api import deps, ground
 from api.pages import Page, name_of, needs
 from data import incidents
-from data.base import access, changes
+from data.base import access
 from data.buildings import Building
 from maps import overview, tiles
 
@@ -38,8 +37,7 @@ def home(request: Request, actor: deps.SignedIn) -> Response:
 @pages.get("/map")
 def the_map(page: Annotated[Page, needs("unit.read")]) -> Response:
     """The map with its card of layers and filters; everything else is fetched by its script."""
-    ranges = _ranges(page)
-    figures = [figure for figure in overview.figures(ranges) if figure.code in ranges]
+    figures = [figure for figure in overview.figures() if tiles.FIGURES[figure.code].permission in page.can]
     drawn = overview.overview(
         **ground.frame(page),
         figures=figures,
@@ -56,39 +54,6 @@ def the_map(page: Annotated[Page, needs("unit.read")]) -> Response:
         counts=_counts(page),
         drawn=ground.basemap(page.settings).drawn,
     )
-
-
-#: What a map's class limits are made from, by who asks and for which community, with the number of the last write.
-_known: dict[Hashable, tuple[int, dict[str, tuple[float, float]]]] = {}
-_MANY = 200
-
-
-def _ranges(page: Page) -> dict[str, tuple[float, float]]:
-    """The lowest and the highest value of each figure that grids can be coloured by, for those who may see it.
-
-    Counting a city's people takes a second, so it is done once, until one of them is written.
-    """
-    seen = {name: figure for name, figure in tiles.FIGURES.items() if figure.permission in page.can}
-    tables = {table for figure in seen.values() for table in figure.tables}
-    communities = None if page.community_id is None else [page.community_id]
-    version = changes.version(tables, communities)
-    key = (page.community, *((name, page.actor.area(figure.permission)) for name, figure in seen.items()))
-    known = _known.get(key)
-    if known and version is not None and known[0] == version:
-        return known[1]
-    found: dict[str, tuple[float, float]] = {}
-    for name in seen:
-        rows = page.session.execute(tiles.counts(page.actor, tiles.Wanted(community=page.community, figure=name)))
-        values = [count for count, _grid in rows]
-        if page.glance and page.glance.grids > len(values):
-            values.append(0)  # a grid without any is not among the counts
-        if values:
-            found[name] = (min(values), max(values))
-    if version is not None:
-        if len(_known) >= _MANY:
-            _known.clear()
-        _known[key] = (version, found)
-    return found
 
 
 def _counts(page: Page) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -11,6 +12,10 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from data import accounts, units
+from data.base import db
+from data.base.access import SYSTEM
 
 ROOT = Path(__file__).resolve().parent.parent
 _ENVIRONMENT = ROOT / "bench" / ".venv"
@@ -66,6 +71,27 @@ def served(program: Path, app: str, environment: dict[str, str], *, factory: boo
     finally:
         process.terminate()
         process.wait(30)
+
+
+def sign_in(dsn: str) -> str:
+    """The token of a session of somebody who sees the whole city."""
+    engine = db.make_engine(dsn)
+    with db.transaction(SYSTEM, engine) as session:
+        name = f"bench{random.randrange(10**9)}"
+        account = accounts.add(session, SYSTEM, username=name, name="bench", password="correct horse battery")
+        district = units.listed(session, SYSTEM, level=units.Level.DISTRICT)[0]
+        accounts.give(session, SYSTEM, account=account, role_code="administrator", unit=district)
+        _account, token = accounts.sign_in(session, username=name, password="correct horse battery", address="bench")
+    engine.dispose()
+    return token
+
+
+@contextmanager
+def our_server(dsn: str, cache_mb: int) -> Iterator[tuple[int, dict[str, str]]]:
+    """Our application on the database; gives its port and the headers of a signed-in browser."""
+    environment = {"WANGGE_DATABASE_URL": dsn, "WANGGE_TILE_CACHE_MB": str(cache_mb)}
+    with served(Path(sys.executable), "api.app:create_app", environment, factory=True) as port:
+        yield port, {"Accept-Encoding": "gzip", "Cookie": f"wangge_session_{port}={sign_in(dsn)}"}
 
 
 def wait(process: subprocess.Popen[bytes], port: int) -> None:

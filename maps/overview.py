@@ -6,13 +6,12 @@ The figures and the incident states get their names here; what is drawn how is i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import folium
 
 from data.base.language import _
-from maps import symbols
 from maps.basemaps import Basemap
 from maps.ground import Bounds, ground
 
@@ -22,24 +21,22 @@ FIGURES = ("households", "residents", "special_households", "open_incidents")
 
 @dataclass(frozen=True)
 class Figure:
-    """A number per grid: its code (a column of the tiles), names, and class limits (round, ascending)."""
+    """A number per grid: its code (a column of the tiles) and names. Class limits are fetched when it is chosen."""
 
     code: str
     label: str
     unit: str
-    breaks: tuple[float, ...] = ()
 
 
-def figures(ranges: Mapping[str, tuple[float, float]] | None = None) -> list[Figure]:
-    """The figures with class limits for the lowest and highest value of each code in ``ranges``."""
+def figures() -> list[Figure]:
+    """The figures with their names."""
     names = {
         "households": (_("Households"), _("households")),
         "residents": (_("People"), _("people")),
         "special_households": (_("Special households"), _("households")),
         "open_incidents": (_("Open cases"), _("cases")),
     }
-    limits = {code: tuple(symbols.round_breaks(*ranges[code])) for code in names if ranges and code in ranges}
-    return [Figure(code, *names[code], breaks=limits.get(code, ())) for code in FIGURES]
+    return [Figure(code, *names[code]) for code in FIGURES]
 
 
 def state_names() -> dict[str, str]:
@@ -73,7 +70,7 @@ def overview(
     bounds
         The community, or all that the actor may see.
     figures
-        From :func:`figures`, with the limits for what is shown.
+        Those of :func:`figures` that the actor may see.
     title
         What stands above a printed map.
     may_report

@@ -38,8 +38,10 @@ from data.base.access import Actor
 from data.base.errors import Invalid, NotFound, WanggeError
 from data.base.language import _
 from data.incidents import State as IncidentState
-from maps import tiles
+from maps import symbols, tiles
 from maps.tiles import Layer, Tile, Wanted
+
+Figure = Literal["households", "residents", "special_households", "open_incidents"]
 
 
 class Asked(BaseModel):
@@ -59,9 +61,7 @@ class Asked(BaseModel):
 class AskedGrids(Asked):
     """What a tile of grids can be asked for."""
 
-    figure: Literal["households", "residents", "special_households", "open_incidents"] | None = Field(
-        None, description="The figure that each grid carries, for those who may see it."
-    )
+    figure: Figure | None = Field(None, description="The figure that each grid carries, for those who may see it.")
 
     def wanted(self) -> Wanted:
         """The same for ``maps.tiles``."""
@@ -244,6 +244,29 @@ api = APIRouter(route_class=TileRoute, tags=["tiles"])
 _Zoom = Annotated[int, Path(ge=0, le=tiles.ZOOM_MAX, description="Zoom.", examples=[16])]
 _Column = Annotated[int, Path(ge=0, description="Column, from the west.", examples=[54868])]
 _Row = Annotated[int, Path(ge=0, description="Row, from the north.", examples=[26743])]
+
+
+class Limits(BaseModel):
+    """Where the classes of a figure begin."""
+
+    breaks: list[float] = Field(
+        description="Round numbers, ascending; empty when all are equal.", examples=[[160, 180]]
+    )
+
+
+async def figure_limits(
+    request: Request,
+    actor: Annotated[Actor, deps.permission("grid.read")],
+    figure: Annotated[Figure, Query(description="The figure that grids are coloured by.")],
+    community: listing.CommunityCode = None,
+) -> Limits:
+    """The class limits of a figure, for the grids that the actor may see."""
+    access.require(actor, tiles.FIGURES[figure].permission)
+    found = await _source(request).counts(actor, Wanted(community=community, figure=figure))
+    return Limits(breaks=symbols.round_breaks(min(found), max(found)) if found else [])
+
+
+api.add_api_route("/tiles/grids/limits", figure_limits, route_class_override=APIRoute)
 
 
 def _declare(layer: Layer, asked_for: type[Asked]) -> None:

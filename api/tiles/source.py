@@ -168,6 +168,16 @@ class Source:
             found = await self._once(key, version, lambda: self._draw(actor, layer, tile, wanted))
         return found
 
+    async def counts(self, actor: Actor, wanted: Wanted) -> list[int]:
+        """The figure asked for, of every grid of which ``actor`` may know it.
+
+        Raises
+        ------
+        Busy
+        """
+        found: list[int] = (await self._figures(actor, tiles.LAYERS["grids"], wanted))["figure_counts"]
+        return found
+
     async def _draw(self, actor: Actor, layer: Layer, tile: Tile, wanted: Wanted) -> tuple[Drawn, int]:
         given: dict[str, Any] = tiles.place(layer, tile)
         if wanted.figure:
@@ -278,3 +288,12 @@ class Plainly:
                 return tiles.draw(session, actor, layer, tile, wanted)
 
         return Drawn.of(await run_in_threadpool(draw))
+
+    async def counts(self, actor: Actor, wanted: Wanted) -> list[int]:
+        """The figure asked for, of every grid of which ``actor`` may know it."""
+
+        def count() -> list[int]:
+            with self._transaction(actor) as session:
+                return tiles.figured(session.execute(tiles.counts(actor, wanted)).all())["figure_counts"]
+
+        return await run_in_threadpool(count)

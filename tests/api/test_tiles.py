@@ -139,6 +139,23 @@ def test_filters_mean_what_they_mean_in_the_list(client_for: ClientFor, city: Ci
     assert sizes == [3, 2, 3, 0, 2, 1, 3, 0, 3, 0, 1]
 
 
+def test_the_classes_of_a_figure_begin_at_round_numbers_between_its_values(client_for: ClientFor, city: City) -> None:
+    admin = client_for()
+    leader, planner = client_for("grid_leader", city.grids["B2"]), client_for("planner", city.community)
+
+    def limits(query: str, client: Any = admin) -> Any:
+        return client.get(f"/tiles/grids/limits?{query}").json()
+
+    for room in range(201, 212):
+        city.household("A1", room=str(room))
+    assert limits("figure=households") == {"breaks": [5.0, 10.0]}  # from 0 to 12
+    assert limits(f"figure=households&community={city.community.code}") == {"breaks": [5.0, 10.0]}
+    assert limits("figure=households&community=nowhere") == {"breaks": []}
+    assert limits("figure=households", leader) == {"breaks": []}
+    assert limits("figure=residents", planner)["status"] == 403
+    assert limits("figure=income")["status"] == 422
+
+
 def test_the_api_document_describes_tiles(client_for: ClientFor) -> None:
     paths = client_for().get("/api/openapi.json").json()["paths"]
     for name in LAYERS:
@@ -364,7 +381,8 @@ def test_what_is_kept_is_shared_by_those_who_may_see_the_same(town: Town, monkey
         assert reads == 2
         await get(address("grids", "figure=households"))
         await get(address("grids", "figure=households", x=10, zoom=17))
-        assert reads == 5  # the count is read once for both
+        await get("/tiles/grids/limits?figure=households")
+        assert reads == 5  # the count is read once for all
 
     run(town, test)
 

@@ -3,6 +3,7 @@
 import { tablet } from "../dom.js";
 import { number, say, word } from "../words.js";
 import { STATES, filters, period } from "./state.js";
+import { haveLimits } from "./tiles.js";
 
 /** Put the state into the controls of the card, and what is chosen there into the state. */
 export function bindCard({ state, config, changed }) {
@@ -43,7 +44,7 @@ export function bindCard({ state, config, changed }) {
     }
   }
 
-  form.addEventListener("change", (event) => {
+  form.addEventListener("change", async (event) => {
     const { name, value, checked } = event.target;
     const toggleIn = (set) => (checked ? set.add(value) : set.delete(value));
     if (name === "layer") toggleIn(state.layers);
@@ -53,8 +54,10 @@ export function bindCard({ state, config, changed }) {
       state.categories = ticked.length === boxes("category").length ? new Set() : new Set(ticked);
       if (!ticked.length) state.categories = new Set(["none"]);
     } else if (name === "days") state.days = value;
-    else if (name === "figure") state.figure = value;
-    else if (name === "from" || name === "to") state[name] = value;
+    else if (name === "figure") {
+      await haveLimits(config, value);
+      state.figure = value;
+    } else if (name === "from" || name === "to") state[name] = value;
     put();
     changed({ layer: ["basemap", "buildings", "incidents"], figure: ["grids"] }[name] ?? ["incidents"]);
     if (!["layer", "figure"].includes(name)) count();

@@ -14,7 +14,7 @@ import { bindPanel } from "./panel.js";
 import { bindPrint } from "./print.js";
 import { bindReport } from "./report.js";
 import { filters, read, showsNone, write } from "./state.js";
-import { address, createTiles } from "./tiles.js";
+import { address, createTiles, haveLimits } from "./tiles.js";
 import { bindTools, scaleBar } from "./tools.js";
 
 const KINDS = { incidents: "incidents", buildings: "buildings", grids: "grids" };
@@ -36,6 +36,7 @@ export async function start(map, config) {
 
   const icons = loadIcons(`${config.static}/vendor/icons.svg`);
   if (!config.figures.some((figure) => figure.code === state.figure)) state.figure = "";
+  const limits = haveLimits(config, state.figure);
   const incidents = () => state.layers.has("incidents") && !showsNone(state);
   const sourcesShown = () => ({
     ...(config.basemap.drawn && state.layers.has("ground") ? { basemap: address(config, "basemap") } : {}),
@@ -44,7 +45,7 @@ export async function start(map, config) {
     ...(state.layers.has("buildings") ? { buildings: address(config, "buildings") } : {}),
     ...(incidents() ? { incidents: address(config, "incidents", filters(state)) } : {}),
   });
-  await icons;
+  await Promise.all([icons, limits]);
   const tiles = createTiles(map, config, {
     sources: sourcesShown(),
     rules: () => ({ paint: paintRules(config, state), labels: labelRules(config, state) }),

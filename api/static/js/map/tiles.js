@@ -13,6 +13,16 @@ export function address(config, layer, filters = {}) {
   return `${config.tiles}/${layer}/{z}/{x}/{y}.mvt?${query}`;
 }
 
+/** Have the class limits of a figure, which are asked for when it is first chosen. */
+export async function haveLimits(config, code) {
+  const figure = config.figures.find((one) => one.code === code);
+  if (!figure || figure.breaks) return;
+  const query = new URLSearchParams({ figure: code });
+  if (config.community) query.set("community", config.community);
+  const answer = await fetch(`${config.tiles}/grids/limits?${query}`);
+  figure.breaks = answer.ok ? (await answer.json()).breaks : [];
+}
+
 /**
  * The layer on the map.
  *
