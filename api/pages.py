@@ -8,13 +8,14 @@ its field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
@@ -249,9 +250,9 @@ def error(request: Request, status: int, title: str, detail: str, headers: Mappi
 
 
 def inside(address: str | None, otherwise: str = "/") -> str:
-    """``address`` if it is one of our own pages, so that a link cannot send people elsewhere after signing in."""
-    split = urlsplit(address or "")
-    plain_path = split.path.startswith("/") and not split.path.startswith("//") and "\\" not in split.path
-    if not plain_path or split.scheme or split.netloc or any(ord(sign) < 32 for sign in address or ""):
-        return otherwise
-    return address or otherwise
+    """``address`` if it is one of our own pages, so that a link cannot send people elsewhere after signing in.
+
+    Browsers read ``//host``, ``///host`` and ``/\\host`` as another server, and skip tabs and line ends.
+    """
+    ours = re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]*", address or "")
+    return ours.group() if ours else otherwise

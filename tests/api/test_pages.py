@@ -1,0 +1,269 @@
+"""Pages: lists are those of the API, forms lose nothing, and the database is asked a fixed number of times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event, func, select
+from sqlalchemy.orm import Session
+
+from api import labels
+from api.pages import inside
+from data import accounts
+from data.base import access, language
+from data.buildings import Building
+from data.households import Household, HouseholdGroup, Resident
+from tests.api.conftest import ClientFor
+from tests.city import City, degrees
+
+PAGE = {"accept": "text/html"}
+
+
+def page(client: TestClient, address: str, **more: Any) -> str:
+    answer = client.get(address, headers=PAGE, **more)
+    assert answer.status_code == 200, answer.text[:500]
+    return answer.text
+
+
+def in_english(client: TestClient) -> TestClient:
+    client.cookies.set("wangge_language", "en")
+    return client
+
+
+def ids(html: str, kind: str) -> list[int]:
+    """The ids of the rows of a list, in their order."""
+    return [int(found) for found in re.findall(rf'<tr data-href="/{kind}/(\d+)"', html)]
+
+
+@contextmanager
+def statements(session: Session) -> Iterator[list[str]]:
+    """The statements that are run inside the block."""
+    run: list[str] = []
+    engine = session.get_bind()
+    assert not isinstance(engine, Engine)
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        run.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield run
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize(
+    ("kind", "query"),
+    [
+        ("units", ""),
+        ("units", "level=grid&q=B"),
+        ("grids", "sort=-code"),
+        ("buildings", "sort=-code"),
+        ("buildings", "grid=310101001001005"),
+        ("buildings", "q=12弄3"),
+        ("dwellings", "use=owner"),
+        ("households", ""),
+        ("households", "group=*"),
+        ("households", "grid=310101001001001&located=true"),
+        ("residents", "sort=-household"),
+        ("residents", "status=registered"),
+        ("tenancies", ""),
+        ("incidents", "state=new,in_progress"),
+        ("incidents", "category=environment"),
+        ("incidents", "q=野猫&from=2020-01-01"),
+        ("incidents", "state=none"),
+    ],
+)
+def test_a_list_shows_what_the_api_lists(client_for: ClientFor, city: City, kind: str, query: str) -> None:
+    client = client_for("community_staff", city.community)
+    listed = client.get(f"/api/{kind}?{query}&limit=50").json()["items"]
+    assert ids(page(client, f"/{kind}?{query}"), kind) == [one["id"] for one in listed]
+
+
+def test_empty_parameters_of_a_form_are_none(client_for: ClientFor, city: City) -> None:
+    client = client_for("community_staff", city.community)
+    every = ids(page(client, "/buildings"), "buildings")
+    assert ids(page(client, "/buildings?q=&grid=&kind=&located="), "buildings") == every
+    assert len(every) == 9
+
+
+@pytest.mark.parametrize("query", ["kind=palace", "located=perhaps", "cursor=nonsense", "q=" + "x" * 500])
+def test_a_wrong_parameter_is_told_on_a_page(client_for: ClientFor, city: City, query: str) -> None:
+    answer = client_for().get(f"/buildings?{query}", headers=PAGE)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    "address", ["/households", "/residents", "/buildings", "/dwellings", "/incidents", "/grids", "/units", "/audit"]
+)
+def test_a_list_asks_the_database_as_often_for_many_rows_as_for_few(
+    client_for: ClientFor, city: City, session: Session, address: str
+) -> None:
+    client = client_for()
+    page(client, address)
+    with statements(session) as few:
+        page(client, address)
+    for room in range(20):
+        city.household("A1", room=str(201 + room))
+        city.incident(50, 50)
+    page(client, address)
+    with statements(session) as many:
+        page(client, address)
+    assert len(many) == len(few)
+
+
+@pytest.mark.parametrize("kind", ["grids", "buildings"])
+def test_a_panel_asks_the_database_as_often_for_many_people_as_for_few(
+    client_for: ClientFor, city: City, session: Session, kind: str
+) -> None:
+    client = client_for()
+    record = (city.grids if kind == "grids" else city.buildings)["A1"]
+    address = f"/{kind}/{record.id}/panel"
+    page(client, address)
+    with statements(session) as few:
+        page(client, address)
+    for room in range(20):
+        city.household("A1", room=str(201 + room))
+        city.incident(50, 50)
+    with statements(session) as many:
+        page(client, address)
+    assert len(many) == len(few)
+
+
+def test_names_are_masked_on_every_page_about_people(client_for: ClientFor, city: City) -> None:
+    client = client_for("community_staff", city.community)
+    resident = client.get("/api/residents?limit=1").json()["items"][0]
+    row = city.session.execute(select(Household.id, Household.dwelling_id)).first()
+    assert row
+    building = city.buildings["A1"].id
+    name = city.session.scalar(select(func.max(Resident.name)))
+    assert name
+    for address in (
+        "/households", f"/households/{row.id}", "/residents", f"/residents/{resident['id']}",
+        f"/residents/{resident['id']}/history", f"/buildings/{building}", f"/buildings/{building}/panel",
+    ):  # fmt: skip
+        assert name not in page(client, address)
+    found = client.post("/residents/search", data={"person": name}, headers=PAGE)
+    assert len(ids(found.text, "residents")) >= 1
+    assert f"{name[0]}*" in found.text
+
+
+def test_a_refused_form_comes_back_with_what_was_typed(client_for: ClientFor, city: City, session: Session) -> None:
+    client = in_english(client_for())
+    typed = {"code": "2", "kind": "residential", "name": "Old <school>", "floors": "many", "lon": "x", "lat": ""}
+    answer = client.post("/buildings", data=typed, headers=PAGE)
+    assert answer.status_code == 422
+    assert "Old &lt;school&gt;" in answer.text
+    assert 'value="many"' in answer.text
+    assert "Give a whole number." in answer.text
+    typed |= {"floors": "3", "lon": "", "lat": ""}
+    taken = client.post("/buildings", data=typed, headers=PAGE)
+    assert taken.status_code == 409
+    assert "Another building of this community already has this code." in taken.text
+    assert "Old &lt;school&gt;" in taken.text
+    assert session.scalar(select(func.count()).select_from(Building)) == 9
+    lon, lat = degrees(250, 250)
+    typed |= {"code": "X1", "lon": str(lon), "lat": str(lat)}
+    added = client.post("/buildings", data=typed, headers=PAGE)
+    assert added.status_code == 303
+    record = client.get(f"/api{added.headers['location']}").json()
+    assert (record["grid_name"], record["name"]) == ("C3", "Old <school>")
+
+
+def test_whoever_saves_second_is_told(client_for: ClientFor, city: City) -> None:
+    client = client_for()
+    building = city.buildings["A1"]
+    address = f"/buildings/{building.id}"
+    token = unescape(re.findall(r'name="version" value="([^"]*)"', page(client, address))[0])
+    first = {"kind": "residential", "name": "First", "version": token}
+    assert client.post(address, data=first, headers=PAGE).status_code == 303
+    second = client.post(address, data={**first, "name": "Second"}, headers=PAGE)
+    assert second.status_code == 409
+    assert "Second" in second.text
+    assert client.get(f"/api{address}").json()["name"] == "First"
+
+
+def test_the_pin_does_not_move_a_footprint(client_for: ClientFor, city: City) -> None:
+    client = client_for()
+    address = f"/buildings/{city.buildings['A1'].id}"
+    before = client.get(f"/api{address}").json()["geometry"]
+    lon, lat = degrees(250, 250)
+    typed = {"kind": "residential", "name": "Moved?", "lon": str(lon), "lat": str(lat)}
+    assert client.post(address, data=typed, headers=PAGE).status_code == 303
+    after = client.get(f"/api{address}").json()
+    assert (after["name"], after["geometry"], after["grid_name"]) == ("Moved?", before, "A1")
+
+
+def test_a_sentence_after_a_change_is_said_once(client_for: ClientFor, city: City) -> None:
+    client = in_english(client_for())
+    address = f"/dwellings/{city.household('A1', room='301').dwelling_id}"
+    assert client.post(address, data={"room": "101", "use": "rented"}, headers=PAGE).status_code == 303
+    assert "Saved." in page(client, address)
+    assert "Saved." not in page(client, address)
+
+
+def test_special_groups_are_joined_from_today_and_left_until_today(client_for: ClientFor, city: City) -> None:
+    client = client_for()
+    household = city.household("B2", room="301")
+    address = f"/households/{household.id}"
+    typed = {"number": household.number, "dwelling_id": str(household.dwelling_id)}
+    for ticked in (["low_income", "disabled"], ["disabled"], []):
+        assert client.post(address, data={**typed, "groups": ticked}, headers=PAGE).status_code == 303
+        held = select(HouseholdGroup.group_code).where(HouseholdGroup.household_id == household.id)
+        assert sorted(city.session.scalars(held)) == sorted(ticked)
+
+
+def test_a_change_by_cookie_needs_the_token_of_the_page(client: TestClient, city: City, session: Session) -> None:
+    account = accounts.add(session, access.SYSTEM, username="li.lei", name="李雷", password="a long sentence")
+    accounts.give(session, access.SYSTEM, account=account, role_code="community_staff", unit=city.community)
+    signed = client.post("/signin", data={"name": "li.lei", "password": "a long sentence", "next": "/grids"})
+    assert (signed.status_code, signed.headers["location"]) == (303, "/grids")
+    typed = {"category_code": "facility.leak", "description": "x"}
+    assert client.post("/incidents", data=typed, headers=PAGE).status_code == 403
+    token = re.findall(r'name="csrf-token" content="(\w+)"', page(client, "/me"))[0]
+    assert client.post("/incidents", data={**typed, "csrf_token": token}, headers=PAGE).status_code == 303
+    assert client.post("/signout", data={"csrf_token": token}, headers=PAGE).status_code == 303
+    assert client.get("/grids", headers=PAGE).headers["location"] == "/signin?next=/grids"
+
+
+def test_a_page_of_nobody_leads_to_the_sign_in_and_a_fragment_too(client: TestClient, city: City) -> None:
+    assert (
+        client.get("/incidents?state=new", headers=PAGE).headers["location"] == "/signin?next=/incidents%3Fstate%3Dnew"
+    )
+    fragment = client.get(
+        "/grids/1/panel", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/map?c=1"}
+    )
+    assert (fragment.status_code, fragment.headers["hx-redirect"]) == (401, "/signin?next=/map%3Fc%3D1")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["//example.org", "https://example.org/", "/\\example.org", "javascript:alert(1)", "", "incidents",
+     "/\t/example.org", "///example.org", "http:/incidents", "/a\n//example.org"],
+)  # fmt: skip
+def test_after_signing_in_nobody_is_led_elsewhere(address: str) -> None:
+    assert inside(address) == "/"
+
+
+def test_after_signing_in_one_comes_back_to_the_page_one_wanted() -> None:
+    assert inside("/incidents?state=new&q=a//b") == "/incidents?state=new&q=a//b"
+
+
+def test_building_numbers_are_read_as_ranges() -> None:
+    with language.using("en"):
+        assert labels.ranges(["17", "19", "18", "23", "5a", "24"]) == "17–19, 23–24, 5a"
+        assert labels.ranges([]) == ""
+
+
+def test_a_grid_leader_sees_the_own_grid_in_lists_and_no_other_panel(client_for: ClientFor, city: City) -> None:
+    client = client_for("grid_leader", city.grids["B2"])
+    assert ids(page(client, "/buildings"), "buildings") == [city.buildings["B2"].id]
+    assert client.get(f"/buildings/{city.buildings['A1'].id}/panel", headers=PAGE).status_code == 404
+    assert client.post(f"/buildings/{city.buildings['A1'].id}", data={"kind": "other"}, headers=PAGE).status_code == 404
