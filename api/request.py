@@ -102,7 +102,7 @@ class Surroundings:
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "geolocation=(self), camera=(), microphone=()"
         headers["Content-Security-Policy"] = (
-            f"default-src 'self'; script-src 'self' 'nonce-{state['nonce']}'; style-src 'self' 'unsafe-inline'; "
+            f"default-src 'self'; script-src 'self' 'nonce-{state['nonce']}'; style-src 'self'; "
             f"img-src 'self' data: blob:{self.pictures}; object-src 'none'; base-uri 'none'; form-action 'self'; "
             "frame-ancestors 'self'"
         )

@@ -161,7 +161,7 @@ def test_every_answer_carries_the_headers_that_protect_it(city: City, client: Te
         policy = headers["content-security-policy"]
         assert "frame-ancestors 'self'" in policy
         assert "script-src 'self' 'nonce-" in policy
-        assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+        assert "unsafe" not in policy
         nonces.add(policy.split("nonce-")[1].split("'")[0])
         assert len(headers["x-request-id"]) == 16
     assert len(nonces) == 4
