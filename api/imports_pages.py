@@ -51,7 +51,7 @@ def kind_names() -> dict[str, tuple[str, str]]:
         "households": (_("Households"), _("Number, address, head, special groups")),
         "residents": (_("Residents"), _("People of a household or an address")),
         "incidents": (_("Cases"), _("Category, time, point or address")),
-        "basemap": (_("Ground"), _("Roads, green, water, walls")),
+        "basemap": (_("Base map layers"), _("Roads, green, water, walls")),
     }
 
 
@@ -254,9 +254,9 @@ def _about(page: Page, state: _State, step: int) -> dict[str, Any]:
     ]
     how = {
         "given": _("as you said"), "stated": _("as the file says"), "named": _("as the file's name says"),
-        "format": _("as always in this format"), "likely": _("taken for it, as the file says nothing"),
+        "format": _("longitude and latitude"), "likely": _("taken for it, as the file says nothing"),
     }  # fmt: skip
-    system = file.get("crs")
+    system = {"EPSG:4326": "WGS 84", "EPSG:4490": "CGCS2000"}.get(file.get("crs", ""), file.get("crs"))
     return {
         "id": state.upload.id,
         "file": state.upload.name,

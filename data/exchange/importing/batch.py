@@ -157,8 +157,9 @@ class Batch:
         Refused
             Some rows are rejected and ``accept_valid`` is off, or all are.
         """
-        self.report.rejects += sorted(self.rejected.values(), key=lambda reject: reject.row)
         rejects = self.report.rejects
+        rejects += self.rejected.values()
+        rejects.sort(key=lambda reject: reject.row)
         good = self.good()
         if rejects and (not self.accept_valid or not len(good)):
             raise Refused(_refusal(rejects, self.report.read), rejects)
