@@ -237,7 +237,7 @@ def actions() -> dict[str, str]:
 
 
 def kinds() -> dict[str, str]:
-    """Kinds of records, by the name of their table."""
+    """Kinds of records, by the name of their table; what goes in and out as files, by the name of the layer."""
     return {
         "unit": _("Unit"),
         "division": _("Boundaries"),
@@ -256,6 +256,15 @@ def kinds() -> dict[str, str]:
         "api_token": _("API token"),
         "category": _("Category"),
         "special_group": _("Special group"),
+        "units": _("Units"),
+        "grids": _("Grids"),
+        "buildings": _("Buildings"),
+        "dwellings": _("Dwellings"),
+        "households": _("Households"),
+        "residents": _("Residents"),
+        "tenancies": _("Tenancies"),
+        "incidents": _("Cases"),
+        "basemap": _("Ground"),
     }
 
 
