@@ -40,7 +40,7 @@ def test_one_signs_in_acts_and_signs_out(city: City, client: TestClient) -> None
     assert client.post("/api/signout").status_code == 204
     client.cookies.set(COOKIE, token)
     ended = client.get("/api/buildings")
-    assert (ended.status_code, ended.json()["detail"]) == (401, "The session has ended. Sign in again.")
+    assert (ended.status_code, ended.json()["type"]) == (401, "urn:wangge:not-signed-in")
 
 
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(city: City, client: TestClient) -> None:
