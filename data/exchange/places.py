@@ -280,11 +280,11 @@ def _fault(geometry: shapely.Geometry, fault: shapes.Fault, crs: str) -> Fault:
     if fault is shapes.Fault.NOT_FINITE:
         return Fault(
             _("The coordinates {box} are outside what {crs} can show.", box=box, crs=crs),
-            _("Check the coordinates, or say with --crs what they are in."),
+            _("Check the coordinates, or say what they are in (--crs)."),
         )
     return Fault(
         _("The coordinates {box} are no place on Earth: longitude is within ±180, latitude within ±90.", box=box),
-        _("Check the coordinates, or say with --crs what they are in."),
+        _("Check the coordinates, or say what they are in (--crs)."),
     )
 
 

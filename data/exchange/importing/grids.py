@@ -143,7 +143,7 @@ def _reject_overlaps(batch: Batch, others: dict[int, Any]) -> None:
     gaps = coverages.gaps(batch.geometries, crs)
     slivers = gaps[gaps["width_m"] < SLIVER_M]
     if len(slivers):
-        listed = "; ".join(f"{area:.1f} m²" for area in slivers["area_m2"].tolist()[:_NAMED])
+        listed = _("; ").join(f"{area:.1f} m²" for area in slivers["area_m2"].tolist()[:_NAMED])
         batch.report.notes.append(
             _(
                 "{count} slivers between grids belong to none: {areas}{more}. --clean closes narrow ones.",
@@ -162,7 +162,7 @@ def _reject_pair(batch: Batch, left: int, right: int, area_m2: float, width_m: f
     batch.reject(
         at,
         _("It overlaps {other} by {area:.2f} m² ({width:.2f} m wide).", other=other, area=area_m2, width=width_m),
-        _("Draw the two edge to edge, or close overlaps up to a width in metres with --clean."),
+        _("Draw the two edge to edge, or close overlaps up to a width in metres (--clean)."),
         RejectKind.PLACE,
     )
 

@@ -107,5 +107,5 @@ def repair(batch: Batch) -> None:
         more = "" if len(listed) <= _NAMED else " …"
         batch.report.notes.append(
             _("{count} shapes were not valid and were repaired: {rows}.", count=len(listed),
-              rows="; ".join(listed[:_NAMED]) + more)
+              rows=_("; ").join(listed[:_NAMED]) + more)
         )  # fmt: skip
