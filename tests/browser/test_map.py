@@ -79,7 +79,8 @@ def test_the_map_draws_its_layers_from_our_own_server_only(signed_in: Opens) -> 
     assert colours(page) > 20
     own = page.url.split("/map")[0]
     assert [url for url in asked if not url.startswith((own, "data:", "blob:"))] == []
-    expect(page.locator(".place-facts")).to_contain_text("1,556 户")
+    summary = page.request.get(f"/api/communities/{listed(page, '/api/units?level=community')[0]['id']}/summary").json()
+    expect(page.locator(".place-facts")).to_contain_text(f"{summary['households']:,} 户")
     expect(page.locator("[data-count-layer=buildings]")).to_have_text(re.compile(r"\d\d"))
     expect(page.locator(".map-legend")).to_contain_text("社区界")
     expect(page.locator("#scale")).to_contain_text("米")
