@@ -163,7 +163,17 @@ def _purpose(actor: Actor, wanted: Layer, text: str | None) -> str | None:
 
 
 class _Export:
-    """One export under way: its query, and what has come out of it so far."""
+    """One export under way: its query, and what has come out of it so far.
+
+    Attributes
+    ----------
+    rows, unmasked, communities
+        How many rows have come out, in how many of them personal fields are in full, and of which communities they are.
+    shown
+        Where personal fields may be in full.
+    headings, words
+        Column → its heading, and → its codes in words.
+    """
 
     def __init__(
         self,
