@@ -209,13 +209,13 @@ def _near(geom: Any) -> ColumnElement[bool]:
     return _plain(geom).bool_op("&&")(func.ST_MakeEnvelope(*_parameters("west", "south", "east", "north"), 4326))
 
 
-def _drawn(geom: Any, zoom: int, margin: float = EDGE_MARGIN, extent: int = EXTENT) -> ColumnElement[Any]:
+def _drawn(geom: Any, zoom: int, margin: float = EDGE_MARGIN) -> ColumnElement[Any]:
     """A geometry (EPSG:4326) in units of the tile, cut at its margin; null outside."""
     flat = zoom >= FLAT_FROM
     sides = func.ST_MakeEnvelope(*_parameters("left", "bottom", "right", "top"), 4326 if flat else 3857)
     box = select(func.Box2D(sides)).scalar_subquery()  # computed once a tile, not once a row
     shape = _plain(geom) if flat else func.ST_Transform(_plain(geom), 3857)
-    return _plain(func.ST_AsMVTGeom(shape, box, extent, round(margin * extent), True)).label("geom")
+    return _plain(func.ST_AsMVTGeom(shape, box, EXTENT, round(margin * EXTENT), True)).label("geom")
 
 
 def _layer(rows: Subquery, name: str, extent: int = EXTENT) -> Select[tuple[Any]]:
@@ -351,25 +351,32 @@ FIGURES = {
 
 def _buildings(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
     if zoom < 15:
-        return _dissolved(zoom, actor, wanted)
+        return _dissolved(actor, wanted)
     number = Building.number if zoom >= 16 else null().label("number")
     rows = select(Building.id, Building.kind, number, _drawn(Building.geom, zoom)).where(_near(Building.geom))
     rows = units.narrowed(rows, Building.community_id, Building.grid_id, wanted.community, None)
     return _layer(access.visible(rows, actor, Building).subquery("t"), "buildings")
 
 
-def _dissolved(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
-    """One shape of all buildings of a kind, in half-pixels: a texture of the town, nothing to point at."""
+def _dissolved(actor: Actor, wanted: Wanted) -> Rows:
+    """One shape of all buildings of a kind, in half-pixels: a texture of the town, nothing to point at.
+
+    It is moved, scaled and rounded as a whole, which takes a quarter of the time that cutting each at the tile's edge
+    would; what reaches over the edge is not seen.
+    """
     extent = EXTENT // 4
-    each = select(Building.kind, _drawn(Building.geom, zoom, extent=extent)).where(
-        _near(Building.geom), func.ST_Dimension(_plain(Building.geom)) == 2
+    left, bottom, right, top = _parameters("left", "bottom", "right", "top")
+    scaled = func.ST_TransScale(
+        func.ST_Collect(_plain(Building.geom)), -left, -top, extent / (right - left), extent / (bottom - top)
     )
-    each = units.narrowed(each, Building.community_id, Building.grid_id, wanted.community, None)
-    drawn = access.visible(each, actor, Building).subquery("each")
-    # Cutting makes a polygon of two parts into a multipolygon, and tiles know no collections of both.
-    all_of_it = func.ST_CollectionExtract(func.ST_Collect(drawn.c.geom), 3, type_=NullType())
-    together = select(drawn.c.kind, all_of_it.label("geom"))
-    return _layer(together.group_by(drawn.c.kind).subquery("t"), "buildings", extent)
+    turned = func.ST_ForcePolygonCCW(func.ST_SnapToGrid(scaled, 1))
+    rows = (
+        select(Building.kind, func.ST_CollectionExtract(turned, 3, type_=NullType()).label("geom"))
+        .where(_near(Building.geom), func.ST_Dimension(_plain(Building.geom)) == 2)
+        .group_by(Building.kind)
+    )
+    rows = units.narrowed(rows, Building.community_id, Building.grid_id, wanted.community, None)
+    return _layer(access.visible(rows, actor, Building).subquery("t"), "buildings", extent)
 
 
 # Incidents

@@ -16,7 +16,7 @@ from psycopg import OperationalError, pq
 from psycopg.conninfo import make_conninfo
 
 #: A connection that has prepared this many statements is replaced.
-_STATEMENTS_MAX = 300
+_STATEMENTS_MAX = 100
 TIMEOUT_MS = 30_000
 _FINE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
