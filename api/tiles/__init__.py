@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -35,12 +36,13 @@ from api.tiles.source import MVT, Drawn, Plainly, Source
 from data import incidents
 from data.base import access, changes, secrets
 from data.base.access import Actor
-from data.base.errors import Invalid, NotFound, WanggeError
+from data.base.errors import Invalid, NotFound
 from data.base.language import _
 from data.incidents import State as IncidentState
 from maps import symbols, tiles
 from maps.tiles import Layer, Tile, Wanted
 
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 Figure = Literal["households", "residents", "special_households", "open_incidents"]
 
 
@@ -190,7 +192,7 @@ class Lane:
         row, _dot, ending = parts[5].partition(".")
         if ending != "mvt":
             return None
-        with contextlib.suppress(WanggeError, RequestValidationError):
+        with contextlib.suppress(Exception):  # it will come up again, and be told, on the ordinary way
             tile = _tile({"z": parts[3], "x": parts[4], "y": row})
             wanted = _wanted(layer.name, scope["query_string"])
             drawn: Drawn = await self.state.tiles.tile(actor, layer, tile, wanted)
@@ -208,12 +210,11 @@ class Lane:
 
 
 def _tile(parts: Mapping[str, str]) -> Tile:
-    try:
-        z, x, y = (int(parts[name]) if parts[name].isascii() else -1 for name in ("z", "x", "y"))
-    except ValueError as error:
-        raise Invalid(_("A tile is named by zoom, column and row, such as 16/54868/26743.")) from error
+    if not all(_WHOLE.fullmatch(parts[name]) for name in ("z", "x", "y")):
+        raise Invalid(_("A tile is named by zoom, column and row, such as 16/54868/26743."))
+    z, x, y = (int(parts[name]) for name in ("z", "x", "y"))
     if not 0 <= z <= tiles.ZOOM_MAX or not 0 <= x < 2**z or not 0 <= y < 2**z:
-        raise NotFound(_("There is no tile {place}.", place="/".join(parts.values())))
+        raise NotFound(_("There is no tile {place}.", place=f"{z}/{x}/{y}"))
     return z, x, y
 
 
