@@ -51,7 +51,7 @@ def listed(page: Read) -> Response:
     names = {role.code: name_of(role) for role in accounts.roles(page.session)}
     listing = Listing(query, accounts.SORTS, Account.id, "username")
     columns = [Column(_("User name"), sort="username"), Column(_("Name"), sort="name"), Column(_("Roles"), lead=True)]
-    columns += [Column(_("Active")), Column(_("Since"))]
+    columns += [Column(_("Active"), side=True), Column(_("Since"))]
     table = ledgers.table(page, listing, columns, _cells, "accounts")
     held = accounts.roles_of(page.session, page.actor, [row["id"] for row in table["rows"]])
     for row in table["rows"]:

@@ -30,7 +30,7 @@ def listed(page: Annotated[Page, needs("audit.read")]) -> Response:
     query = history.selection(page.actor, ledgers.wanted(page, wanted_entries))
     columns = [
         Column(_("When"), sort="at"),
-        Column(_("Who")),
+        Column(_("Who"), side=True),
         Column(_("What"), lead=True),
         Column(_("Record")),
         Column(_("Fields")),

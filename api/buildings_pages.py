@@ -35,9 +35,9 @@ def listed(page: Read) -> Response:
     query = buildings.selection(page.actor, ledgers.wanted(page, wanted_buildings))
     columns = [
         Column(_("Building"), sort="number"),
-        Column(_("Kind"), lead=True),
-        Column(_("Address")),
-        Column(_("Grid")),
+        Column(_("Kind")),
+        Column(_("Address"), lead=True),
+        Column(_("Grid"), side=True),
         Column(_("Floors"), number=True),
         Column(_("Entrances"), number=True),
         Column(_("Located")),

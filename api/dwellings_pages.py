@@ -33,8 +33,8 @@ def listed(page: Read) -> Response:
     query = buildings.dwelling_selection(page.actor, ledgers.wanted(page, wanted_dwellings))
     columns = [
         Column(_("Dwelling"), sort="building"),
-        Column(_("Use"), lead=True),
-        Column(_("Grid")),
+        Column(_("Use"), side=True),
+        Column(_("Grid"), lead=True),
         Column(_("Floor"), number=True),
         Column(_("Area"), number=True),
     ]

@@ -56,7 +56,7 @@ def listed(page: Read) -> Response:
         Column(_("Grid"), sort="name"),
         Column(_("Code"), sort="code"),
         *(Column(titles[name], number=True, lead=name in ("households", "residents")) for name in names),
-        Column(_("Open cases"), number=True, lead=not names),
+        Column(_("Open cases"), number=True, side=True),
         Column(_("Phone")),
     ]
 

@@ -56,7 +56,7 @@ def listed(page: Read) -> Response:
         Column(_("Head")),
         Column(_("Household number"), sort="number"),
         Column(_("Dwelling"), lead=True, sort="building"),
-        Column(_("People"), number=True),
+        Column(_("People"), number=True, side=True),
         Column(_("Special groups")),
         Column(_("Grid")),
         Column(_("Hukou")),

@@ -42,7 +42,7 @@ def listed(page: Read) -> Response:
         Column(_("Grid")),
         Column(_("Address")),
         Column(_("Reported"), sort="reported"),
-        Column(_("Due")),
+        Column(_("Due"), side=True),
     ]
     table = ledgers.table(page, Listing(query, incidents.SORTS, Incident.id, "-reported"), columns, _cells, "incidents")
     filters = [
@@ -75,7 +75,7 @@ def _cells(row: Any) -> list[Cell]:
         row.grid_name,
         row.address,
         labels.minute(row.reported_at),
-        {"text": due["text"], "tone": "act" if due["overdue"] else "quiet"} if due else None,
+        {"text": due["text"], "tone": "act" if due["overdue"] else "quiet"} if due else {"text": ""},
     ]
 
 

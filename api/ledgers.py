@@ -34,11 +34,15 @@ Cell = str | int | float | dict[str, Any] | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a list; ``sort`` names what a click on its head sorts by."""
+    """A column of a list; ``sort`` names what a click on its head sorts by.
+
+    A phone shows of a row its first column, beside it what is at the ``side``, and below what is in the ``lead``.
+    """
 
     label: str
     number: bool = False
     lead: bool = False
+    side: bool = False
     sort: str | None = None
 
 
@@ -138,7 +142,7 @@ def table(
     found, paging, sort = rows(page, listed)
     heads = []
     for column in columns:
-        head: dict[str, Any] = {"label": column.label, "number": column.number, "lead": column.lead}
+        head = {name: getattr(column, name) for name in ("label", "number", "lead", "side")}
         if column.sort:
             sorted_by = sort.removeprefix("-") == column.sort
             down = sort.startswith("-")

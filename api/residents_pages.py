@@ -53,7 +53,7 @@ def _listed(page: Page, query: Any, person: str = "") -> Response:
     columns = [
         Column(_("Name")),
         Column(_("Dwelling"), lead=True, sort=None if person else "building"),
-        Column(_("Relation to the head")),
+        Column(_("Relation to the head"), side=True),
         Column(_("Sex")),
         Column(_("Born")),
         Column(_("Registration")),

@@ -39,7 +39,7 @@ def listed(page: Read) -> Response:
     columns = [
         Column(_("Dwelling"), sort="building"),
         Column(_("Landlord"), lead=True),
-        Column(_("Tenants"), number=True),
+        Column(_("Tenants"), number=True, side=True),
         Column(_("From")),
         Column(_("To")),
         Column(_("Grid")),

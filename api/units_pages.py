@@ -33,8 +33,8 @@ def listed(page: Read) -> Response:
     query = units.selection(page.actor, ledgers.wanted(page, wanted_units))
     columns = [
         Column(_("Place name"), sort="name"),
-        Column(_("Level"), lead=True),
-        Column(_("Code"), sort="code"),
+        Column(_("Level"), side=True),
+        Column(_("Code"), sort="code", lead=True),
         Column(_("Above")),
         Column(_("Phone")),
     ]
