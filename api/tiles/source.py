@@ -34,7 +34,7 @@ MVT = "application/vnd.mapbox-vector-tile"
 #: As many as the cores of a small machine can draw at the same time; more would only wait inside PostgreSQL.
 CONNECTIONS = 6
 #: From this size on a tile is compressed better, and in a thread.
-_LARGE = 32_768
+_LARGE = 65_536
 _LEVEL, _LEVEL_LARGE = 1, 4
 _OVERHEAD = 600  # bytes that a kept tile takes besides its content
 

@@ -503,7 +503,7 @@ def test_nothing_is_kept_of_no_version_or_beyond_the_limit() -> None:
 
 def test_the_tag_is_that_of_the_content() -> None:
     assert Drawn.of(b"one").etag == Drawn.of(b"one").etag != Drawn.of(b"two").etag
-    large = bytes(range(256)) * 400
+    large = bytes(range(256)) * 400  # compressed the better way
     status, headers, body = Drawn.of(large).reply("", "")
     assert (status, body) == (200, large)
     assert dict(headers)[b"content-length"] == b"102400"
