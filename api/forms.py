@@ -17,7 +17,7 @@ from starlette.responses import Response
 from api import concurrency, errors, ground, labels
 from api.fields import Change
 from api.pages import Page
-from data import buildings, grids, history, units
+from data import buildings, grids, history, panels, units
 from data.base.errors import Conflict, Invalid, WanggeError
 from data.base.language import _
 from data.buildings import Building, BuildingKind
@@ -176,9 +176,15 @@ def check(page: Page, record: Any, form: FormData) -> None:
     concurrency.check(page.session, record, text_in(form, "version"))
 
 
-def place(page: Page, point: tuple[float, float] | None, *, editable: bool) -> dict[str, Any]:
-    """The context ``map``, ``attribution`` and ``point`` of a form with a place."""
+def place(
+    page: Page, point: tuple[float, float] | None, *, editable: bool, grid_id: int | None = None
+) -> dict[str, Any]:
+    """The context ``map``, ``attribution`` and ``point`` of a form with a place; it looks at the grid, if one is named."""
     frame = ground.frame(page)
+    bounds = panels.outline(page.session, page.actor, grid_id).bounds if grid_id else None
+    if bounds:
+        west, south, east, north = bounds
+        frame["bounds"] = (south, west, north, east)
     if point:
         # About 200 m around the point, so that it is seen where it is.
         frame["bounds"] = (point[1] - 0.001, point[0] - 0.001, point[1] + 0.001, point[0] + 0.001)

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from api import forms, labels, ledgers
-from api.fields import Id, Lat, Lon, Reference
+from api.fields import Code, Id, Lat, Lon, Reference
 from api.forms import Field, Section
 from api.incidents import IncidentChange, IncidentNew, wanted_incidents
 from api.ledgers import Cell, Column, Listing
@@ -87,15 +87,22 @@ def _categories(page: Page) -> list[Category]:
 
 
 @pages.get("/incidents/new")
-def new(page: Report, lon: Lon | None = None, lat: Lat | None = None, building: Reference | None = None) -> Response:
-    """The form for a new incident; the address may say where it is."""
+def new(
+    page: Report,
+    lon: Lon | None = None,
+    lat: Lat | None = None,
+    building: Reference | None = None,
+    grid: Code | None = None,
+) -> Response:
+    """The form for a new incident; the address may say where it is, or in which grid to look."""
     point = (lon, lat) if lon is not None and lat is not None else None
     if building is not None:
         shape = buildings.shape(buildings.get(page.session, page.actor, building))
         if shape is not None and point is None:
             inside = shape.representative_point()
             point = (inside.x, inside.y)
-    return _form(page, None, point, building_id=building)
+    looked_at = units.by_code(page.session, page.actor, grid, units.Level.GRID).id if grid else None
+    return _form(page, None, point, building_id=building, grid_id=looked_at)
 
 
 @pages.post("/incidents")
@@ -220,6 +227,7 @@ def _form(
     point: tuple[float, float] | None,
     *,
     building_id: int | None = None,
+    grid_id: int | None = None,
     typed: FormData | None = None,
     error: WanggeError | None = None,
 ) -> Response:
@@ -253,7 +261,7 @@ def _form(
         **forms.shown(sections, typed, error),
         links=forms.links("incidents", found.id) if found else [],
         token=forms.token(found),
-        **forms.place(page, point, editable=editable),
+        **forms.place(page, point, editable=editable, grid_id=grid_id),
     )
 
 
