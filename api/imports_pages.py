@@ -36,6 +36,7 @@ UploadId = Annotated[int, InPath(ge=1, le=ID_MAX)]
 _PER_PAGE = 10
 _EARLIER = 10
 _ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+_DEGREES = ("EPSG:4326", "EPSG:4490")
 _KEPT = ("kind", "layer", "crs", "encoding", "mapping", "clean_m")
 """What a check and the import that follows it have in common."""
 
@@ -111,7 +112,7 @@ def _choose(page: Page, kind: str, error: WanggeError | None = None) -> Response
 
 def _systems(page: Page) -> list[dict[str, str]]:
     names = {one["value"]: one["label"] for one in systems(page)}
-    return labels.options({"": _("As the file says"), "EPSG:4326": names.pop(""), **names})
+    return labels.options({"EPSG:4326": names.pop(""), **names})
 
 
 def _earlier(page: Page) -> list[dict[str, Any]]:
@@ -292,8 +293,8 @@ def _guard(page: Page, state: _State) -> tuple[dict[str, Any] | None, str | None
     if result["fault"] == "LayerNeeded":
         return None, _("The file has several layers. Choose one of them.")
     if result["fault"] == "CrsNeeded":
-        choices = [one for one in _systems(page) if one["value"]]
-        return {"sentence": without_options(state.check.detail or ""), "choices": choices}, None
+        metric = [one for one in _systems(page) if one["value"].startswith("EPSG:") and one["value"] not in _DEGREES]
+        return {"sentence": without_options(state.check.detail or ""), "choices": metric}, None
     evidence = {"areas": _("grids"), "roads": _("roads"), "buildings": _("buildings")}
     sentence = _(
         "These coordinates look like {datum}: {after:.0%} of the rows fit the known {evidence} after the shift, "

@@ -9,7 +9,7 @@ its field.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, cached_property
@@ -178,8 +178,10 @@ def _opened(request: Request, session: deps.Session, actor: deps.SignedIn) -> Pa
 for_anybody = Depends(_opened)
 
 
-async def _typed(request: Request) -> FormData:
-    return await request.form()
+async def _typed(request: Request) -> AsyncIterator[FormData]:
+    # A file that was handed in lies in a temporary one, which goes with the form.
+    async with request.form() as form:
+        yield form
 
 
 #: What was typed into the form that was sent.

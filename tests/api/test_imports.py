@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, func, select, text
 
 from api import worker
 from api.app import create_app
+from api.request import LANGUAGE_COOKIE
 from data import accounts, units
 from data.base import access, db, jobs, settings
 from data.base.audit import Audit
@@ -46,10 +48,8 @@ class Town:
             self.city.session = session
             actor = self.city.actor(role, unit or self.city.community)
             _row, token = accounts.new_api_token(session, actor, name="test")
-        return TestClient(
-            self.app, headers={"Authorization": f"Bearer {token}", "Accept-Language": "en", **headers},
-            follow_redirects=False,
-        )  # fmt: skip
+        given = {"Authorization": f"Bearer {token}", "Accept-Language": "en", **headers}
+        return TestClient(self.app, headers=given, cookies={LANGUAGE_COOKIE: "en"}, follow_redirects=False)
 
     def work(self) -> None:
         """What the worker does: the jobs that wait, in their order."""
@@ -306,3 +306,197 @@ def test_buildings_come_in_with_their_footprints(town: Town) -> None:
     assert job["state"] == "done"
     with db.transaction(access.SYSTEM) as session:
         assert session.scalar(select(Building.grid_id).where(Building.code == "N1")) == town.city.grids["C1"].id
+
+
+# ---- the pages -----------------------------------------------------------------------------------------------------
+
+
+def page(client: TestClient, address: str) -> str:
+    """A page that can be read."""
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text
+    assert not re.search(r"--(?:crs|map|layer|clean|encoding)", answer.text)
+    return answer.text
+
+
+def opened(client: TestClient, town: Town, kind: str, content: bytes | str, name: str, **typed: str) -> str:
+    """Hand a file in on the page and have it checked; the address of what comes of it."""
+    body = content.encode() if isinstance(content, str) else content
+    answer = client.post("/exchange/import", data={"kind": kind, **typed}, files={"file": (name, body)})
+    assert answer.status_code == 303, answer.text
+    town.work()
+    return str(answer.headers["location"])
+
+
+def chosen(html: str) -> dict[str, str]:
+    """Column → the field that its box shows."""
+    rows = re.findall(r'<select name="field-\d+" aria-label="([^"]*)".*?</select>', html, re.DOTALL)
+    boxes = re.findall(r'<select name="field-\d+".*?</select>', html, re.DOTALL)
+    found = [re.search(r'<option value="([^"]*)" selected>', box) for box in boxes]
+    return {row: option[1] if option else "" for row, option in zip(rows, found, strict=True)}
+
+
+def test_a_file_goes_from_the_first_page_to_the_database(town: Town) -> None:
+    client = town.client(accept="text/html")
+    assert "Households" in page(client, "/exchange/import?kind=households")
+    answer = client.post("/exchange/import", data={"kind": "households"},
+                         files={"file": ("家庭.csv", (HOUSEHOLDS + BAD_ROW).encode("gbk"))})  # fmt: skip
+    address = answer.headers["location"]
+    waiting = page(client, address)
+    assert 'hx-get="/exchange/import/' in waiting
+    assert "Waiting for its turn" in waiting
+    town.work()
+    preview = page(client, address)
+    assert "GBK" in preview
+    assert "3 new, 0 changed, 0 as they are" in preview
+    assert '<tr data-row="5">' in preview
+    for personal in ("李小明", "13800006021", "11010519491231002X", "王芳"):
+        assert personal not in preview
+    assert town.count(Household) == 0
+    started = client.post(f"{address}/start", data={"accept_valid": "1"})
+    assert started.headers["location"].startswith(address)
+    assert "Cancel the import" in page(client, address)
+    assert client.post(f"{address}/start", data={"accept_valid": "1"}).status_code == 303
+    town.work()
+    assert "3 new, 0 changed, 0 as they were." in page(client, f"{address}/progress")
+    assert town.count(Household) == 3
+    assert town.count(Job) == 2
+    assert "家庭.csv" in page(client, "/exchange/import")
+    assert client.get(f"{address}/rejects").content.decode("utf-8-sig").splitlines()[1].startswith("HH-4,")
+
+
+def test_without_the_good_rows_alone_a_bad_row_stops_the_import_which_can_be_started_again(town: Town) -> None:
+    client = town.client(accept="text/html")
+    address = opened(client, town, "households", HOUSEHOLDS + BAD_ROW, "家庭.csv")
+    client.post(f"{address}/start")
+    town.work()
+    assert "row 5" in page(client, f"{address}/progress")
+    assert town.count(Household) == 0
+    client.post(f"{address}/start", data={"accept_valid": "1"})
+    town.work()
+    assert town.count(Household) == 3
+
+
+def test_columns_that_were_not_recognised_are_matched_by_hand(town: Town) -> None:
+    client = town.client(accept="text/html")
+    address = opened(client, town, "households", "A,B,C\nHH-9,1号楼101,x\n", "x.csv")
+    preview = page(client, address)
+    assert "No column for: Household number" in preview
+    assert set(chosen(preview).values()) == {""}
+    twice = client.post(f"{address}/columns", data={"field-0": "number", "field-1": "number", "field-2": ""})
+    assert "is chosen for two columns" in twice.text
+    client.post(f"{address}/columns", data={"field-0": "number", "field-1": "address", "field-2": ""})
+    town.work()
+    preview = page(client, address)
+    assert chosen(preview) == {"A": "number", "B": "address", "C": ""}
+    assert "1 new, 0 changed, 0 as they are" in preview
+    client.post(f"{address}/start")
+    town.work()
+    assert town.count(Household) == 1
+
+
+def test_the_question_about_the_datum_is_answered_by_a_button(town: Town) -> None:
+    from spatial.datums import Datum, convert
+
+    places = [
+        degrees(column * 100 + x, row * 100 + 50) for column in range(3) for row in range(3) for x in (35, 50, 65)
+    ]
+    lon, lat = convert([lon for lon, _lat in places], [lat for _lon, lat in places], Datum.WGS84, Datum.GCJ02)
+    rows = "".join(f"N{at},{float(lon[at])},{float(lat[at])}\n" for at in range(len(places)))
+    client = town.client(accept="text/html")
+    address = opened(client, town, "buildings", f"楼栋编码,经度,纬度\n{rows}", "x.csv")
+    asked = page(client, address)
+    assert "These coordinates look like GCJ-02" in asked
+    assert "Import 27 rows" not in asked
+    assert client.post(f"{address}/start").status_code == 409
+    client.post(f"{address}/system", data={"crs": "GCJ-02"})
+    town.work()
+    assert "Import 27 rows" in page(client, address)
+    client.post(f"{address}/start")
+    town.work()
+    assert town.count(Building) == 9 + 27
+
+
+def test_a_layer_is_chosen_where_there_are_several(town: Town) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for name, rows in (("说明", [["标题"], ["无"]]), ("家庭", [["户号", "地址"], ["HH-1", "1号楼1-101"]])):
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.remove(book["Sheet"])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    client = town.client(accept="text/html")
+    address = opened(client, town, "households", buffer.getvalue(), "x.xlsx")
+    asked = page(client, address)
+    assert "The file has several layers" in asked
+    client.post(f"{address}/columns", data={"layer": "家庭"})
+    town.work()
+    preview = page(client, address)
+    assert "sheet “家庭”" in preview
+    assert "1 new" in preview
+
+
+def test_a_file_that_cannot_be_read_says_why_and_asks_for_another(town: Town) -> None:
+    client = town.client(accept="text/html")
+    address = opened(client, town, "buildings", '{"type": "Topology"}', "x.geojson")
+    assert 'role="alert"' in page(client, address)
+    assert client.post(f"{address}/start").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("typed", "files", "sentence"),
+    [
+        ({"kind": "households"}, None, "Choose a file."),
+        ({"kind": "cats"}, {"file": ("x.csv", b"a\n1\n")}, "Say what is in the file."),
+        ({"kind": "households"}, {"file": ("x.csv", b"")}, "The file is empty."),
+    ],
+)
+def test_a_form_that_is_not_filled_in_says_what_is_missing(town: Town, typed: Any, files: Any, sentence: str) -> None:
+    answer = town.client(accept="text/html").post("/exchange/import", data=typed, files=files)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+
+
+def test_the_page_is_loaded_again_once_the_rows_were_checked(town: Town) -> None:
+    client = town.client(accept="text/html")
+    address = opened(client, town, "households", HOUSEHOLDS, "x.csv")
+    assert client.get(f"{address}/progress").headers["hx-refresh"] == "true"
+
+
+def test_a_cancelled_check_or_import_writes_nothing_and_says_so(town: Town) -> None:
+    client = town.client(accept="text/html")
+    address = opened(client, town, "households", HOUSEHOLDS, "x.csv")
+    client.post(f"{address}/start")
+    client.post(f"{address}/cancel")
+    town.work()
+    assert "Cancelled. Nothing was written." in page(client, address)
+    assert town.count(Household) == 0
+
+
+def test_rows_sent_back_are_paged_and_sorted_by_what_they_are_about(town: Town) -> None:
+    bad = "".join(f"HH-{at},1号楼,1-{at},赵一,{at},,\n" for at in range(20, 45))
+    client = town.client(accept="text/html")
+    address = opened(client, town, "households", HOUSEHOLDS + bad + "HH-1,5号楼,1-1,赵,,,\n", "x.csv")
+    first, second = page(client, address), page(client, f"{address}?start=10")
+    shown = [re.findall(r'<tr data-row="(\d+)">', html) for html in (first, second)]
+    assert shown == [[str(at) for at in range(5, 15)], [str(at) for at in range(15, 25)]]
+    assert re.findall(r'<tr data-row="(\d+)">', page(client, f"{address}?group=duplicate")) == ["30"]
+    for start in ("99999999999", "-1", "x"):
+        assert page(client, f"{address}?start={start}")
+
+
+def test_the_import_of_somebody_else_is_not_found(town: Town) -> None:
+    address = opened(town.client(accept="text/html"), town, "households", HOUSEHOLDS, "x.csv")
+    other = town.client("administrator", town.city.district, accept="text/html")
+    for path, send in (("", other.get), ("/progress", other.get), ("/rejects", other.get), ("/start", other.post),
+                       ("/columns", other.post), ("/system", other.post), ("/cancel", other.post)):  # fmt: skip
+        assert send(f"{address}{path}").status_code == 404, path
+
+
+def test_one_chooses_among_what_one_may_import(town: Town) -> None:
+    shown = page(town.client("planner", accept="text/html"), "/exchange/import?kind=households")
+    assert re.findall(r'name="kind" value="(\w+)"', shown) == ["grids", "buildings", "basemap"]
+    assert town.client("grid_leader", accept="text/html").get("/exchange/import").status_code == 403
