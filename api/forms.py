@@ -179,7 +179,7 @@ def check(page: Page, record: Any, form: FormData) -> None:
 def place(
     page: Page, point: tuple[float, float] | None, *, editable: bool, grid_id: int | None = None
 ) -> dict[str, Any]:
-    """The context ``map``, ``attribution`` and ``point`` of a form with a place; it looks at the grid, if one is named."""
+    """The context ``map``, ``attribution`` and ``point`` of a form with a place; at first it shows the grid named."""
     frame = ground.frame(page)
     bounds = panels.outline(page.session, page.actor, grid_id).bounds if grid_id else None
     if bounds:

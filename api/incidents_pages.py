@@ -14,7 +14,7 @@ from api.forms import Field, Section
 from api.incidents import IncidentChange, IncidentNew, wanted_incidents
 from api.ledgers import Cell, Column, Listing
 from api.pages import Page, needs, typed
-from data import buildings, grids, incidents
+from data import buildings, grids, incidents, units
 from data.base.errors import WanggeError
 from data.base.language import _
 from data.incidents import Category, Incident
