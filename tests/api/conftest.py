@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from fastapi import FastAPI
@@ -21,13 +21,13 @@ from tests.city import City
 with warnings.catch_warnings():
     # starlette would rather have httpx2, which nothing else here needs.
     warnings.simplefilter("ignore")
-    from fastapi.testclient import TestClient
+    from fastapi.testclient import TestClient as TestClient
 
 #: Somebody with a role at a unit, signed in by API token.
 ClientFor = Callable[..., TestClient]
 
 
-def on_connection(session: Session) -> Callable[[Actor], Iterator[Session]]:
+def on_connection(session: Session) -> Callable[[Actor], AbstractContextManager[Session]]:
     """``db.transaction`` inside the test's transaction: a commit releases a savepoint, a failure goes back to it."""
 
     @contextmanager

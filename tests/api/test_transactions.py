@@ -111,7 +111,7 @@ def test_of_two_who_edit_at_once_exactly_one_wins(live: FastAPI, headers: dict[s
 
         def edit(name: str, tag: str = tag) -> int:
             one = TestClient(live, headers={**headers, "If-Match": tag})
-            return one.patch(f"/api/buildings/{building}", json={"name": name}).status_code
+            return int(one.patch(f"/api/buildings/{building}", json={"name": name}).status_code)
 
         with ThreadPoolExecutor(4) as pool:
             statuses = sorted(pool.map(edit, [f"{attempt}-{n}" for n in range(4)]))
@@ -121,7 +121,8 @@ def test_of_two_who_edit_at_once_exactly_one_wins(live: FastAPI, headers: dict[s
 def test_many_guesses_at_once_do_not_get_past_the_limit(live: FastAPI, own: Engine) -> None:
     def guess(number: int) -> int:
         client = TestClient(live)
-        return client.post("/api/signin", json={"username": "leader", "password": f"wrong {number}"}).status_code
+        credentials = {"username": "leader", "password": f"wrong {number}"}
+        return int(client.post("/api/signin", json=credentials).status_code)
 
     with ThreadPoolExecutor(12) as pool:
         statuses = list(pool.map(guess, range(24)))

@@ -206,7 +206,8 @@ def query(context: RouteContext, spot: Spot) -> dict[str, str]:
     """Every filter of a route that can point at a spot."""
     known = {"building": "building_id", "dwelling": "dwelling_id", "household": "household_id", "id": "lost_id"}
     values = {name: str(spot.ids[key]) for name, key in known.items()} | spot.codes | {"q": "秘", "limit": "1000"}
-    taken, waiting = set(), [context.dependant]
+    taken: set[str] = set()
+    waiting = [context.dependant]
     while waiting:
         dependant = waiting.pop()
         if dependant:
