@@ -47,6 +47,11 @@ class Server:
     home: str
     pid: int
 
+    @property
+    def log(self) -> str:
+        """What the server has said so far."""
+        return (Path(self.home).parent / "log").read_text()
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
@@ -156,7 +161,7 @@ def opened(browser: Browser, server: Server) -> Iterator[Callable[..., Watched]]
     faults = [fault for watched in pages for fault in watched.faults]
     for context in contexts:
         context.close()
-    assert faults == []
+    assert faults == [], f"the server's last words:\n{server.log[-2000:]}"
 
 
 _cookies: dict[str, list[Any]] = {}
