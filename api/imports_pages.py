@@ -247,7 +247,7 @@ def _named(fields: tuple[columns.Field, ...], names: list[str]) -> list[str]:
 
 def _about(page: Page, state: _State, step: int) -> dict[str, Any]:
     """The card of the file."""
-    file, options = state.file, state.check.params
+    file, options, label = state.file, state.check.params, kind_names()[state.kind][0]
     told = [
         _("sheet “{name}”", name=file["layer"]) if file.get("format") == "XLSX" else file.get("format"),
         _("{count} rows", count=f"{file['rows']:,}") if file else None,
@@ -263,7 +263,7 @@ def _about(page: Page, state: _State, step: int) -> dict[str, Any]:
         "file": state.upload.name,
         "about": _(", ").join(part for part in told if part),
         "kind": state.kind,
-        "kind_label": kind_names()[state.kind][0],
+        "kind_label": label if language.current() == "zh" else label.lower(),
         "system": system or (_("none in the file") if file else None),
         "system_note": how.get(file.get("crs_how", "")) if system else None,
         "encoding": file.get("encoding"),
@@ -314,7 +314,7 @@ def _notes(state: _State) -> list[str]:
         names = labels.reasons()
         told = _(", ").join(f"{names.get(reason, reason)} {count:,}" for reason, count in waiting.items())
         notes.append(
-            _("{count} rows will have no place yet: {reasons}.", count=f"{sum(waiting.values()):,}", reasons=told)
+            _("Without a place for now: {count} ({reasons}).", count=f"{sum(waiting.values()):,}", reasons=told)
         )
     return notes
 

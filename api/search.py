@@ -87,10 +87,12 @@ def _grid(facts: Any) -> _Words:
 
 
 def _building(facts: Any) -> _Words:
-    title = labels.building(facts["number"], facts["name"], facts["code"])
+    name = facts["name"]
+    title = labels.building(facts["number"], name, facts["code"])
+    # 18号楼 says nothing beside 18 号楼.
+    called = None if name in (title, title.replace(" ", "")) else name
     if facts.get("room"):
         title = f"{title} {labels.dwelling(facts['unit'], facts['room'])}"
-    called = facts["name"] if facts["name"] != title else None
     return title, [called, facts["address"], facts["grid_name"]]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from api.request import LANGUAGE_COOKIE
 from data import buildings, incidents, unlocated
 from data.base import access
 from data.base.audit import Audit
@@ -244,3 +245,91 @@ def test_each_kind_needs_its_own_permission_and_area(city: City, client_for: Cli
 
 def test_every_kind_has_its_routes_and_permissions() -> None:
     assert set(unlocated.READ) == set(unlocated.EDIT) == set(unlocated.Kind)
+
+
+# ---- the page ------------------------------------------------------------------------------------------------------
+
+
+def on_pages(client: Any) -> Any:
+    """The same person with a browser set to English."""
+    client.headers["accept"] = "text/html"
+    client.cookies.set(LANGUAGE_COOKIE, "en")
+    return client
+
+
+def test_the_work_list_shows_the_kinds_with_their_numbers_and_the_first_record(
+    city: City, client_for: ClientFor
+) -> None:
+    lost_household(city, "5号楼")
+    lost_incident(city, description="路灯不亮")
+    html = on_pages(client_for()).get("/unlocated").text
+    for words in ("Households <small>1</small>", "Cases <small>1</small>", "Buildings <small>0</small>"):
+        assert words in html
+    assert "WT-X-1, 赵**" in html
+    assert "赵一鸣" not in html
+    assert "Is it one of these?" in html
+    assert "路灯不亮" in on_pages(client_for("community_staff", city.community)).get("/unlocated?kind=incidents").text
+
+
+def test_a_record_is_placed_by_a_click_and_the_next_one_comes(city: City, client_for: ClientFor) -> None:
+    first, second = lost_incident(city, description="一"), lost_incident(city, description="二")
+    client = on_pages(client_for())
+    lon, lat = degrees(150, 150)
+    answer = client.post(f"/unlocated/incidents/{first.id}?kind=incidents", data={"lon": str(lon), "lat": str(lat)})
+    assert answer.status_code == 303
+    html = client.get(answer.headers["location"]).text
+    assert "Placed: B2." in html
+    assert f'action="/unlocated/incidents/{second.id}?' in html
+    city.session.refresh(first)
+    assert (first.located_by, first.grid_id) == ("manual", city.grids["B2"].id)
+
+
+def test_an_accepted_building_without_a_door_asks_for_it_beside_the_field(city: City, client_for: ClientFor) -> None:
+    city.household("B2", room="201")
+    city.household("B2", room="202")
+    household = lost_household(city, "5号楼")
+    client, address = on_pages(client_for()), f"/unlocated/households/{household.id}"
+    asked = client.post(address, data={"building": str(city.buildings["B2"].id), "room": ""})
+    assert asked.status_code == 422
+    assert 'id="room-fault" role="alert">Say behind which door' in asked.text
+    answer = client.post(address, data={"building": str(city.buildings["B2"].id), "room": "201"})
+    assert answer.status_code == 303
+    assert "Placed: Building 5 Unit 1, 201." in client.get(answer.headers["location"]).text
+
+
+@pytest.mark.parametrize(
+    ("typed", "status"),
+    [({}, 422), ({"lon": "x", "lat": "y"}, 422), ({"lon": "120", "lat": ""}, 422), ({"lon": "0", "lat": "0"}, 409)],
+)
+def test_a_place_that_is_none_comes_back_with_the_sentence(
+    city: City, client_for: ClientFor, typed: dict[str, str], status: int
+) -> None:
+    incident = lost_incident(city)
+    answer = on_pages(client_for()).post(f"/unlocated/incidents/{incident.id}", data=typed)
+    assert answer.status_code == status
+    assert 'role="alert"' in answer.text
+    assert f'action="/unlocated/incidents/{incident.id}?' in answer.text
+
+
+def test_what_somebody_else_placed_meanwhile_is_said_and_the_list_goes_on(city: City, client_for: ClientFor) -> None:
+    incident = city.incident(50, 50)
+    client = on_pages(client_for())
+    answer = client.post(f"/unlocated/incidents/{incident.id}", data={"lon": "120", "lat": "30"})
+    assert answer.status_code == 303
+    assert "This record has its place already." in client.get(answer.headers["location"]).text
+
+
+def test_the_page_offers_only_what_one_may_see_and_do(city: City, client_for: ClientFor) -> None:
+    lost_household(city, "5号楼")
+    lost_incident(city)
+    warden = on_pages(client_for("building_warden", city.community))
+    html = warden.get("/unlocated").text
+    tabs = html[html.index('<nav class="tabs"') :].split("</nav>")[0]
+    assert "Cases" in tabs
+    assert "Households" not in tabs
+    assert "Place here" not in html
+    assert on_pages(client_for("auditor", city.community)).get("/unlocated").status_code == 403
+
+
+def test_a_list_without_anything_left_says_so(city: City, client_for: ClientFor) -> None:
+    assert "Every record has a place." in on_pages(client_for()).get("/unlocated").text

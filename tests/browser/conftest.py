@@ -127,9 +127,9 @@ def _is_over(pid: int) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's own Chromium."""
+    """Debian's own Chromium. It goes with its module: while it runs, no other event loop can."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert path, "there is no Chromium on this machine: script/bootstrap test installs it"
     with sync_playwright() as playwright:
