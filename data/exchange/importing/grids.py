@@ -106,22 +106,22 @@ def _reject_taken_codes(batch: Batch, known: list[units.Unit]) -> None:
 
 def _clean(batch: Batch) -> None:
     """Close gaps and overlaps within the file up to the tolerance; what is wider is rejected or listed later on."""
-    from spatial import coverages
+    from spatial import partitions
 
     assert batch.clean_m is not None
     crs = batch.community.metric_crs
     if not batch.clean_m > 0:
         raise Invalid(_("--clean takes a width in metres above 0, not {width}.", width=batch.clean_m))
-    before = [len(find(batch.geometries, crs)) for find in (coverages.overlaps, coverages.gaps)]
+    before = [len(find(batch.geometries, crs)) for find in (partitions.overlaps, partitions.gaps)]
     try:
-        batch.geometries = coverages.clean(batch.geometries, batch.clean_m, crs).geometries
-    except coverages.OverlapTooWide:
+        batch.geometries = partitions.clean(batch.geometries, batch.clean_m, crs).geometries
+    except partitions.OverlapTooWide:
         return
-    except coverages.CannotClean as error:
+    except partitions.CannotClean as error:
         raise Invalid(
             _("Closing gaps of {width} m would make a grid vanish. Give --clean a smaller width.", width=batch.clean_m)
         ) from error
-    after = [len(find(batch.geometries, crs)) for find in (coverages.overlaps, coverages.gaps)]
+    after = [len(find(batch.geometries, crs)) for find in (partitions.overlaps, partitions.gaps)]
     batch.report.notes.append(
         _(
             "{overlaps} overlaps and {gaps} gaps up to {width} m wide were closed.",
@@ -132,15 +132,15 @@ def _clean(batch: Batch) -> None:
 
 def _reject_overlaps(batch: Batch, others: dict[int, Any]) -> None:
     """Reject what overlaps a row before it, or a grid that the file does not name; list slivers."""
-    from spatial import coverages
+    from spatial import partitions
 
     crs = batch.community.metric_crs
     together: Geometries = np.array([*batch.geometries, *others.values()], dtype=object)
-    found = coverages.overlaps(together, crs)
+    found = partitions.overlaps(together, crs)
     for pair in zip(*(found[name].tolist() for name in ("left", "right", "area_m2", "width_m")), strict=True):
         if pair[0] < batch.count:
             _reject_pair(batch, *pair)
-    gaps = coverages.gaps(batch.geometries, crs)
+    gaps = partitions.gaps(batch.geometries, crs)
     slivers = gaps[gaps["width_m"] < SLIVER_M]
     if len(slivers):
         listed = _("; ").join(f"{area:.1f} m²" for area in slivers["area_m2"].tolist()[:_NAMED])

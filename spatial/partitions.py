@@ -1,4 +1,4 @@
-"""Coverages: do the areas of a partition overlap or leave gaps, and a cleaning that closes the narrow faults.
+"""Partitions: do the areas of a partition overlap or leave gaps, and a cleaning that closes the narrow faults.
 
 Overlaps and gaps are cut out in degrees, as the areas are stored: a straight edge in degrees is a slightly
 bent one in metres (1 cm on 1 km), and where a neighbour has one vertex more on that edge, cutting in metres

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spatial import coverages, datums
+from spatial import partitions, datums
 from spatial.shapes import repair
 from tests.city import CRS, rectangle
 
@@ -55,15 +55,15 @@ def real_areas(geodata: Path, file: str) -> Geometries:
 
 
 def test_squares_that_tile_have_neither_overlaps_nor_gaps() -> None:
-    assert coverages.overlaps(city(), CRS).empty
-    assert coverages.gaps(city(), CRS).empty
-    assert coverages.gaps(city(), CRS, shapely.union_all(city())).empty
+    assert partitions.overlaps(city(), CRS).empty
+    assert partitions.gaps(city(), CRS).empty
+    assert partitions.gaps(city(), CRS, shapely.union_all(city())).empty
 
 
 def test_an_overlap_is_measured_and_its_owners_named() -> None:
     areas = city()
     areas[4] = rectangle(99, 100, 101, 100)  # one metre into its western neighbour
-    found = coverages.overlaps(areas, CRS)
+    found = partitions.overlaps(areas, CRS)
     assert found[["left", "right"]].to_numpy().tolist() == [[3, 4]]
     assert found["area_m2"].tolist() == pytest.approx([100], rel=1e-4)
     assert found["width_m"].tolist() == pytest.approx([2 * 100 / 202], rel=1e-4)
@@ -73,22 +73,22 @@ def test_an_overlap_is_measured_and_its_owners_named() -> None:
 
 def test_overlaps_come_largest_first_and_rounding_is_left_out() -> None:
     areas = array(rectangle(0, 0, 100, 100), rectangle(98, 0, 100, 100), rectangle(0, 90, 100, 100))
-    assert coverages.overlaps(areas, CRS)["area_m2"].tolist() == pytest.approx([1000, 200, 20], rel=1e-3)
-    assert len(coverages.overlaps(areas, CRS, least_m2=100)) == 2
-    assert len(coverages.overlaps(array(rectangle(0, 0, 100, 100), rectangle(99.99999, 0, 100, 100)), CRS)) == 0
+    assert partitions.overlaps(areas, CRS)["area_m2"].tolist() == pytest.approx([1000, 200, 20], rel=1e-3)
+    assert len(partitions.overlaps(areas, CRS, least_m2=100)) == 2
+    assert len(partitions.overlaps(array(rectangle(0, 0, 100, 100), rectangle(99.99999, 0, 100, 100)), CRS)) == 0
 
 
 def test_a_gap_is_measured_and_its_neighbours_named() -> None:
     areas = np.delete(city(), 4)
-    found = coverages.gaps(areas, CRS)
+    found = partitions.gaps(areas, CRS)
     assert found["area_m2"].tolist() == pytest.approx([10000], rel=1e-6)
     assert found["touches"].tolist() == [(0, 1, 2, 3, 4, 5, 6, 7)]
 
 
 def test_a_gap_at_the_edge_is_seen_only_with_an_outline() -> None:
     areas = city()[:8]
-    assert coverages.gaps(areas, CRS).empty
-    found = coverages.gaps(areas, CRS, shapely.union_all(city()))
+    assert partitions.gaps(areas, CRS).empty
+    found = partitions.gaps(areas, CRS, shapely.union_all(city()))
     assert found["area_m2"].tolist() == pytest.approx([10000], rel=1e-6)
     assert found["touches"].tolist() == [(4, 5, 7)]
 
@@ -100,14 +100,14 @@ def test_overlaps_agree_with_a_geopandas_overlay() -> None:
     judged = gpd.overlay(frame, frame, keep_geom_type=True)
     judged = judged[judged["at_1"] < judged["at_2"]]
     pairs = {(int(a), int(b)): m2 for a, b, m2 in zip(judged["at_1"], judged["at_2"], judged.area, strict=True)}
-    found = coverages.overlaps(areas, CRS, least_m2=1)
+    found = partitions.overlaps(areas, CRS, least_m2=1)
     ours = {(a, b): m2 for a, b, m2 in zip(found["left"], found["right"], found["area_m2"], strict=True)}
     assert ours == pytest.approx({pair: m2 for pair, m2 in pairs.items() if m2 >= 1}, rel=1e-3)
 
 
 def test_a_coverage_comes_back_untouched() -> None:
     areas = city()
-    cleaned = coverages.clean(areas, 1, CRS)
+    cleaned = partitions.clean(areas, 1, CRS)
     assert cleaned.geometries is areas
     assert cleaned.moved_m2.tolist() == [0] * 9
 
@@ -115,8 +115,8 @@ def test_a_coverage_comes_back_untouched() -> None:
 def test_a_narrow_overlap_goes_to_one_side_and_the_rest_stays() -> None:
     areas = city()
     areas[4] = rectangle(99.8, 100, 100.2, 100)
-    cleaned = coverages.clean(areas, 0.5, CRS)
-    assert coverages.overlaps(cleaned.geometries, CRS, least_m2=0).query("area_m2 > 1e-6").empty
+    cleaned = partitions.clean(areas, 0.5, CRS)
+    assert partitions.overlaps(cleaned.geometries, CRS, least_m2=0).query("area_m2 > 1e-6").empty
     assert shapely.coverage_is_valid(cleaned.geometries)
     # 20 m² are taken from one of the two; the others gain and lose nothing.
     assert sorted(cleaned.moved_m2.round(1).tolist()) == [0] * 8 + [pytest.approx(20, abs=0.1)]
@@ -126,13 +126,13 @@ def test_a_narrow_overlap_goes_to_one_side_and_the_rest_stays() -> None:
 def test_a_narrow_gap_is_closed_and_a_wide_one_stays() -> None:
     areas = city()
     areas[4] = rectangle(100.3, 100, 99.7, 100)
-    assert coverages.gaps(coverages.clean(areas, 0.5, CRS).geometries, CRS).empty
-    assert len(coverages.gaps(coverages.clean(areas, 0.2, CRS).geometries, CRS)) == 1
+    assert partitions.gaps(partitions.clean(areas, 0.5, CRS).geometries, CRS).empty
+    assert len(partitions.gaps(partitions.clean(areas, 0.2, CRS).geometries, CRS)) == 1
 
 
 def test_a_slit_that_opens_to_the_outside_is_closed_as_well() -> None:
     areas = array(rectangle(0, 0, 100, 100), rectangle(100.2, 0, 100, 100))
-    cleaned = coverages.clean(areas, 0.5, CRS)
+    cleaned = partitions.clean(areas, 0.5, CRS)
     whole = shapely.union_all(cleaned.geometries)
     assert whole.geom_type == "Polygon"
     assert area_m2(whole) == pytest.approx(200.2 * 100, abs=0.1)
@@ -141,7 +141,7 @@ def test_a_slit_that_opens_to_the_outside_is_closed_as_well() -> None:
 def test_an_inlet_of_one_area_is_its_shape() -> None:
     inlet = shapely.difference(rectangle(0, 0, 100, 100), rectangle(50, 50, 0.2, 60))
     areas = array(inlet, rectangle(100, 0, 100, 100))
-    assert coverages.clean(areas, 0.5, CRS).moved_m2.tolist() == [0, 0]
+    assert partitions.clean(areas, 0.5, CRS).moved_m2.tolist() == [0, 0]
 
 
 def test_areas_are_cut_along_an_outline_and_filled_up_to_it() -> None:
@@ -149,45 +149,45 @@ def test_areas_are_cut_along_an_outline_and_filled_up_to_it() -> None:
     areas[0] = rectangle(-0.2, 0, 100.2, 100)
     areas[8] = rectangle(200, 200, 99.8, 100)
     outline = rectangle(0, 0, 300, 300)
-    cleaned = coverages.clean(areas, 0.5, CRS, outline)
+    cleaned = partitions.clean(areas, 0.5, CRS, outline)
     whole = shapely.union_all(cleaned.geometries)
     assert area_m2(shapely.symmetric_difference(whole, outline)) < 1e-3
-    assert coverages.gaps(cleaned.geometries, CRS, outline).empty
+    assert partitions.gaps(cleaned.geometries, CRS, outline).empty
 
 
 def test_a_fault_too_wide_for_a_slip_is_refused_with_its_owners() -> None:
     areas = city()
     areas[4] = rectangle(90, 100, 110, 100)
-    with pytest.raises(coverages.OverlapTooWide) as caught:
-        coverages.clean(areas, 1, CRS)
+    with pytest.raises(partitions.OverlapTooWide) as caught:
+        partitions.clean(areas, 1, CRS)
     assert caught.value.pairs == [(3, 4, pytest.approx(1000, rel=1e-3))]
-    with pytest.raises(coverages.BeyondOutline) as beyond:
-        coverages.clean(city(), 1, CRS, rectangle(0, 0, 300, 290))
+    with pytest.raises(partitions.BeyondOutline) as beyond:
+        partitions.clean(city(), 1, CRS, rectangle(0, 0, 300, 290))
     assert beyond.value.positions == [6, 7, 8]
 
 
 def test_an_area_that_would_vanish_is_refused() -> None:
     sliver = rectangle(50, 0, 0.2, 100)
-    with pytest.raises(coverages.CannotClean, match="vanish"):
-        coverages.clean(np.append(city(), sliver), 0.5, CRS)
+    with pytest.raises(partitions.CannotClean, match="vanish"):
+        partitions.clean(np.append(city(), sliver), 0.5, CRS)
 
 
 @pytest.mark.parametrize("bad", [None, shapely.Point(120, 30), shapely.Polygon(), "bow-tie"])
 def test_what_is_no_valid_polygon_is_refused_with_its_position(bad: shapely.Geometry | str | None) -> None:
     bow_tie = shapely.Polygon([(120, 30), (121, 31), (121, 30), (120, 31)])
     areas = array(rectangle(0, 0, 1, 1), bow_tie if bad == "bow-tie" else bad)
-    for check in (coverages.overlaps, coverages.gaps):
-        with pytest.raises(coverages.InvalidAreas) as caught:
+    for check in (partitions.overlaps, partitions.gaps):
+        with pytest.raises(partitions.InvalidAreas) as caught:
             check(areas, CRS)
         assert caught.value.positions == [1]
-    with pytest.raises(coverages.InvalidAreas):
-        coverages.clean(areas, 1, CRS)
+    with pytest.raises(partitions.InvalidAreas):
+        partitions.clean(areas, 1, CRS)
 
 
 @pytest.mark.parametrize("tolerance_m", [0, -1, float("nan")])
 def test_a_tolerance_that_is_no_width_is_refused(tolerance_m: float) -> None:
     with pytest.raises(ValueError, match="tolerance"):
-        coverages.clean(city(), tolerance_m, CRS)
+        partitions.clean(city(), tolerance_m, CRS)
 
 
 def partition(seed: int, count: int) -> tuple[Geometries, shapely.Geometry]:
@@ -218,7 +218,7 @@ def test_a_shaken_partition_tiles_the_whole_again_and_nothing_moves_far(seed: in
     if not shapely.is_valid(areas).all():
         return
     tolerance_m = 6 * by_m
-    cleaned = coverages.clean(areas, tolerance_m, CRS, outline)
+    cleaned = partitions.clean(areas, tolerance_m, CRS, outline)
     assert shapely.is_valid(cleaned.geometries).all()
     assert shapely.coverage_is_valid(cleaned.geometries)
     whole = shapely.coverage_union_all(cleaned.geometries)
@@ -235,9 +235,9 @@ def test_a_shaken_partition_tiles_the_whole_again_and_nothing_moves_far(seed: in
 @settings(max_examples=25, deadline=None)
 def test_an_exact_partition_is_found_exact_and_keeps_its_areas(seed: int, count: int) -> None:
     areas, _ = partition(seed, count)
-    assert coverages.overlaps(areas, CRS).empty
-    assert coverages.gaps(areas, CRS).empty
-    cleaned = coverages.clean(areas, 1, CRS)
+    assert partitions.overlaps(areas, CRS).empty
+    assert partitions.gaps(areas, CRS).empty
+    cleaned = partitions.clean(areas, 1, CRS)
     assert [area_m2(area) for area in cleaned.geometries] == pytest.approx([area_m2(a) for a in areas], abs=0.01)
     assert shapely.coverage_is_valid(cleaned.geometries)
 
@@ -247,31 +247,31 @@ def test_an_exact_partition_is_found_exact_and_keeps_its_areas(seed: int, count:
 def test_what_is_left_out_is_the_gap_and_what_is_doubled_the_overlap(seed: int, count: int, which: int) -> None:
     areas, outline = partition(seed, count)
     at = which % len(areas)
-    gap = coverages.gaps(np.delete(areas, at), CRS, outline)
+    gap = partitions.gaps(np.delete(areas, at), CRS, outline)
     assert gap["area_m2"].sum() == pytest.approx(area_m2(areas[at]), rel=3e-6, abs=0.02)
-    twice = coverages.overlaps(np.append(areas, areas[at]), CRS, least_m2=0.1)
+    twice = partitions.overlaps(np.append(areas, areas[at]), CRS, least_m2=0.1)
     assert twice[["left", "right"]].to_numpy().tolist() == [[at, len(areas)]]
     assert twice["area_m2"].sum() == pytest.approx(area_m2(areas[at]), rel=3e-6, abs=0.02)
 
 
 def test_taipei_is_a_coverage_and_stays_as_it_is(geodata: Path) -> None:
     areas = real_areas(geodata, "admin_cn/taipei_villages")
-    assert coverages.overlaps(areas, "EPSG:4549").empty
-    assert coverages.gaps(areas, "EPSG:4549").empty
-    assert coverages.clean(areas, 1, "EPSG:4549").geometries is areas
+    assert partitions.overlaps(areas, "EPSG:4549").empty
+    assert partitions.gaps(areas, "EPSG:4549").empty
+    assert partitions.clean(areas, 1, "EPSG:4549").geometries is areas
 
 
 def test_boston_has_one_overlap_and_is_cleaned_once_the_tolerance_allows_it(geodata: Path) -> None:
     areas = real_areas(geodata, "incidents/boston_neighborhoods")
-    found = coverages.overlaps(areas, "EPSG:32619")
+    found = partitions.overlaps(areas, "EPSG:32619")
     assert found[["left", "right"]].to_numpy().tolist() == [[4, 24]]
     assert found["area_m2"].tolist() == pytest.approx([30.6], abs=0.1)
     assert not shapely.coverage_is_valid(areas)
-    with pytest.raises(coverages.OverlapTooWide):
-        coverages.clean(areas, 1, "EPSG:32619")
-    cleaned = coverages.clean(areas, 5, "EPSG:32619")
+    with pytest.raises(partitions.OverlapTooWide):
+        partitions.clean(areas, 1, "EPSG:32619")
+    cleaned = partitions.clean(areas, 5, "EPSG:32619")
     assert shapely.coverage_is_valid(cleaned.geometries)
-    assert coverages.overlaps(cleaned.geometries, "EPSG:32619").empty
+    assert partitions.overlaps(cleaned.geometries, "EPSG:32619").empty
     assert cleaned.moved_m2.sum() < 50
     # What 0.58 km² leaves open between two neighbourhoods is wide and may be meant.
-    assert coverages.gaps(cleaned.geometries, "EPSG:32619")["area_m2"].tolist() == pytest.approx([578900], rel=1e-3)
+    assert partitions.gaps(cleaned.geometries, "EPSG:32619")["area_m2"].tolist() == pytest.approx([578900], rel=1e-3)
