@@ -1,4 +1,4 @@
-"""Coverages: faults drawn by hand are measured, random partitions are shaken and cleaned, real areas are tried."""
+"""Partitions: faults drawn by hand are measured, random partitions are shaken and cleaned, real areas are tried."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spatial import partitions, datums
+from spatial import datums, partitions
 from spatial.shapes import repair
 from tests.city import CRS, rectangle
 
