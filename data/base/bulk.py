@@ -8,7 +8,8 @@ down and built again afterwards (``suspended``), inside the same transaction: ch
 row, and still all or nothing.
 
 ``merge`` brings staged rows into a table by their natural key: new ones are inserted, those that differ are updated
-with a history row each, the rest is left alone. An empty value changes nothing.
+with a history row each, the rest is left alone. An empty value changes nothing, and a shape is the same wherever its
+rings begin and whichever way they run.
 """
 
 from __future__ import annotations
@@ -261,10 +262,13 @@ class Place:
         Columns of which one is set when a place came in.
     columns
         All of the columns.
+    follows
+        Those of them that follow from the others, so that they tell nothing more about whether the place is another.
     """
 
     given: tuple[str, ...]
     columns: tuple[str, ...]
+    follows: tuple[str, ...] = ("located_score",)
 
 
 def stage(session: Session, table: SqlTable, columns: Columns, name: str = "staged") -> None:
@@ -340,14 +344,21 @@ class _Parts:
         """The condition that a row's place changes."""
         if self.place is None:
             return "false"
-        compared = [name for name in self.place.columns if name != "located_score"]
-        differs = " OR ".join(f"t.{name} IS DISTINCT FROM s.{name}" for name in compared)
+        differs = " OR ".join(self._differs(name) for name in self.place.columns if name not in self.place.follows)
         given = " OR ".join(f"s.{name} IS NOT NULL" for name in self.place.given)
         return f"(coalesce(t.located_by, '') <> 'manual' AND ({given}) AND ({differs}))"
 
+    def _differs(self, name: str) -> str:
+        """The condition that a value is another; of two shapes that are written differently, that they are not one."""
+        differs = f"t.{name} IS DISTINCT FROM s.{name}"
+        if not isinstance(self.table.c[name].type, Geometry):
+            return differs
+        drawn, held = (f"ST_Normalize(ST_Multi({row}.{name}))" for row in "st")
+        return f"({differs} AND {held} IS DISTINCT FROM {drawn})"
+
     def find_changed(self) -> str:
         """Note the rows that are there and differ."""
-        differs = [f"(s.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM s.{name})" for name in self.plain]
+        differs = [f"(s.{name} IS NOT NULL AND {self._differs(name)})" for name in self.plain]
         return (
             f"CREATE TEMP TABLE staged_changed ON COMMIT DROP AS SELECT t.id, s.{_ROW}, {self._moves} AS moves "
             f"FROM staged s JOIN {_quoted(self.table)} t ON {self._match} WHERE {' OR '.join([*differs, self._moves])}"
@@ -355,8 +366,8 @@ class _Parts:
 
     def write_history(self) -> str:
         """One audit row for each row that differs, with the fields that do."""
-        fields = [(name, f"s.{name} IS NOT NULL AND t.{name} IS DISTINCT FROM s.{name}") for name in self.plain] + [
-            (name, f"c.moves AND t.{name} IS DISTINCT FROM s.{name}") for name in (self.place or _NO_PLACE).columns
+        fields = [(name, f"s.{name} IS NOT NULL AND {self._differs(name)}") for name in self.plain] + [
+            (name, f"c.moves AND {self._differs(name)}") for name in (self.place or _NO_PLACE).columns
         ]
         values = ", ".join(
             f"('{name}', {condition}, {self._shown('t', name)}, {self._shown('s', name)})" for name, condition in fields

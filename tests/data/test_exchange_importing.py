@@ -104,6 +104,40 @@ def test_the_same_file_twice_changes_nothing(bare: City, tmp_path: Path) -> None
     assert bare.session.execute(text("SELECT * FROM building ORDER BY id")).all() == before
 
 
+def otherwise_drawn(shape: Polygon) -> shapely.MultiPolygon:
+    """The same area as a multi-polygon whose ring begins elsewhere and runs the other way."""
+    corners = list(shape.exterior.coords)[:-1]
+    return shapely.MultiPolygon([Polygon((corners[2:] + corners[:2])[::-1])])
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_shape_that_is_only_drawn_otherwise_is_the_same(bare: City, tmp_path: Path, keyed: bool) -> None:
+    shapes = [rectangle(10, 10, 20, 10), rectangle(110, 110, 20, 10)]
+    words = [{"code": f"b{n}"} if keyed else {} for n in range(2)]
+    bring(bare, "buildings", geojson(tmp_path / "b.geojson", *zip(shapes, words, strict=True)))
+    before = bare.session.execute(text("SELECT * FROM building ORDER BY id")).all()
+
+    drawn = [otherwise_drawn(shape) for shape in shapes]
+    again = bring(bare, "buildings", geojson(tmp_path / "c.geojson", *zip(drawn, words, strict=True)))
+
+    assert counted(again) == (0, 0, 2)
+    assert bare.session.execute(text("SELECT * FROM building ORDER BY id")).all() == before
+
+
+def test_ground_that_is_only_drawn_otherwise_is_the_same(bare: City, tmp_path: Path) -> None:
+    green, path = rectangle(10, 10, 20, 10), shapely.LineString([degrees(0, 0), degrees(50, 60)])
+    bring(bare, "basemap", geojson(tmp_path / "g.geojson", (green, {"kind": "green"}), (path, {"id": "p"})))
+    drawn = ((otherwise_drawn(green), {"kind": "green"}), (shapely.MultiLineString([path]), {"id": "p"}))
+
+    assert counted(bring(bare, "basemap", geojson(tmp_path / "h.geojson", *drawn))) == (0, 0, 2)
+
+
+def test_a_corner_that_moved_is_another_shape(bare: City, tmp_path: Path) -> None:
+    bring(bare, "buildings", three(tmp_path / "b.geojson"))
+    moved = geojson(tmp_path / "c.geojson", (rectangle(10, 10, 20, 10.01), {"code": "b1"}))
+    assert counted(bring(bare, "buildings", moved)) == (0, 1, 0)
+
+
 def test_what_differs_is_updated_with_a_history_row_of_what_differed(bare: City, tmp_path: Path) -> None:
     bring(bare, "buildings", three(tmp_path / "b.geojson"))
 

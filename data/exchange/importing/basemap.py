@@ -52,12 +52,12 @@ def _codes(batch: Batch, kinds: list[str]) -> list[str]:
     Files number their features each for itself, and OpenStreetMap's path and the square around it share an id; so kind
     and dimension are part of the key. Without an id it follows from the shape.
     """
-    drawn = shapely.to_wkb(shapely.set_precision(batch.geometries, 1e-7, mode="pointwise"))
+    drawn = shapes.outlines(batch.geometries)
     dimensions = np.asarray(shapely.get_dimensions(batch.geometries)).tolist()
     pieces: dict[str, int] = {}
     codes = []
     for code, kind, dimension, shape in zip(batch.column("code"), kinds, dimensions, drawn, strict=True):
-        own = code or f"f-{hashlib.sha256(shape).hexdigest()[:12]}"
+        own = code or f"f-{hashlib.sha256(shape or b'').hexdigest()[:12]}"
         key = f"{kind}:{_DIMENSIONS[dimension]}:{own}"
         pieces[key] = pieces.get(key, 0) + 1
         codes.append(key if pieces[key] == 1 else f"{key}#{pieces[key]}")

@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import shapely
-
 from data import locating
 from data.base import bulk
 from data.base.language import _
@@ -16,7 +14,9 @@ from data.exchange.importing import naming, shapes
 from data.exchange.importing.batch import Batch, points_of
 
 PLACE = bulk.Place(
-    given=("geom",), columns=("geom", "point", "grid_id", "located_by", "located_score", "unlocated_reason")
+    given=("geom",),
+    columns=("geom", "point", "grid_id", "located_by", "located_score", "unlocated_reason"),
+    follows=("point", "located_score"),
 )
 
 
@@ -96,7 +96,7 @@ def _codes(batch: Batch) -> Sequence[str]:
             if None not in found and len(set(found)) == batch.count:
                 return found
     said = zip(*(batch.column(name) for name in ("number", "name", "address")), strict=True)
-    drawn = shapely.to_wkb(shapely.set_precision(batch.geometries, 1e-7, mode="pointwise"))
+    drawn = shapes.outlines(batch.geometries)
     return [
         code or f"f-{hashlib.sha256(repr(words).encode() + (shape or b'')).hexdigest()[:12]}"
         for code, words, shape in zip(codes, said, drawn, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from data.base.language import _
-from data.exchange.importing.batch import Batch
+from data.exchange.importing.batch import Batch, Geometries
 from data.exchange.values import RejectKind
 
 AREAS = frozenset({"Polygon", "MultiPolygon"})
@@ -17,6 +17,7 @@ POINTS = frozenset({"Point", "MultiPoint"})
 #: A repair must keep this share of the area.
 KEPT_SHARE = 0.999
 _NAMED = 5
+_MULTI = [shapely.GeometryType.MULTIPOINT, shapely.GeometryType.MULTILINESTRING, shapely.GeometryType.MULTIPOLYGON]
 
 #: What a fault of ``spatial.shapes`` means for people.
 FAULTS = {
@@ -56,6 +57,16 @@ def close_lines(batch: Batch) -> None:
     if len(closed):
         shapes[closed] = shapely.polygons(shapely.linearrings([line.coords for line in shapes[closed]]))
         batch.report.notes.append(_("{count} closed lines were taken for the areas they enclose.", count=len(closed)))
+
+
+def outlines(shapes: Geometries) -> list[bytes | None]:
+    """Shapes as bytes that are equal for the same shape: to 1e-7 degrees, wherever its rings begin, multi or not."""
+    parts, several = shapely.get_num_geometries(shapes), np.isin(shapely.get_type_id(shapes), _MULTI)
+    single = np.where(several & (parts == 1), shapely.get_geometry(shapes, 0), shapes)
+    encoded: list[bytes | None] = shapely.to_wkb(
+        shapely.normalize(shapely.set_precision(single, 1e-7, mode="pointwise"))
+    ).tolist()
+    return encoded
 
 
 def require(batch: Batch, kinds: Collection[str], what: str, *, missing_too: bool = False) -> None:
