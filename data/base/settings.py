@@ -55,6 +55,13 @@ class Settings(BaseSettings):
     basemap_attribution: str = Field("", description="The source line of an XYZ base map.")
     tianditu_key: str | None = Field(None, description="The key for 天地图, needed for the base map tianditu.")
     upload_max_mb: int = Field(512, ge=1, description="The largest file that may be uploaded, in MB.")
+    photo_max_mb: int = Field(15, ge=1, le=100, description="The largest photo that may be sent, in MB.")
+    public_url: str = Field(
+        "",
+        pattern="^(https?://[^/ ]+)?$",
+        description="The address under which residents reach the server, such as https://wangge.example; printed in QR "
+        "codes. Empty: the address that the one who prints them uses.",
+    )
     tile_cache_mb: int = Field(256, ge=0, description="Memory for drawn vector tiles, in MB; 0 keeps none.")
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
 
