@@ -6,7 +6,6 @@ newest dry run of the upload found, and below it the import itself once it was s
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -68,18 +67,6 @@ def _states() -> dict[str, str]:
         "queued": _("Waiting"), "running": _("Importing"), "done": _("Imported"), "failed": _("Not imported"),
         "cancelled": _("Cancelled"),
     }  # fmt: skip
-
-
-def without_options(sentence: str) -> str:
-    """A sentence of the import without what only the command line has.
-
-    >>> without_options("Which layer? Choose one with --layer."), without_options("Close them (--clean).")
-    ('Which layer?', 'Close them.')
-    """
-    sentence = re.sub(r"\s?[（(][^（()）]*--[a-z][^（()）]*[)）]", "", sentence)
-    parts = re.split(r"(?<=[。？！；])|(?<=[.?!;]) ", sentence)
-    kept = [part for part in parts if part and not re.search(r"--[a-z]", part)]
-    return (("" if "。" in sentence else " ").join(kept)) or sentence
 
 
 # ---- step 1 --------------------------------------------------------------------------------------------------------
@@ -201,11 +188,12 @@ def preview(upload_id: UploadId, page: Import) -> Response:
 def _preview(page: Page, state: _State, fault: str | None = None) -> Response:
     fields = columns.fields(state.kind)
     given = {one["field"] for one in state.columns}
-    guard, said = _guard(page, state)
+    choices = _systems_in_doubt(page, state)
+    guard = {"sentence": state.check.detail, "choices": choices} if choices else None
     check = _check(page, state) if state.checked else None
     failed = state.check.state == JobState.FAILED and not state.checked
     if fault is None and guard is None and failed and "missing" not in state.result:
-        fault = said or without_options(state.check.detail or "")
+        fault = state.check.detail
     locked = {one.name for one in fields if _is_locked(one)}
     options = [
         {"value": one.name, "label": one.label, "needed": one.required}
@@ -285,31 +273,20 @@ def _layers(state: _State) -> list[dict[str, Any]]:
     return [{"value": name, "label": name, "current": name == current} for name in names]
 
 
-def _guard(page: Page, state: _State) -> tuple[dict[str, Any] | None, str | None]:
-    """The question about the coordinates that stands against the import, if one does; else what else is wrong."""
+def _systems_in_doubt(page: Page, state: _State) -> list[dict[str, str]]:
+    """The coordinate systems to choose from, when a question about them stands against the import."""
     result = state.result
-    if state.check.state != JobState.FAILED or result.get("fault") not in ("DatumDoubt", "CrsNeeded", "LayerNeeded"):
-        return None, None
-    if result["fault"] == "LayerNeeded":
-        return None, _("The file has several layers. Choose one of them.")
+    if state.check.state != JobState.FAILED or result.get("fault") not in ("DatumDoubt", "CrsNeeded"):
+        return []
     if result["fault"] == "CrsNeeded":
-        metric = [one for one in _systems(page) if one["value"].startswith("EPSG:") and one["value"] not in _DEGREES]
-        return {"sentence": without_options(state.check.detail or ""), "choices": metric}, None
-    evidence = {"areas": _("grids"), "roads": _("roads"), "buildings": _("buildings")}
-    sentence = _(
-        "These coordinates look like {datum}: {after:.0%} of the rows fit the known {evidence} after the shift, "
-        "{before:.0%} as they stand. What are they in?",
-        datum=result["datum"], before=result["before"], after=result["after"],
-        evidence=evidence.get(result["evidence"], result["evidence"]),
-    )  # fmt: skip
+        return [one for one in _systems(page) if one["value"].startswith("EPSG:") and one["value"] not in _DEGREES]
     names = {one["value"]: one["label"] for one in _systems(page)}
-    choices = labels.options({result["datum"]: names[result["datum"]], "EPSG:4326": _("As they stand (WGS 84)")})
-    return {"sentence": sentence, "choices": choices}, None
+    return labels.options({result["datum"]: names[result["datum"]], "EPSG:4326": _("As they stand (WGS 84)")})
 
 
 def _notes(state: _State) -> list[str]:
     """What was done that one would not expect, and how many rows will wait for a place."""
-    notes = [without_options(note) for note in state.result.get("notes", ())]
+    notes = list(state.result.get("notes", ()))
     if waiting := state.result.get("unlocated"):
         names = labels.reasons()
         told = _(", ").join(f"{names.get(reason, reason)} {count:,}" for reason, count in waiting.items())
@@ -344,8 +321,7 @@ def _check(page: Page, state: _State) -> dict[str, Any]:
             for code, label in _groups().items() if not code or kinds.get(code)
         ],
         "rows": [
-            {**one, "advice": without_options(one["advice"]), "accept": None}
-            for one in rows[first : first + _PER_PAGE]
+            {**one, "accept": None} for one in rows[first : first + _PER_PAGE]
         ],
         "paging": {
             "first": first + 1, "last": min(first + _PER_PAGE, len(rows)), "total": len(rows),
@@ -502,7 +478,7 @@ def _progress(job: Job, state: _State) -> dict[str, Any]:
         "parts": len(steps),
         "total": job.total or 0,
         "summary": told if job.state == JobState.DONE else "",
-        "fault": without_options(job.detail or ""),
+        "fault": job.detail or "",
         "rejects": f"/exchange/import/{state.upload.id}/rejects" if result.get("rejects_file") else None,
         "waiting": sum(result.get("unlocated", {}).values()),
         "kind": state.kind.value,

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors
-from data.base import language
+from data.base import language, surfaces
 from data.base.settings import Settings
 from maps import basemaps
 
@@ -58,7 +58,9 @@ class Surroundings:
                 self._add_headers(MutableHeaders(scope=message), state)
             await send(message)
 
-        with language.using(self._language(scope)):
+        program = scope["path"].startswith("/api/")
+        surface = surfaces.Surface.PROGRAM if program else surfaces.Surface.PAGE
+        with language.using(self._language(scope)), surfaces.using(surface):
             try:
                 await self.app(scope, receive, send_with_headers)
             except ClientDisconnect:

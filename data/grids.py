@@ -93,7 +93,7 @@ class Division(db.Dated, db.Table):
         return access.in_area(area, cls.community_id) | cls.grid_ids.overlap(sorted(area.grids))
 
 
-db.sentences["ck_division_overlap"] = "Two grids overlap. Draw them edge to edge, or import with --clean."
+db.sentences["ck_division_overlap"] = "Two grids overlap. Draw them edge to edge."
 db.sentences["ex_division_valid"] = "Another division of this community holds at the same time."
 
 #: Reading only: one row for each grid of each division. Kept out of the tables' metadata, because it is a view.

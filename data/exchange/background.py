@@ -1,6 +1,7 @@
 """Imports as background jobs: what the worker does for the import pages and the API.
 
-The parameters of a job are those of ``importing.run``, with ``upload_id`` for the file. Its result is the report with
+The parameters of a job are those of ``importing.run``, with ``upload_id`` for the file and ``surface`` for where its
+sentences are read. Its result is the report with
 what the file is (``file``) and the first rejects; one that fails has ``file`` and the rejects among its facts as far as
 it came. Beside the uploads lie, for whoever started the job, all rejects as a file, and of a dry run a look at where
 its rows are.
@@ -22,7 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from data import units
-from data.base import access, jobs, secrets, settings
+from data.base import access, jobs, secrets, settings, surfaces
 from data.base.access import Actor
 from data.base.errors import NotFound, WanggeError
 from data.base.jobs import Job
@@ -52,11 +53,17 @@ def start_import(
     access.require(actor, importing.PERMISSIONS[importing.Kind(kind)], community.id)
     params = {"kind": kind, "upload_id": upload.id, "community_id": community.id}
     params |= {name: options[name] for name in _OPTIONS if options.get(name) is not None}
+    params["surface"] = surfaces.current()
     return jobs.enqueue(session, actor, IMPORT, params, community_id=community.id, language=language)
 
 
 def perform_import(session: Session, actor: Actor, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
     """Do the import of a job; the worker commits it together with the job's end."""
+    with surfaces.using(surfaces.Surface(job.params.get("surface", surfaces.Surface.PAGE))):
+        return _perform(session, actor, job, progress)
+
+
+def _perform(session: Session, actor: Actor, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
     params = job.params
     upload = uploads.get(session, actor, params["upload_id"])
     community = units.get(session, actor, params["community_id"])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from data.base import language, reference
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import values
+from data.exchange import remedies, values
 from data.exchange.values import Reading, Reject, RejectKind, Type
 
 if TYPE_CHECKING:
@@ -336,8 +336,8 @@ def read_rows(
     missing = [one.label for one in fields(kind) if one.required and one.name not in mapping.values()]
     if missing:
         raise Invalid(
-            _("No column is {fields}. The file has: {columns}. Name it with --map COLUMN=FIELD.",
-              fields=", ".join(missing), columns=", ".join(str(name) for name in frame.columns)),
+            _("No column is {fields}. The file has: {columns}. {remedy}", fields=", ".join(missing),
+              columns=", ".join(str(name) for name in frame.columns), remedy=remedies.name_column()),
             missing=missing,
         )  # fmt: skip
     read: dict[str, list[Any]] = {}

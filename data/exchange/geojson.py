@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from data.base.errors import Invalid
 from data.base.language import _
+from data.exchange import remedies
 from data.exchange.values import Reject, RejectKind
 
 GEOMETRIES = {
@@ -283,7 +284,7 @@ def _named_crs(member: Any) -> str | None:
     properties = member.get("properties") if isinstance(member, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     if not isinstance(name, str):
-        raise Invalid(_("The member “crs” names no coordinate system. Remove it, or say --crs."))
+        raise Invalid(_("The member “crs” names no coordinate system. {remedy}", remedy=remedies.say_system()))
     return name
 
 

@@ -18,6 +18,7 @@ import shapely
 
 from data.base.errors import Invalid
 from data.base.language import _
+from data.exchange import remedies
 from data.exchange.spooling import GEOMETRY, INSTANT, Spool, System
 from data.exchange.texts import geometries_of, written
 from data.exchange.vectors import DATUM_KEY
@@ -51,7 +52,7 @@ def kml(path: Path, spool: Spool, target: System, layer_name: str, zone: ZoneInf
         The target is not in degrees on WGS 84 (or on an offset datum, which the layer's name then tells).
     """
     if target.crs is not None and target.name != "EPSG:4326":
-        raise Invalid(_("KML holds longitude and latitude only. Leave --crs away, or choose another format."))
+        raise Invalid(_("KML holds longitude and latitude only. {remedy}", remedy=remedies.leave_system()))
     options = {"NameField": "name"} if "name" in spool.schema.names else None
 
     def as_text(batch: pa.RecordBatch) -> pa.RecordBatch:

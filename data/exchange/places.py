@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import values
+from data.exchange import remedies, values
 from data.exchange.contents import Geometries
 from data.exchange.values import Fault
 from spatial import datums, shapes
@@ -197,8 +197,8 @@ def _within_area(geometries: Geometries, system: pyproj.CRS, loose: bool, notes:
         notes.append(_("The columns X and Y are northing and easting; they were read so."))
         return np.asarray(shapely.transform(geometries, lambda xy: xy[:, ::-1]), dtype=object)
     raise CrsNeeded(
-        _("The coordinates ({box}) do not lie where {crs} is used ({area}). Is it another zone or system? Say so with "
-          "--crs.", box=_box(geometries), crs=_name(system), area=area.name)
+        _("The coordinates ({box}) do not lie where {crs} is used ({area}). Is it another zone or system? {remedy}",
+          box=_box(geometries), crs=_name(system), area=area.name, remedy=remedies.say_system())
     )  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def _check_likely(geometries: Geometries) -> None:
         if max(abs(west), abs(south), abs(east), abs(north)) < 1:
             raise CrsNeeded(
                 _("The file names no coordinate system, and its coordinates ({box}) are too small for a place in "
-                  "degrees. Say which one it is with --crs, such as --crs EPSG:4549.", box=_box(geometries))
+                  "degrees. {remedy}", box=_box(geometries), remedy=remedies.say_system())
             )  # fmt: skip
         return
     if max(-south, north) <= 180 and max(-west, east) <= 90:
@@ -220,8 +220,8 @@ def _check_likely(geometries: Geometries) -> None:
               box=_box(geometries))
         )  # fmt: skip
     raise CrsNeeded(
-        _("The file names no coordinate system, and its coordinates ({box}) are no longitudes and latitudes. Say which "
-          "one it is with --crs, such as --crs EPSG:4549.", box=_box(geometries))
+        _("The file names no coordinate system, and its coordinates ({box}) are no longitudes and latitudes. {remedy}",
+          box=_box(geometries), remedy=remedies.say_system())
     )  # fmt: skip
 
 
@@ -280,11 +280,11 @@ def _fault(geometry: shapely.Geometry, fault: shapes.Fault, crs: str) -> Fault:
     if fault is shapes.Fault.NOT_FINITE:
         return Fault(
             _("The coordinates {box} are outside what {crs} can show.", box=box, crs=crs),
-            _("Check the coordinates, or say what they are in (--crs)."),
+            remedies.check_coordinates(),
         )
     return Fault(
         _("The coordinates {box} are no place on Earth: longitude is within ±180, latitude within ±90.", box=box),
-        _("Check the coordinates, or say what they are in (--crs)."),
+        remedies.check_coordinates(),
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import columns, encodings, geojson, markup, places, tables, unpacking, vectors
+from data.exchange import columns, encodings, geojson, markup, places, remedies, tables, unpacking, vectors
 from data.exchange.contents import Content
 from data.exchange.encodings import Encoding
 from data.exchange.formats import Format
@@ -186,8 +186,8 @@ def _choose(opened: list[_Opened], layer: str | None, file: str) -> tuple[_Opene
         raise Invalid(_("“{name}” holds nothing.", name=file))
     if layer is None and len(offers) > 1:
         raise LayerNeeded(
-            _("“{name}” has {count} layers: {layers}. Choose one with --layer.", name=file, count=len(labels),
-              layers=listed),
+            _("“{name}” has {count} layers: {layers}. {remedy}", name=file, count=len(labels), layers=listed,
+              remedy=remedies.choose_layer()),
             layers=labels,
         )  # fmt: skip
     for (one, name), label in zip(offers, labels, strict=True):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import encodings
+from data.exchange import encodings, remedies
 from data.exchange.contents import Content, Geometries
 from data.exchange.encodings import Encoding
 from data.exchange.formats import Format
@@ -217,8 +217,8 @@ def _text_encoding(path: Path, form: Format, asked: str | None, notes: list[str]
         likely = encodings.guess(sample).name
         if declared.name in ("ISO-8859-1", "Windows-1252") and likely in ("GBK", "Big5", "GB18030"):
             notes.append(
-                _("The texts are read as {declared}, as the file says, but look like {likely}. If they are garbled, "
-                  "say --encoding {likely}.", declared=declared.name, likely=likely)
+                _("The texts are read as {declared}, as the file says, but look like {likely}. {remedy}",
+                  declared=declared.name, likely=likely, remedy=remedies.say_encoding(likely))
             )  # fmt: skip
         return declared
     found = encodings.guess(sample)

@@ -406,7 +406,8 @@ def test_the_question_about_the_datum_is_answered_by_a_button(town: Town) -> Non
     client = town.client(accept="text/html")
     address = opened(client, town, "buildings", f"楼栋编码,经度,纬度\n{rows}", "x.csv")
     asked = page(client, address)
-    assert "These coordinates look like GCJ-02" in asked
+    assert "The coordinates look like GCJ-02" in asked
+    assert "What are they in?" in asked
     assert "Import 27 rows" not in asked
     assert client.post(f"{address}/start").status_code == 409
     client.post(f"{address}/system", data={"crs": "GCJ-02"})
@@ -415,6 +416,16 @@ def test_the_question_about_the_datum_is_answered_by_a_button(town: Town) -> Non
     client.post(f"{address}/start")
     town.work()
     assert town.count(Building) == 9 + 27
+
+
+def test_advice_names_what_there_is_to_set_where_it_is_read(town: Town) -> None:
+    client = town.client(accept="text/html")
+    content = "楼栋编码,X,Y\nN1,500000,3400000\n"
+    address = opened(client, town, "buildings", content, "x.csv")
+    assert "Choose it under “Coordinate system”." in page(client, address)
+    job = brought(town.client("planner"), town, "buildings", content, "x.csv")
+    assert job["state"] == "failed"
+    assert job["detail"].endswith("Say which one it is with `crs`, such as EPSG:4549.")
 
 
 def test_a_layer_is_chosen_where_there_are_several(town: Town) -> None:
@@ -431,7 +442,7 @@ def test_a_layer_is_chosen_where_there_are_several(town: Town) -> None:
     client = town.client(accept="text/html")
     address = opened(client, town, "households", buffer.getvalue(), "x.xlsx")
     asked = page(client, address)
-    assert "The file has several layers" in asked
+    assert "has 2 layers: 说明, 家庭. Choose one of them." in asked
     client.post(f"{address}/columns", data={"layer": "家庭"})
     town.work()
     preview = page(client, address)

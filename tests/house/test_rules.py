@@ -63,6 +63,18 @@ def test_every_message_has_a_chinese_translation() -> None:
     assert not missing
 
 
+def test_only_what_is_read_at_a_terminal_names_options_of_the_command_line() -> None:
+    rooms = ("api/cli/", "data/exchange/remedies.py", "data/backups.py")
+    strays = {}
+    for floor in FLOORS:
+        methods = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
+        for name, line, message, *_rest in extract_from_dir(str(ROOT / floor), methods, keywords={"_": None}):
+            place = f"{floor}/{name}"
+            if isinstance(message, str) and re.search(r"--[a-z]", message) and not place.startswith(rooms):
+                strays[message] = f"{place}:{line}"
+    assert strays == {}
+
+
 def fields(text: str) -> set[str]:
     """The names in braces of a message."""
     return set(re.findall(r"\{(\w+)[^}]*\}", text))

@@ -18,6 +18,7 @@ from data.base.access import Actor
 from data.base.bulk import Merged
 from data.base.errors import Invalid
 from data.base.language import _
+from data.exchange import remedies
 from data.exchange.values import Reject, RejectKind
 
 Geometries = NDArray[np.object_]
@@ -186,8 +187,9 @@ class Batch:
         if not self.has(*fields):
             raise Invalid(
                 _(
-                    "No column was recognised as {fields}. Name it with --map COLUMN=FIELD.",
+                    "No column was recognised as {fields}. {remedy}",
                     fields=" / ".join(fields),
+                    remedy=remedies.name_column(),
                 ),
                 missing=list(fields),
             )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from data import grids, units
 from data.base.errors import Conflict
 from data.base.language import _
+from data.exchange import remedies
 
 if TYPE_CHECKING:
     from spatial.datums import Reference
@@ -30,7 +31,7 @@ _EVIDENCE = {"areas": "grids", "roads": "roads", "buildings": "buildings"}
 
 
 class DatumDoubt(Conflict):
-    """The coordinates seem to be on another datum than the file says; ``--crs`` settles it."""
+    """The coordinates seem to be on another datum than the file says; saying the system settles it."""
 
 
 def guard(session: Session, community: units.Unit, geometries: Geometries) -> None:
@@ -58,9 +59,9 @@ def guard(session: Session, community: units.Unit, geometries: Geometries) -> No
     raise DatumDoubt(
         _(
             "The coordinates look like {datum}: {after:.0%} of the shapes fit the known {evidence} after the shift, "
-            "{before:.0%} as they stand. Say what they are in: --crs {datum}, or --crs EPSG:4326 to take them as they "
-            "are.",
+            "{before:.0%} as they stand. {remedy}",
             datum=best, before=shares[as_it_stands], after=shares[best], evidence=_(_EVIDENCE[kind]),
+            remedy=remedies.settle_datum(best),
         ),
         datum=best.value, evidence=str(kind), before=shares[as_it_stands], after=shares[best],
     )  # fmt: skip

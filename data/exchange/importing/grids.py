@@ -19,6 +19,7 @@ from data import grids, units
 from data.base import bulk
 from data.base.errors import Invalid
 from data.base.language import _
+from data.exchange import remedies
 from data.exchange.importing import shapes
 from data.exchange.importing.batch import Batch, Geometries
 from data.exchange.values import RejectKind
@@ -111,7 +112,7 @@ def _clean(batch: Batch) -> None:
     assert batch.clean_m is not None
     crs = batch.community.metric_crs
     if not batch.clean_m > 0:
-        raise Invalid(_("--clean takes a width in metres above 0, not {width}.", width=batch.clean_m))
+        raise Invalid(_("Gaps are closed up to a width above 0 metres, not {width}.", width=batch.clean_m))
     before = [len(find(batch.geometries, crs)) for find in (partitions.overlaps, partitions.gaps)]
     try:
         batch.geometries = partitions.clean(batch.geometries, batch.clean_m, crs).geometries
@@ -119,7 +120,7 @@ def _clean(batch: Batch) -> None:
         return
     except partitions.CannotClean as error:
         raise Invalid(
-            _("Closing gaps of {width} m would make a grid vanish. Give --clean a smaller width.", width=batch.clean_m)
+            _("Closing gaps of {width} m would make a grid vanish. Give a smaller width.", width=batch.clean_m)
         ) from error
     after = [len(find(batch.geometries, crs)) for find in (partitions.overlaps, partitions.gaps)]
     batch.report.notes.append(
@@ -146,8 +147,8 @@ def _reject_overlaps(batch: Batch, others: dict[int, Any]) -> None:
         listed = _("; ").join(f"{area:.1f} m²" for area in slivers["area_m2"].tolist()[:_NAMED])
         batch.report.notes.append(
             _(
-                "{count} slivers between grids belong to none: {areas}{more}. --clean closes narrow ones.",
-                count=len(slivers), areas=listed, more=" …" if len(slivers) > _NAMED else "",
+                "{count} slivers between grids belong to none: {areas}{more}. {remedy}", count=len(slivers),
+                areas=listed, more=" …" if len(slivers) > _NAMED else "", remedy=remedies.close_gaps(),
             )
         )  # fmt: skip
 
@@ -162,7 +163,7 @@ def _reject_pair(batch: Batch, left: int, right: int, area_m2: float, width_m: f
     batch.reject(
         at,
         _("It overlaps {other} by {area:.2f} m² ({width:.2f} m wide).", other=other, area=area_m2, width=width_m),
-        _("Draw the two edge to edge, or close overlaps up to a width in metres (--clean)."),
+        remedies.close_overlaps(),
         RejectKind.PLACE,
     )
 
