@@ -1,7 +1,7 @@
-// The words that scripts say, from the page (templates/_words.html): so every text is translated in one place.
+// The words that scripts say, from the page (templates/_words.html, and a page's own): so every text is translated in one place.
 
-const element = document.getElementById("words");
-const WORDS = element ? JSON.parse(element.textContent) : {};
+const said = [...document.querySelectorAll("#words, script[data-words]")];
+const WORDS = Object.assign({}, ...said.map((element) => JSON.parse(element.textContent)));
 
 /** The text for `key`, with {name} replaced by `values`. */
 export function word(key, values = {}) {
