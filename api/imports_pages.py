@@ -94,6 +94,7 @@ def _choose(page: Page, kind: str, error: WanggeError | None = None) -> Response
         formats=_("GeoJSON, GeoPackage, Shapefile as ZIP, FlatGeobuf, KML, GeoParquet, GPX, DXF, CSV or XLSX."),
         fault=error.detail if error else None,
         earlier=_earlier(page),
+        kept_days=page.settings.upload_days,
     )
 
 

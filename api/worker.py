@@ -12,24 +12,26 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import procrastinate
 from sqlalchemy.orm import Session
 
 from data import accounts
-from data.base import access, cluster, db, jobs
+from data.base import access, cluster, db, jobs, settings
 from data.base.access import Actor
 from data.base.errors import Forbidden
 from data.base.jobs import Handler, Job
 from data.base.language import _
-from data.exchange import background
+from data.exchange import background, retention
 
 log = logging.getLogger("wangge.worker")
 
 #: What a job of each kind does.
 HANDLERS: dict[str, Handler] = {"import": background.perform_import}
 _SWEEP_S = 30.0
+_RETENTION_S = 3600.0
 _PARENT_S = 2.0
 
 
@@ -47,12 +49,16 @@ async def _work() -> None:
     app = procrastinate.App(connector=connector)
     for kind, handler in HANDLERS.items():
         app.task(name=kind)(_task(handler))
-    sweep = asyncio.create_task(_sweep())
+    chores = [
+        asyncio.create_task(_repeat(every_s, chore))
+        for every_s, chore in ((_SWEEP_S, _requeue), (_RETENTION_S, _remove_old_uploads))
+    ]
     try:
         async with app.open_async():
             await app.run_worker_async(concurrency=1, shutdown_graceful_timeout=10, delete_jobs="successful")
     finally:
-        sweep.cancel()
+        for task in chores:
+            task.cancel()
 
 
 def _task(handler: Handler) -> Callable[..., Awaitable[None]]:
@@ -70,20 +76,34 @@ def actor_of(session: Session, job: Job) -> Actor:
     return accounts.actor(session, account)
 
 
-async def _sweep() -> None:
-    """Put cut-off jobs back into the queue, at the start and now and then."""
+async def _repeat(every_s: float, chore: Callable[[], None]) -> None:
+    """Do a chore at the start and now and then; when it fails, it is tried again the next time."""
     while True:
         try:
-            await asyncio.to_thread(_requeue)
+            await asyncio.to_thread(chore)
         except Exception:
-            log.exception("Looking for cut-off jobs failed")
-        await asyncio.sleep(_SWEEP_S)
+            log.exception("The chore %s failed", chore.__name__)
+        await asyncio.sleep(every_s)
 
 
 def _requeue() -> None:
+    """Put cut-off jobs back into the queue."""
     with db.transaction(access.SYSTEM) as session:
         if count := jobs.requeue_stalled(session):
             log.warning("%s cut-off jobs begin anew", count)
+
+
+def _remove_old_uploads() -> None:
+    """Remove what was handed in long enough ago; first the records, then the files."""
+    days = settings.get().upload_days
+    if not days:
+        return
+    before = datetime.now(UTC) - timedelta(days=days)
+    with db.transaction(access.SYSTEM) as session:
+        if count := retention.forget(session, before):
+            log.info("%s uploads were kept for %s days and are removed", count, days)
+    with db.transaction(access.SYSTEM) as session:
+        retention.remove_files(session, before)
 
 
 def _leave_with(parent: int) -> None:

@@ -19,6 +19,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -85,7 +86,8 @@ def write(path: Path, passphrase: str, progress: Callable[[str], None] = lambda 
                 # Uploads are written once under the hash of their content, so copying them live is safe.
                 for file in sorted(uploads.rglob("*")):
                     if file.is_file() and not file.name.endswith(".part"):
-                        tar.add(file, f"uploads/{file.relative_to(uploads)}")
+                        with suppress(FileNotFoundError):  # it was kept long enough, and has just been removed
+                            tar.add(file, f"uploads/{file.relative_to(uploads)}")
     with draft.open("rb") as written:
         os.fsync(written.fileno())
     draft.replace(path)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from data.base import settings
@@ -26,6 +26,8 @@ from data.base.jobs import Upload
 from data.base.language import _
 
 _CHUNK_BYTES = 1 << 20
+#: Held in common by whoever hands a file in, and alone by whoever removes files (``data.exchange.retention``).
+LOCK_ROOM = 7_214_003
 _LONGEST_NAME = 80
 
 
@@ -59,6 +61,7 @@ def keep(session: Session, actor: Actor, file: IO[bytes], name: str, *, communit
                 raise Invalid(_("The file is empty. Choose another one."))
             out.flush()
             os.fsync(out.fileno())
+        session.execute(text("SELECT pg_advisory_xact_lock_shared(:room, 0)"), {"room": LOCK_ROOM})
         final = _path(digest.hexdigest())
         final.parent.mkdir(exist_ok=True, mode=0o700)
         Path(draft).replace(final)
