@@ -23,6 +23,9 @@ from data.base.settings import Settings
 from maps import basemaps
 
 LANGUAGE_COOKIE = "wangge_language"
+YEAR_S = 365 * 24 * 3600
+#: What is fetched by a page and is no page.
+_NO_PAGES = ("/api/", "/tiles/", "/static/")
 
 log = logging.getLogger("wangge.access")
 faults = logging.getLogger("wangge.faults")
@@ -31,6 +34,12 @@ faults = logging.getLogger("wangge.faults")
 def session_cookie(settings: Settings) -> str:
     """The name of the session cookie. Cookies know no ports, so installations side by side need names of their own."""
     return f"wangge_session_{settings.port}"
+
+
+def keep_language(headers: MutableHeaders, chosen: str) -> None:
+    """Add the cookie that keeps a language for the pages to come."""
+    cookie = f"{LANGUAGE_COOKIE}={chosen}; HttpOnly; Max-Age={YEAR_S}; Path=/; SameSite=lax"
+    headers.append("set-cookie", cookie)
 
 
 class Surroundings:
@@ -55,12 +64,16 @@ class Surroundings:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._add_headers(MutableHeaders(scope=message), state)
+                headers = MutableHeaders(scope=message)
+                self._add_headers(headers, state)
+                if asked and asked != kept and not scope["path"].startswith(_NO_PAGES):
+                    keep_language(headers, asked)
             await send(message)
 
+        asked, kept = _asked_language(scope), _kept_language(scope)
         program = scope["path"].startswith("/api/")
         surface = surfaces.Surface.PROGRAM if program else surfaces.Surface.PAGE
-        with language.using(self._language(scope)), surfaces.using(surface):
+        with language.using(asked or kept or self._language(scope)), surfaces.using(surface):
             try:
                 await self.app(scope, receive, send_with_headers)
             except ClientDisconnect:
@@ -79,19 +92,13 @@ class Surroundings:
                 )  # fmt: skip
 
     def _language(self, scope: Scope) -> str:
-        """``?lang=``, else the cookie, else what a program says it accepts, else the setting.
+        """The language where neither the address nor a cookie says one: what a program says it accepts, else ours.
 
         A browser's Accept-Language says which language the browser was installed in, not which one the office works
         in, so it counts only for programs: on the API, without a session.
         """
-        asked = QueryParams(scope["query_string"]).get("lang", "")
-        if asked in language.LANGUAGES:
-            return asked
         headers = Headers(scope=scope)
-        cookies = cookie_parser(headers.get("cookie", ""))
-        if cookies.get(LANGUAGE_COOKIE) in language.LANGUAGES:
-            return cookies[LANGUAGE_COOKIE]
-        if scope["path"].startswith("/api/") and session_cookie(self.settings) not in cookies:
+        if scope["path"].startswith("/api/") and session_cookie(self.settings) not in _cookies(scope):
             for part in headers.get("accept-language", "").split(","):
                 if (tag := part.strip()[:2].lower()) in language.LANGUAGES:
                     return tag
@@ -110,6 +117,21 @@ class Surroundings:
         )
         headers.setdefault("Content-Language", language.current())
         headers.setdefault("Cache-Control", "private, no-store")
+
+
+def _asked_language(scope: Scope) -> str | None:
+    """The language that the address asks for; a page then keeps it, so that what it leads to speaks it too."""
+    asked = QueryParams(scope["query_string"]).get("lang")
+    return asked if asked in language.LANGUAGES else None
+
+
+def _kept_language(scope: Scope) -> str | None:
+    kept = _cookies(scope).get(LANGUAGE_COOKIE)
+    return kept if kept in language.LANGUAGES else None
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    return cookie_parser(Headers(scope=scope).get("cookie", ""))
 
 
 def picture_sources(settings: Settings) -> str:

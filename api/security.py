@@ -17,14 +17,13 @@ from pydantic import Field, SecretStr
 from api import deps
 from api.deps import Session, SignedIn
 from api.fields import Id, Input, Line, Output
-from api.request import LANGUAGE_COOKIE, session_cookie
+from api.request import keep_language, session_cookie
 from data import accounts
 from data.base import access, language
 from data.base.access import Actor
 from data.base.errors import WanggeError
 
 api = APIRouter(prefix="/api", tags=["sign-in"])
-YEAR_S = 365 * 24 * 3600
 _hashing = threading.BoundedSemaphore(4)
 
 Password = Annotated[SecretStr, Field(max_length=200, examples=["correct horse battery"])]
@@ -161,7 +160,7 @@ def change_password(request: Request, actor: SignedIn, body: NewPassword) -> Non
 @api.put("/me/language", summary="Choose a language", status_code=status.HTTP_204_NO_CONTENT)
 def choose_language(response: Response, _actor: SignedIn, body: Chosen) -> None:
     """Speak another language from now on: a cookie comes with the answer."""
-    response.set_cookie(LANGUAGE_COOKIE, body.language, max_age=YEAR_S, httponly=True, samesite="lax", path="/")
+    keep_language(response.headers, body.language)
 
 
 @api.get("/tokens", summary="List one's API tokens")

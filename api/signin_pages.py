@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api import deps, errors, security
 from api.pages import Page, day_of, for_anybody, inside, plain, remember, typed
-from api.request import LANGUAGE_COOKIE, session_cookie
+from api.request import YEAR_S, keep_language, session_cookie
 from data import accounts, units
 from data.base import access, language
 from data.base.access import Actor
@@ -19,7 +20,6 @@ from data.base.errors import Invalid
 from data.base.language import _
 
 pages = APIRouter(include_in_schema=False)
-YEAR_S = 365 * 24 * 3600
 
 Visitor = Annotated[Actor, deps.anyone]
 Typed = Annotated[FormData, typed]
@@ -70,10 +70,12 @@ def sign_out(request: Request, actor: deps.SignedIn) -> Response:
 @pages.post("/language")
 def choose_language(request: Request, visitor: Visitor, form: Typed) -> Response:
     """Speak another language from now on."""
-    answer = RedirectResponse(inside(str(form.get("next", ""))), 303)
+    # What was just chosen wins over what the address of the page says.
+    back = re.sub(r"(?<=[?&])lang=[^&#]*&?", "", inside(str(form.get("next", ""))))
+    answer = RedirectResponse(back.rstrip("?&"), 303)
     chosen = str(form.get("language", ""))
     if chosen in language.LANGUAGES:
-        answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=YEAR_S, httponly=True, samesite="lax", path="/")
+        keep_language(answer.headers, chosen)
     return answer
 
 

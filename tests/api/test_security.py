@@ -200,5 +200,23 @@ def test_the_language_is_the_address_then_the_cookie_then_what_a_program_accepts
     client.cookies.set("wangge_language", "en")
     assert client.get("/signin").headers["content-language"] == "en"
     assert client.get("/signin?lang=zh").headers["content-language"] == "zh"
+
+
+def test_a_language_in_the_address_of_a_page_is_kept(app: FastAPI) -> None:
+    client = TestClient(app)
+    first = client.get("/signin?lang=en")
+    assert "wangge_language=en" in first.headers["set-cookie"]
+    assert client.get("/signin").headers["content-language"] == "en"
+    assert "set-cookie" not in client.get("/api/me?lang=zh").headers
+    assert client.get("/signin").headers["content-language"] == "en"
+
+
+def test_the_language_switch_wins_over_the_address_it_comes_from(client: TestClient) -> None:
+    form = {"language": "zh", "next": "/incidents?lang=en&state=new,closed"}
+    answer = client.post("/language", data=form, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/incidents?state=new,closed")
+    assert "wangge_language=zh" in answer.headers["set-cookie"]
+    alone = client.post("/language", data={**form, "next": "/incidents?lang=en"}, follow_redirects=False)
+    assert alone.headers["location"] == "/incidents"
     chinese = client.get("/api/me?lang=zh").json()["detail"]
     assert any("\u4e00" <= sign <= "\u9fff" for sign in chinese)
