@@ -46,6 +46,8 @@ from api import (
     units_pages,
     unlocated,
     unlocated_pages,
+    views,
+    views_pages,
 )
 from api.request import Surroundings
 from data.base import cluster, db
@@ -67,6 +69,7 @@ _API = (
     accounts,
     audit,
     jobs,
+    views,
 )
 _PAGES = (
     signin_pages,
@@ -84,6 +87,7 @@ _PAGES = (
     units_pages,
     accounts_pages,
     audit_pages,
+    views_pages,
 )
 
 

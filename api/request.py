@@ -87,7 +87,7 @@ class Surroundings:
             finally:
                 log.info(
                     "%s %s %s %.0fms %s account=%s",
-                    scope["method"], scope["path"], status, 1000 * (time.perf_counter() - started_s),
+                    scope["method"], _told(scope["path"]), status, 1000 * (time.perf_counter() - started_s),
                     state["request_id"], state["actor"].account_id if "actor" in state else "-",
                 )  # fmt: skip
 
@@ -113,7 +113,7 @@ class Surroundings:
         headers["Content-Security-Policy"] = (
             f"default-src 'self'; script-src 'self' 'nonce-{state['nonce']}'; style-src 'self'; "
             f"img-src 'self' data: blob:{self.pictures}; object-src 'none'; base-uri 'none'; form-action 'self'; "
-            "frame-ancestors 'self'"
+            f"frame-ancestors {_framers(state)}"
         )
         headers.setdefault("Content-Language", language.current())
         headers.setdefault("Cache-Control", "private, no-store")
@@ -138,3 +138,13 @@ def picture_sources(settings: Settings) -> str:
     """Where the base map's pictures come from, for the security policy: empty, or sources with a leading space."""
     basemap = basemaps.choose(settings.basemap, tianditu_key=settings.tianditu_key)
     return "".join(f" {host}" for host in basemap.hosts if host != "://")
+
+
+def _framers(state: MutableMapping[str, Any]) -> str:
+    """Whose pages may show this one inside: our own; anybody's when the handler set ``framed``."""
+    return "*" if state.get("framed") else "'self'"
+
+
+def _told(path: str) -> str:
+    """A path as the log has it: a link that opens a view by itself is a secret."""
+    return "/v/…" if path.startswith("/v/") else path

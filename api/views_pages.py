@@ -1,0 +1,176 @@
+"""Views on pages: what there is to look at, one of them, its file, its links, and what is seen under a link."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
+from starlette.responses import HTMLResponse, Response
+
+from api import deps, labels, ledgers
+from api.deps import anyone
+from api.fields import Id
+from api.listing import From, To
+from api.pages import Page, needs, templates, typed
+from api.views import Category, as_file, drawn, params_kept, shown
+from data import incidents, units
+from data.base import access, language
+from data.base.access import Actor
+from data.base.errors import Invalid
+from data.base.language import _
+from data.views import View, links
+from maps import views
+from maps.views import Asked
+
+pages = APIRouter(include_in_schema=False)
+Read = Annotated[Page, needs("incident.read")]
+Share = Annotated[Page, needs("incident.read", links.PERMISSION)]
+Typed = Annotated[FormData, typed]
+
+ICONS = {
+    View.OVERVIEW: "map-2",
+    View.HOTSPOTS: "flame",
+    View.LIGHTS: "bulb",
+    View.COVERAGE: "route",
+    View.TIMELINE: "calendar",
+    View.OVERDUE: "clock",
+    View.UNPATROLLED: "alert-triangle",
+}
+#: How long a link may last, as the form offers it.
+LASTS = (7, 30, 90, 366)
+
+
+@pages.get("/views")
+def listed(page: Read) -> Response:
+    """What there is to look at, and the links that were made."""
+    return page.show("views/list.html", section="stats", tabs=stats_tabs(page, "views"), **_list(page))
+
+
+def stats_tabs(page: Page, current: str) -> list[dict[str, Any]]:
+    """The tabs of the statistics."""
+    tabs = (("stats", _("Figures")), ("hotspots", _("Hotspots")), ("views", _("Views")))
+    return [{"href": f"/{name}", "label": label, "current": name == current} for name, label in tabs]
+
+
+def _list(page: Page) -> dict[str, Any]:
+    made = page.session.execute(links.selection(page.actor).limit(200)).all() if links.PERMISSION in page.can else []
+    names = views.names()
+    return {
+        "views": [
+            {"href": f"/views/{view}", "icon": ICONS[view], "name": name, "about": about}
+            for view, (name, about) in names.items()
+        ],
+        "links": [
+            {
+                "id": row.id,
+                "name": names[View(row.view)][0],
+                "place": row.community_name or _("All communities"),
+                "maker": row.maker,
+                "made": labels.minute(row.created_at),
+                "until": labels.minute(row.expires_at),
+                "ended": _("Revoked") if row.revoked_at else _("Ended") if row.expires_at <= datetime.now(UTC) else "",
+            }
+            for row in made
+        ],
+    }
+
+
+@pages.get("/views/{view}")
+def look(page: Read, view: View, category: Category = None, first: From = None, last: To = None) -> Response:
+    """A view, with what can be done with it."""
+    return _show(page, _asked(page, view, category, first, last))
+
+
+@pages.get("/views/{view}/file")
+def file(page: Share, view: View, category: Category = None, first: From = None, last: To = None) -> Response:
+    """A view as one HTML file that needs no network."""
+    wanted = _asked(page, view, category, first, last, shared=True)
+    return as_file(drawn(page.session, page.actor, page.settings, wanted))
+
+
+@pages.post("/views/{view}/links")
+def make_link(
+    page: Share, form: Typed, view: View, category: Category = None, first: From = None, last: To = None
+) -> Response:
+    """Make a link to a view; its address is shown this once."""
+    wanted = _asked(page, view, category, first, last)
+    text = str(form.get("days", ""))
+    if not text.isdecimal():
+        raise Invalid(_("Say for how many days the link lasts."), field="days")
+    params = {"category": category, "first": first, "last": last, "language": language.current()}
+    _link, token = links.make(
+        page.session, page.actor, view=view, community=wanted.community, params=params_kept(params), days=int(text)
+    )
+    address = f"{str(page.request.base_url).rstrip('/')}/v/{token}"
+    return _show(page, wanted, made={"address": address, "until": labels.minute(_link.expires_at)})
+
+
+@pages.post("/views/links/{link_id}/revoke")
+def revoke_link(page: Share, link_id: Id) -> Response:
+    """Let a link lead nowhere from now on."""
+    links.revoke(page.session, page.actor, link_id)
+    return page.go("/views", _("The link leads nowhere any more."))
+
+
+@pages.get("/v/{token}")
+def under_a_link(request: Request, _visitor: Annotated[Actor, anyone], token: str) -> Response:
+    """A view under a link: for whoever has it, also inside a page of somebody else."""
+    with deps.transactions(request)(access.SYSTEM) as session:
+        link, actor = links.opened(session, token)
+        asked = {"view": View(link.view), "community_id": link.community_id, **link.params}
+    with language.using(asked.get("language", language.current())), deps.transactions(request)(actor) as session:
+        wanted = Asked(
+            view=asked["view"],
+            community=units.community(session, actor, asked["community_id"]) if asked["community_id"] else None,
+            category=asked.get("category"),
+            first=_day(asked.get("first")),
+            last=_day(asked.get("last")),
+            shared=True,
+        )
+        picture = drawn(session, actor, request.app.state.settings, wanted)
+        html = (
+            templates()
+            .get_template("views/link.html")
+            .render(locale=language.current(), nonce=request.state.nonce, **shown(picture))
+        )
+    request.state.framed = True
+    return HTMLResponse(html)
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _asked(
+    page: Page, view: View, category: str | None, first: date | None, last: date | None, *, shared: bool = False
+) -> Asked:
+    community = page.glance.community if page.glance else None
+    return Asked(view=view, community=community, category=category, first=first, last=last, shared=shared)
+
+
+def _show(page: Page, wanted: Asked, made: dict[str, str] | None = None) -> Response:
+    picture = drawn(page.session, page.actor, page.settings, wanted)
+    rows = incidents.categories(page.session)
+    groups = [row for row in rows if row.parent_code is None]
+    names = {
+        one.code: labels.name(one)
+        for group in groups
+        for one in (group, *(row for row in rows if row.parent_code == group.code))
+    }
+    filters = [ledgers.choice("category", _("Category"), names)]
+    if wanted.view in (View.TIMELINE, View.HOTSPOTS, View.COVERAGE, View.UNPATROLLED):
+        filters += [ledgers.day("from", _("From")), ledgers.day("to", _("To"))]
+    query = page.request.url.query
+    return page.show(
+        "views/view.html",
+        section="stats",
+        **shown(picture),
+        **ledgers.filtered(page, filters),
+        view=wanted.view.value,
+        query=f"?{query}" if query else "",
+        can_share=links.PERMISSION in page.can,
+        lasts=LASTS,
+        made=made,
+    )

@@ -1,0 +1,272 @@
+"""What stands on a picture: the ground of an area, and its cases with as much as may be shown.
+
+A picture that leaves the house (a file, a link) shows nothing of homes: a case at a building where people live, or
+within ``NEAR_M`` of one, has no point there, only a cell with at least ``FEWEST`` cases. Descriptions, addresses and
+names of persons never get here at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import shapely
+from geoalchemy2 import Geography
+from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import cast, exists, func, select
+from sqlalchemy.orm import Session
+
+from data import grids, incidents, units
+from data.base import access
+from data.base.access import Actor
+from data.basemaps import Basemap
+from data.buildings import Building, BuildingKind
+from data.incidents import Category, Incident
+
+#: A cell with fewer cases shows no number.
+FEWEST = 5
+#: A case this near to a building where people live counts as a case at a home.
+NEAR_M = 10
+#: Widths of cells, in metres.
+WIDTHS_M = (30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)
+MOST_BUILDINGS = 4_000
+MOST_GROUND = 4_000
+MOST_CASES = 50_000
+#: Of the surroundings, this share of the area's size is drawn around it.
+_MARGIN = 0.18
+#: Which of the ground comes first when there is too much of it.
+_ORDER = ("water", "green", "road", "landuse", "path", "building", "wall")
+
+#: South, west, north, east in degrees (EPSG:4326).
+Bounds = tuple[float, float, float, float]
+GeoJson = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Something on the ground: GeoJSON (EPSG:4326), what kind it is, what it is called, how wide it is."""
+
+    geometry: GeoJson
+    kind: str
+    name: str | None = None
+    width_m: float | None = None
+    id: int | None = None
+    #: where its name stands: longitude, latitude
+    at: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The ground of an area.
+
+    Attributes
+    ----------
+    name, crs
+        What the area is called, and the metric CRS of its (first) community.
+    bounds
+        Of its grids.
+    communities, grids, buildings, surroundings
+        What there is, each in the order in which it is drawn.
+    """
+
+    name: str
+    crs: str
+    bounds: Bounds
+    communities: Sequence[Shape] = ()
+    grids: Sequence[Shape] = ()
+    buildings: Sequence[Shape] = ()
+    surroundings: Sequence[Shape] = ()
+    area_m2: float = 0.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as a picture knows it. ``home``: it has no point where strangers look."""
+
+    id: int
+    number: str
+    category_code: str
+    category_zh: str
+    category_en: str
+    state: str
+    overdue: bool
+    reported_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    lon: float
+    lat: float
+    grid_id: int | None
+    grid_name: str | None
+    home: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell with its cases: their places in the list that was given."""
+
+    geometry: GeoJson
+    members: Sequence[int] = field(default=())
+
+    @property
+    def count(self) -> int:
+        """How many cases lie in it."""
+        return len(self.members)
+
+
+def ground(session: Session, actor: Actor, community: units.Unit | None, name: str) -> Ground:
+    """The ground of a community, or of all that the actor may see."""
+    held = grids.selection(actor, grids.Filter(community=community.code if community else None)).subquery()
+    rows = session.execute(
+        select(held.c.id, held.c.name, held.c.community_id, held.c.metric_crs, func.ST_AsBinary(held.c.geom))
+        .where(held.c.geom.is_not(None))
+        .order_by(held.c.code)
+    ).all()
+    if not rows:
+        return Ground(name, community.metric_crs if community else units.DEFAULT_METRIC_CRS, (18.0, 73.5, 53.6, 134.8))
+    shapes: list[BaseGeometry] = [shapely.from_wkb(bytes(row[4])) for row in rows]
+    crs = rows[0].metric_crs
+    outlines: dict[int, list[BaseGeometry]] = {}
+    for row, geom in zip(rows, shapes, strict=True):
+        outlines.setdefault(row.community_id, []).append(geom)
+    west, south, east, north = shapely.total_bounds(np.array(shapes, dtype=object))
+    bounds = (float(south), float(west), float(north), float(east))
+    metric = shapely.transform(np.array(shapes, dtype=object), _to_metric(crs), interleaved=False)
+    return Ground(
+        name=name,
+        crs=crs,
+        bounds=bounds,
+        communities=[Shape(geojson(shapely.union_all(parts)), "community") for parts in outlines.values()],
+        grids=[
+            Shape(geojson(geom), "grid", row.name, id=row.id, at=_middle(geom))
+            for row, geom in zip(rows, shapes, strict=True)
+        ],
+        buildings=_buildings(session, actor, community),
+        surroundings=_surroundings(session, actor, bounds),
+        area_m2=float(shapely.area(metric).sum()),
+    )
+
+
+def _buildings(session: Session, actor: Actor, community: units.Unit | None) -> list[Shape]:
+    """The buildings, those of homes last; none when there are more than a picture can bear."""
+    query = select(
+        Building.id, Building.number, Building.kind, func.ST_AsGeoJSON(Building.geom, 6),
+        func.ST_X(Building.point), func.ST_Y(Building.point),
+    ).where(func.ST_Dimension(Building.geom) == 2)  # fmt: skip
+    if community:
+        query = query.where(Building.community_id == community.id)
+    query = access.visible(query, actor, Building).order_by(Building.kind == BuildingKind.RESIDENTIAL, Building.id)
+    rows = session.execute(query.limit(MOST_BUILDINGS + 1)).all()
+    if len(rows) > MOST_BUILDINGS:
+        return []
+    return [
+        Shape(
+            json.loads(geom), "residential" if kind == BuildingKind.RESIDENTIAL else "other", number, id=id_, at=(x, y)
+        )
+        for id_, number, kind, geom, x, y in rows
+    ]
+
+
+def _surroundings(session: Session, actor: Actor, bounds: Bounds) -> list[Shape]:
+    """Roads, greens and water in and around the area, cut to a frame."""
+    south, west, north, east = bounds
+    high, wide = (north - south) * _MARGIN, (east - west) * _MARGIN
+    # Half a kilometre more to each side: the picture is rarely as wide as the area.
+    frame = func.ST_MakeEnvelope(
+        west - wide - 0.004, south - high - 0.002, east + wide + 0.004, north + high + 0.002, 4326
+    )
+    query = (
+        select(
+            Basemap.kind, Basemap.name, Basemap.width_m, func.ST_AsGeoJSON(func.ST_Intersection(Basemap.geom, frame), 6)
+        )
+        .where(func.ST_Intersects(Basemap.geom, frame), Basemap.kind.in_(_ORDER))
+        .order_by(func.array_position(list(_ORDER), Basemap.kind), Basemap.width_m.desc().nulls_last(), Basemap.id)
+    )
+    rows = session.execute(access.visible(query, actor, Basemap).limit(MOST_GROUND)).all()
+    return [Shape(json.loads(geom), kind, name, width) for kind, name, width, geom in rows]
+
+
+def cases(session: Session, actor: Actor, wanted: incidents.Filter) -> list[Case]:
+    """The cases with a place, oldest first, at most ``MOST_CASES`` of the newest."""
+    near = (
+        exists()
+        .where(
+            Building.kind == BuildingKind.RESIDENTIAL,
+            Building.geom.is_not(None),
+            func.ST_DWithin(Building.geom, Incident.geom, NEAR_M / 50_000),
+            func.ST_DWithin(cast(Building.geom, Geography), cast(Incident.geom, Geography), NEAR_M),
+        )
+        .correlate(Incident)
+    )
+    query = (
+        select(
+            Incident.id, Incident.number, Incident.category_code, Category.name_zh, Category.name_en, Incident.state,
+            Incident.overdue, Incident.reported_at, Incident.due_at, Incident.closed_at, func.ST_X(Incident.geom),
+            func.ST_Y(Incident.geom), Incident.grid_id, units.Unit.name, Incident.building_id.is_not(None) | near,
+        )
+        .join(Category, Category.code == Incident.category_code)
+        .outerjoin(units.Unit, units.Unit.id == Incident.grid_id)
+        .where(Incident.geom.is_not(None))
+        .order_by(Incident.reported_at.desc(), Incident.id.desc())
+        .limit(MOST_CASES)
+    )  # fmt: skip
+    rows = session.execute(incidents.narrowed(query, actor, wanted)).all()
+    return [Case(*row) for row in reversed(rows)]
+
+
+def cells(places: Sequence[tuple[float, float]], ground_: Ground, width_m: float | None = None) -> list[Cell]:
+    """Hexagons over the places (longitude, latitude) that fall into them, the fullest first.
+
+    Parameters
+    ----------
+    width_m
+        The distance between flat sides; by default so that about 250 of them cover the area.
+    """
+    if not places:
+        return []
+    from spatial.hotspots import Lattice
+
+    lattice = Lattice(width_m or width_for(ground_.area_m2))
+    lonlat = np.array(places, dtype=np.float64)
+    xy = np.column_stack(_to_metric(ground_.crs)(lonlat[:, 0], lonlat[:, 1]))
+    members: dict[tuple[int, int], list[int]] = {}
+    for place, (q, r) in enumerate(lattice.locate(xy).tolist()):
+        members.setdefault((q, r), []).append(place)
+    fullest = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+    outlines = shapely.transform(
+        lattice.polygons([cell for cell, _inside in fullest]), _from_metric(ground_.crs), interleaved=False
+    )
+    return [Cell(geojson(geom), inside) for geom, (_cell, inside) in zip(outlines, fullest, strict=True)]
+
+
+def width_for(area_m2: float, wanted: int = 250) -> int:
+    """The width of cells of which about ``wanted`` cover an area, a round number of metres.
+
+    >>> width_for(156_000)
+    30
+    """
+    ideal = (max(area_m2, 1.0) / wanted / 0.866) ** 0.5
+    return min(WIDTHS_M, key=lambda width: abs(float(np.log(width / ideal))))
+
+
+def geojson(geom: BaseGeometry) -> GeoJson:
+    """A shape as GeoJSON, to a tenth of a metre."""
+    found: GeoJson = json.loads(shapely.to_geojson(shapely.set_precision(geom, 0.000001)))
+    return found
+
+
+def _middle(geom: Any) -> tuple[float, float]:
+    point = shapely.maximum_inscribed_circle(geom).coords[0]
+    return round(point[0], 6), round(point[1], 6)
+
+
+def _to_metric(crs: str) -> Any:
+    return Transformer.from_crs(4326, crs, always_xy=True).transform
+
+
+def _from_metric(crs: str) -> Any:
+    return Transformer.from_crs(crs, 4326, always_xy=True).transform
