@@ -68,19 +68,22 @@ class Settings(BaseSettings):
         description="Days after which uploaded files and the rows sent back are removed, from the end of their import; "
         "0 keeps them for ever.",
     )
-    smtp_host: str | None = Field(None, description="The mail server for notifications; none are e-mailed when not set.")
+    smtp_host: str | None = Field(None, description="The mail server for notifications; not set: no e-mail.")
     smtp_port: int = Field(587, ge=1, le=65535, description="The port of the mail server.")
     smtp_security: str = Field(
-        "starttls", pattern="^(none|starttls|tls)$", description="How the mail server is spoken to: none, starttls or tls."
+        "starttls",
+        pattern="^(none|starttls|tls)$",
+        description="The mail server is spoken to by none, starttls or tls.",
     )
     smtp_user: str | None = Field(None, description="The user name at the mail server, if it asks for one.")
     smtp_password: str | None = Field(None, description="The password at the mail server.", repr=False)
     smtp_from: str | None = Field(
-        None, description="The sender of notifications, such as wangge@example.org; wangge@ the mail server when not set."
+        None,
+        description="The sender of notifications; wangge@ the mail server when not set.",
     )
     webhook_hosts: str = Field(
         "qyapi.weixin.qq.com,oapi.dingtalk.com",
-        description="The hosts that group robots may be at, with commas; one reached without HTTPS has http:// before it.",
+        description="The hosts of group robots, with commas; one reached without HTTPS has http:// before it.",
     )
     tile_cache_mb: int = Field(256, ge=0, description="Memory for drawn vector tiles, in MB; 0 keeps none.")
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
