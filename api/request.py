@@ -107,7 +107,7 @@ class Surroundings:
     def _add_headers(self, headers: MutableHeaders, state: MutableMapping[str, Any]) -> None:
         headers["X-Request-ID"] = state["request_id"]
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "same-origin"
+        headers.setdefault("Referrer-Policy", "same-origin")
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "geolocation=(self), camera=(), microphone=()"
         headers["Content-Security-Policy"] = (
@@ -146,5 +146,6 @@ def _framers(state: MutableMapping[str, Any]) -> str:
 
 
 def _told(path: str) -> str:
-    """A path as the log has it: a link that opens a view by itself is a secret."""
-    return "/v/…" if path.startswith("/v/") else path
+    """A path as the log has it: what opens a view or the progress of a report by itself is a secret."""
+    start = next((one for one in ("/v/", "/track/") if path.startswith(one)), None)
+    return f"{start}…" if start else path
