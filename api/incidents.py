@@ -59,10 +59,9 @@ class IncidentOut(Output):
 class IncidentChange(Change):
     """What of an incident is to change; what is left out stays. A point or a building puts it to another place."""
 
-    needed = frozenset({"category_code", "state", "reported_at"})
+    needed = frozenset({"category_code", "reported_at"})
 
     category_code: Code | None = Field(None, examples=["facility.street_light"])
-    state: State | None = Field(None, examples=["in_progress"])
     description: Text | None = Field(None, examples=["二层廊灯不亮"])
     address: Line | None = Field(None, examples=["18号楼2单元"])
     reported_at: Instant | None = Field(None, examples=["2026-03-17T09:30:00+08:00"])
@@ -83,7 +82,6 @@ class IncidentNew(IncidentChange):
 
     community_id: Reference = Field(examples=[3])
     category_code: Code = Field(examples=["facility.corridor_light"])
-    state: State = Field(State.NEW, examples=["new"])
 
 
 class Counts(Output):
@@ -233,7 +231,7 @@ def change_incident(
     body: IncidentChange,
     if_match: concurrency.IfMatch = None,
 ) -> IncidentOut:
-    """Change what the body names; closing it notes the time."""
+    """Change what the body names; how it stands is changed by actions."""
     found = incidents.get(session, actor, incident_id)
     concurrency.check(session, found, if_match)
     values = body.model_dump(exclude_unset=True)

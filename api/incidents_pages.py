@@ -26,7 +26,7 @@ Edit = Annotated[Page, needs("incident.edit")]
 Typed = Annotated[FormData, typed]
 
 _NEW = ("category_code", "description", "address", "building_id")
-_EDITED = ("category_code", "state", "description", "address")
+_EDITED = ("category_code", "description", "address")
 
 
 @pages.get("/incidents")
@@ -234,8 +234,6 @@ def _form(
     editable = found is None or page.may("incident.edit", found.community_id, found.grid_id)
     community_id = found.community_id if found else page.community_id
     what = Section(_("What"), [_category(page, found)])
-    if found:
-        what.fields.append(forms.select("state", _("State"), found.state, labels.states(), optional=False))
     what.fields.append(
         Field("description", _("Description"), found.description if found else None, "textarea", most=4000)
     )
@@ -267,6 +265,7 @@ def _form(
 
 def _times(found: Incident) -> Section:
     facts = (
+        ("state", _("State"), labels.states()[found.state]),
         ("reported_at", _("Reported"), labels.minute(found.reported_at)),
         ("due_at", _("Due"), labels.minute(found.due_at) if found.due_at else None),
         ("closed_at", _("Closed"), labels.minute(found.closed_at) if found.closed_at else None),

@@ -361,8 +361,8 @@ def _incidents(
     grid_id[at_building] = buildings["grid_id"].to_numpy()[building[at_building]]
     community = pd.Series(grids["community_id"].to_numpy(), index=grids["id"]).loc[grid_id].to_numpy()
     leaves = pd.Series([row["code"] for row in reference.rows("categories") if row["parent_code"]], dtype="str")
-    states = pd.Series(["closed", "new", "in_progress", "to_verify", "on_hold", "declined"], dtype="str")
-    state = states.take(rng.choice(6, count, p=[0.86, 0.03, 0.05, 0.02, 0.01, 0.03])).to_numpy()
+    steps = pd.Series(["closed", "reported", "in_progress", "resolved", "on_hold", "rejected"], dtype="str")
+    step = steps.take(rng.choice(6, count, p=[0.86, 0.03, 0.05, 0.02, 0.01, 0.03])).to_numpy()
     reported_at = TODAY.astype("datetime64[s]") - rng.integers(0, 365 * 86_400, count).astype("timedelta64[s]")
     category = leaves.take(rng.integers(0, len(leaves), count)).to_numpy()
     return gpd.GeoDataFrame(
@@ -373,13 +373,13 @@ def _incidents(
             "building_id": pd.Series(building + 1, dtype="Int64").where(at_building),
             "number": np.arange(count) + 1_000_000,
             "category_code": category,
-            "state": state,
+            "step": step,
             "description": pd.Series(["二层廊灯不亮", "此处长期无人清理", "居民反映，请核实"], dtype="str")
             .take(rng.integers(0, 3, count))
             .to_numpy(),
             "reported_at": reported_at,
             "due_at": reported_at + np.timedelta64(5, "D"),
-            "closed_at": pd.Series(reported_at + np.timedelta64(2, "D")).where(state == "closed"),
+            "closed_at": pd.Series(reported_at + np.timedelta64(2, "D")).where(step == "closed"),
             "located_by": np.where(at_building, "address", "point"),
             "located_score": 1.0,
         },

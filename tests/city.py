@@ -95,7 +95,7 @@ class City:
         return households.add_resident(self.session, access.SYSTEM, household, **values)
 
     def incident(self, x: float = 50, y: float = 50, **values: Any) -> incidents.Incident:
-        """An incident at a place in metres from the south-west corner."""
+        """An incident at a place in metres from the south-west corner; ``state`` stands for a step of that state."""
         lon, lat = degrees(x, y)
         values = {
             "category_code": "facility.corridor_light",
@@ -103,6 +103,8 @@ class City:
             "reported_at": datetime(2026, 3, 17, 1, 0, tzinfo=UTC),
             **values,
         }
+        if state := values.pop("state", None):
+            values["step"] = incidents.STEP_OF[incidents.State(state)]
         return incidents.report(self.session, access.SYSTEM, community=self.community, lon=lon, lat=lat, **values)
 
     def account(self, role: str, unit: units.Unit, username: str | None = None) -> accounts.Account:

@@ -18,6 +18,7 @@ from shapely.geometry import LineString, Point
 from data.base import reference
 from data.demo import site
 from data.demo.houses import House
+from data.incidents import STEP_OF, State
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PERIOD_DAYS = 120
@@ -108,7 +109,8 @@ def incidents(
         tier, days = tiers[draft.category]
         state, closed = _course(random, draft, tier, days, today)
         row: dict[str, Any] = {
-            "number": f"{day:%Y%m%d}-{running[day]:03d}", "category_code": draft.category, "state": state,
+            "number": f"{day:%Y%m%d}-{running[day]:03d}", "category_code": draft.category,
+            "step": STEP_OF[State(state)],
             "source": draft.source, "reported_at": draft.reported, "due_at": draft.reported + timedelta(days=days),
             "closed_at": closed, "located_score": 1.0, "unlocated_reason": None,
         }  # fmt: skip

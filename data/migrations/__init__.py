@@ -60,6 +60,7 @@ _EDITABLE = {
     "role_permissions": accounts.RolePermission,
     "special_groups": households.SpecialGroup,
     "categories": incidents.Category,
+    "templates": incidents.Template,
 }
 
 
@@ -68,9 +69,12 @@ def _load_reference(connection: Connection) -> None:
     for name, mapped in _EDITABLE.items():
         table = mapped.__table__
         assert isinstance(table, Table)
-        rows = [{key: _typed(table, key, cell) for key, cell in row.items()} for row in reference.rows(name)]
-        if "position" in table.c:
-            rows = [{**row, "position": place} for place, row in enumerate(rows)]
+        if mapped is incidents.Category:
+            rows = incidents.those_that_come_with()
+        else:
+            rows = [{key: _typed(table, key, cell) for key, cell in row.items()} for row in reference.rows(name)]
+            if "position" in table.c:
+                rows = [{**row, "position": place} for place, row in enumerate(rows)]
         connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
 

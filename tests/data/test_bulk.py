@@ -51,7 +51,7 @@ def cases(city: City, count: int, **changes: Any) -> dict[str, bulk.Values]:
 
 
 def test_values_arrive_exactly_and_empty_ones_take_the_default(city: City) -> None:
-    columns = cases(city, 2, state=["closed", None], description=["灯不亮\t\\N", None])
+    columns = cases(city, 2, step=["closed", None], description=["灯不亮\t\\N", None])
     columns["closed_at"] = np.array(["2026-03-18T00:00:00", "NaT"], dtype="datetime64[s]")
     bulk.load(city.session, INCIDENT, columns)
 

@@ -23,6 +23,7 @@ from data.demo import plan, site
 from data.demo.families import Bond, compose, relation
 from data.demo.names import PHONE_PREFIX
 from data.demo.plan import Demo
+from data.incidents import STATES, State, Step
 
 TODAY = date(2026, 3, 18)
 FRAMES = [name for name in Demo.__annotations__ if name not in {"valid_from", "outline"}]
@@ -291,7 +292,7 @@ def test_incidents_are_in_order_of_time_and_none_lies_in_the_future(demo: Demo) 
         assert incident.reported_at.tzinfo is UTC
         assert now - timedelta(days=121) < incident.reported_at < now
         assert incident.due_at > incident.reported_at
-        assert (incident.closed_at is not None) == (incident.state == "closed")
+        assert (incident.closed_at is not None) == (incident.step == "closed")
         if incident.closed_at is not None:
             assert incident.reported_at < incident.closed_at < now
         day, running = incident.number.split("-")
@@ -299,7 +300,7 @@ def test_incidents_are_in_order_of_time_and_none_lies_in_the_future(demo: Demo) 
         assert len(running) == 3
     assert demo.incidents["number"].is_unique
     assert demo.incidents["number"].is_monotonic_increasing
-    assert set(demo.incidents["state"]) == {"new", "in_progress", "to_verify", "closed", "on_hold", "declined"}
+    assert {STATES[Step(step)] for step in demo.incidents["step"]} == set(State)
     assert 180 <= len(demo.incidents) <= 230
 
 
@@ -307,7 +308,7 @@ def test_one_weekend_of_visits_collected_35_items_and_settled_all(demo: Demo) ->
     visits = demo.incidents[demo.incidents["source"] == "visit"]
     days = {moment.astimezone(ZoneInfo("Asia/Shanghai")).date() for moment in visits["reported_at"]}
     assert len(visits) == 35
-    assert set(visits["state"]) == {"closed"}
+    assert set(visits["step"]) == {"closed"}
     assert {day.weekday() for day in days} == {5, 6}
     assert (max(days) - min(days)).days == 1
 

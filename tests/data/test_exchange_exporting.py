@@ -515,9 +515,9 @@ def large(cluster: Cluster, worker: str) -> Iterator[str]:
         city = City.make(session)
         session.execute(
             text(
-                "INSERT INTO incident (community_id, grid_id, number, category_code, state, geom, address, "
+                "INSERT INTO incident (community_id, grid_id, number, category_code, step, geom, address, "
                 "description, reported_at, located_by, located_score) SELECT :community, :grid, lpad(i::text, 7, '0'), "
-                "'facility.corridor_light', CASE WHEN i < 20000 THEN 'new' ELSE 'closed' END, "
+                "'facility.corridor_light', CASE WHEN i < 20000 THEN 'reported' ELSE 'closed' END, "
                 "ST_SetSRID(ST_MakePoint(120 + i * 1e-9, 30.0005), 4326), '锦绣路' || i || '号', '二层廊灯不亮', "
                 "now() - i * interval '1 minute', 'point', 1 FROM generate_series(0, 199999) i"
             ),

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import shapely
-from sqlalchemy import select
+from sqlalchemy import exists, select, text
 
-from data import locating
-from data.base import bulk
+from data import incidents, locating
+from data.base import bulk, changes
 from data.base.language import _
 from data.exchange.importing.batch import Batch
 from data.exchange.values import RejectKind
-from data.incidents import Category, Incident
+from data.incidents import STEP_OF, Action, Category, Incident, IncidentStep, State
 from data.locating import Located
 
 #: Where kinds go that the list of categories does not know; the kind is kept in the description.
@@ -39,10 +39,13 @@ def load(batch: Batch) -> None:
     batch.progress("Locating", 0, batch.count)
     located = locating.locate(batch.session, batch.community, batch.geometries, _addresses(batch))
     batch.count_places(located)
-    names = ("state", "address", "description", "source", "reported_at", "due_at", "closed_at")
+    names = ("address", "description", "source", "reported_at", "due_at", "closed_at")
     columns: dict[str, bulk.Values] = {"number": batch.column("number"), "category_code": batch.column("category")}
     columns |= {name: batch.values[name] for name in names if batch.has(name)}
+    if batch.has("state"):
+        columns["step"] = _steps(batch)
     write(batch, columns, located)
+    _take_over(batch)
 
 
 def write(batch: Batch, columns: dict[str, bulk.Values], located: Located) -> None:
@@ -90,6 +93,66 @@ def _check(batch: Batch) -> None:
     early = sum(end < start for end, start in zip(closed, reported, strict=True) if end and start)
     if early:
         batch.report.notes.append(_("{count} cases close before they were reported; kept as they are.", count=early))
+
+
+def _steps(batch: Batch) -> list[str | None]:
+    """The step of each case; none where the state is what it was, or where people here see to the case.
+
+    Another system says how its cases stand. A case that is handled here is not moved on by a file.
+    """
+    known = dict(_known(batch))
+    steps: list[str | None] = []
+    kept = 0
+    for number, word in zip(batch.column("number"), batch.column("state"), strict=True):
+        state = State(word) if word else None
+        before, handled = known.get(number, (None, False))
+        differs = state is not None and state != before
+        kept += bool(differs and handled)
+        steps.append(STEP_OF[state] if state is not None and differs and not handled else None)
+    if kept:
+        batch.report.notes.append(
+            _("{count} cases are handled here; how they stand was left as it is.", count=kept)
+        )  # fmt: skip
+    return steps
+
+
+def _known(batch: Batch) -> Iterator[tuple[str, tuple[str, bool]]]:
+    """Number → state of the cases that are there already, and whether anybody here did something with them."""
+    if batch.is_first_load("incident"):
+        return
+    handled = (
+        exists()
+        .where(IncidentStep.incident_id == Incident.id)
+        .where(IncidentStep.action.not_in((Action.REPORT, Action.TAKE_OVER)))
+    )
+    query = select(Incident.number, Incident.state, handled).where(Incident.community_id == batch.community.id)
+    for number, state, is_handled in batch.session.execute(query):
+        yield number, (state, is_handled)
+
+
+def _take_over(batch: Batch) -> None:
+    """Write down for cases that came in when they were reported and how they stand; give out numbers after theirs."""
+    changes.touch(batch.session, "incident_step", [batch.community.id])
+    for statement in (_REPORTED, _STANDS):
+        batch.session.execute(text(statement), {"community": batch.community.id})
+    incidents.forget_numbers(batch.session, batch.community.id)
+
+
+_REPORTED = """
+    INSERT INTO incident_step (incident_id, community_id, grid_id, action, step, at, public, level)
+    SELECT i.id, i.community_id, i.grid_id, 'report', 'reported', i.reported_at, true, i.level FROM incident i
+    WHERE i.community_id = :community AND NOT EXISTS (SELECT FROM incident_step s WHERE s.incident_id = i.id)
+    ORDER BY i.id
+"""
+_STANDS = """
+    INSERT INTO incident_step (incident_id, community_id, grid_id, action, step, at, public, level)
+    SELECT i.id, i.community_id, i.grid_id, 'take_over', i.step,
+        CASE WHEN i.step = 'closed' THEN coalesce(i.closed_at, now()) ELSE now() END, true, i.level
+    FROM incident i
+    WHERE i.community_id = :community AND i.step <> (
+        SELECT s.step FROM incident_step s WHERE s.incident_id = i.id ORDER BY s.id DESC LIMIT 1)
+    ORDER BY i.id
+"""
 
 
 def _addresses(batch: Batch) -> Sequence[str | None]:

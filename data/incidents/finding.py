@@ -1,0 +1,145 @@
+"""Incidents as they are found: by id, by filters, as rows for lists, and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from data import buildings, units
+from data.accounts import Account
+from data.base import access, listing
+from data.base.access import Actor, Rows
+from data.base.language import _
+from data.incidents.tables import Category, Incident, IncidentNotFound
+
+
+def get(session: Session, actor: Actor, incident_id: int) -> Incident:
+    """The incident with this id.
+
+    Raises
+    ------
+    IncidentNotFound
+    """
+    found = session.scalar(access.visible(select(Incident).where(Incident.id == incident_id), actor, Incident))
+    if found is None:
+        raise IncidentNotFound(_("Not found, or outside your area."))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which incidents: codes of community and grid, states, categories (with those below), days, a box, a text …
+
+    One that was merged into another counts with that one and is left out, unless ``merged`` is true.
+    """
+
+    community: str | None = None
+    grid: str | None = None
+    building_id: int | None = None
+    states: tuple[str, ...] | None = None
+    steps: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    tiers: tuple[str, ...] | None = None
+    levels: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
+    assignee_id: int | None = None
+    supervised: bool | None = None
+    recurrent: bool | None = None
+    merged: bool = False
+    first: date | None = None
+    last: date | None = None
+    overdue: bool | None = None
+    box: listing.Box | None = None
+    text: str | None = None
+    located: bool | None = None
+
+
+#: What incidents can be sorted by.
+SORTS: dict[str, Any] = {
+    "id": Incident.id,
+    "number": Incident.number,
+    "reported": Incident.reported_at,
+    "updated": Incident.updated_at,
+}
+
+
+def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
+    """``query`` over incidents restricted to what the actor may see and what is wanted."""
+    query = access.visible(query, actor, Incident)
+    query = units.narrowed(query, Incident.community_id, Incident.grid_id, wanted.community, wanted.grid)
+    if not wanted.merged:
+        query = query.where(Incident.merged_into_id.is_(None))
+    if wanted.building_id:
+        query = query.where(Incident.building_id == wanted.building_id)
+    if wanted.assignee_id:
+        query = query.where(Incident.assignee_id == wanted.assignee_id)
+    for column, chosen in (
+        (Incident.state, wanted.states),
+        (Incident.step, wanted.steps),
+        (Incident.tier, wanted.tiers),
+        (Incident.level, wanted.levels),
+        (Incident.source, wanted.sources),
+    ):
+        if chosen is not None:
+            query = query.where(column.in_(chosen))
+    if wanted.categories is not None:
+        below = select(Category.code).where(Category.parent_code.in_(wanted.categories)).correlate(None)
+        query = query.where(Incident.category_code.in_(wanted.categories) | Incident.category_code.in_(below))
+    query = query.where(*listing.in_period(Incident.reported_at, wanted.first, wanted.last))
+    for fact, said in (
+        (Incident.overdue, wanted.overdue),
+        (Incident.supervised, wanted.supervised),
+        (Incident.recurrent, wanted.recurrent),
+    ):
+        if said is not None:
+            query = query.where(fact.is_(said))
+    if wanted.box:
+        query = query.where(listing.in_box(Incident.geom, wanted.box))
+    if wanted.text:
+        texts = (Incident.number, Incident.address, Incident.description)
+        query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
+    if wanted.located is not None:
+        query = query.where(Incident.grid_id.is_not(None) if wanted.located else Incident.grid_id.is_(None))
+    return query
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """The incidents the actor may see, a row each, with category, grid, building, assignee, lon and lat."""
+    return narrowed(rows(), actor, wanted or Filter())
+
+
+def rows() -> Rows:
+    """All incidents as ``selection`` gives them, for one that the actor was already shown to see.
+
+    The contact is left out; ``has_contact`` tells whether there is one.
+    """
+    return (
+        select(
+            *listing.columns(Incident, without=("geom", "contact")),
+            Incident.overdue.label("overdue"),
+            Incident.contact.is_not(None).label("has_contact"),
+            Category.name_zh.label("category_zh"),
+            Category.name_en.label("category_en"),
+            Category.icon.label("icon"),
+            units.Unit.code.label("grid_code"),
+            units.Unit.name.label("grid_name"),
+            buildings.Building.number.label("building_number"),
+            Account.name.label("assignee_name"),
+            func.ST_X(Incident.geom).label("lon"),
+            func.ST_Y(Incident.geom).label("lat"),
+        )
+        .join(Category, Category.code == Incident.category_code)
+        .outerjoin(units.Unit, units.Unit.id == Incident.grid_id)
+        .outerjoin(buildings.Building, buildings.Building.id == Incident.building_id)
+        .outerjoin(Account, Account.id == Incident.assignee_id)
+    )
+
+
+def counts(session: Session, actor: Actor, wanted: Filter, by: Any = Incident.state) -> dict[str, int]:
+    """How many incidents there are of each state, or of each value of another column."""
+    query = narrowed(select(by, func.count()), actor, wanted).group_by(by)
+    return dict(session.execute(query).all())

@@ -1,0 +1,156 @@
+"""Repeats: open cases of the same kind nearby, which may be the same one, and what fails again soon after."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+from geoalchemy2.shape import to_shape
+from sqlalchemy import Row, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from data import units
+from data.base import access
+from data.base.access import Actor
+from data.incidents import finding
+from data.incidents.tables import OPEN, Category, Incident, State
+
+#: How far apart two reports of the same thing may lie (metres), as people point at a map.
+NEARBY_M = 50.0
+#: How far apart the same lamp may lie in two reports (metres).
+SAME_PLACE_M = 15.0
+_METRES_PER_DEGREE = 111_320.0
+
+
+def similar(
+    session: Session,
+    actor: Actor,
+    *,
+    community_id: int,
+    category_code: str,
+    lon: float | None = None,
+    lat: float | None = None,
+    building_id: int | None = None,
+    distance_m: float = NEARBY_M,
+    but: int | None = None,
+    limit: int = 10,
+) -> list[dict[str, Any]]:
+    """Open cases of the same category that may be the same one: nearby, or at the same building.
+
+    Parameters
+    ----------
+    lon, lat
+        Where (degrees, EPSG:4326).
+    distance_m
+        How far away at most, measured in the community's metric CRS.
+    but
+        The id of a case to leave out.
+
+    Returns
+    -------
+    list of dict
+        The columns of ``rows()``, ``distance_m`` (``None`` without a point), ``same_building`` and ``age`` (a
+        ``timedelta`` since the report), the nearest first.
+    """
+    near = []
+    if lon is not None and lat is not None:
+        near.append(_within(lon, lat, distance_m))
+    if building_id is not None:
+        near.append(Incident.building_id == building_id)
+    if not near:
+        return []
+    query = (
+        finding.selection(actor)
+        .add_columns((func.now() - Incident.reported_at).label("age"))
+        .where(
+            Incident.community_id == community_id,
+            Incident.category_code == category_code,
+            Incident.state.in_(OPEN),
+            or_(*near),
+            Incident.id != but if but is not None else true(),
+        )
+    )
+    found = session.execute(query).all()
+    crs = session.scalar(select(units.Unit.metric_crs).where(units.Unit.id == community_id))
+    distances = _distances(crs, lon, lat, found)
+    rows = [
+        {**row._mapping, "distance_m": distance, "same_building": row.building_id == building_id is not None}
+        for row, distance in zip(found, distances, strict=True)
+        if (row.building_id == building_id and building_id is not None)
+        or (distance is not None and distance <= distance_m)
+    ]
+    rows.sort(key=lambda row: (row["distance_m"] is None, row["distance_m"] or 0.0, row["id"]))
+    return rows[:limit]
+
+
+def similar_to(session: Session, actor: Actor, incident: Incident, **more: Any) -> list[dict[str, Any]]:
+    """Open cases that may be the same as an incident that is there already."""
+    point = to_shape(incident.geom) if incident.geom is not None else None
+    lon, lat = (point.x, point.y) if point is not None else (None, None)
+    return similar(
+        session, actor, community_id=incident.community_id, category_code=incident.category_code,
+        lon=lon, lat=lat, building_id=incident.building_id, but=incident.id, **more,
+    )  # fmt: skip
+
+
+def is_recurrent(session: Session, incident: Incident, kind: Category) -> bool:
+    """Whether the same was settled at the same place within the days that the category says, before this report."""
+    if not kind.recurrence_days:
+        return False
+    since = incident.reported_at - timedelta(days=kind.recurrence_days)
+    before = select(Incident.id, Incident.geom).where(
+        Incident.community_id == incident.community_id,
+        Incident.category_code == incident.category_code,
+        Incident.state == State.CLOSED,
+        Incident.merged_into_id.is_(None),
+        Incident.closed_at.between(since, incident.reported_at),
+    )
+    if incident.building_id is not None:
+        return session.scalar(before.where(Incident.building_id == incident.building_id).limit(1)) is not None
+    if incident.geom is None:
+        return False
+    point = to_shape(incident.geom)
+    found = session.execute(
+        before.where(_within(point.x, point.y, SAME_PLACE_M)).add_columns(
+            func.ST_X(Incident.geom).label("lon"), func.ST_Y(Incident.geom).label("lat")
+        )
+    ).all()
+    if not found:
+        return False
+    crs = session.scalar(select(units.Unit.metric_crs).where(units.Unit.id == incident.community_id))
+    distances = _distances(crs, point.x, point.y, found)
+    return any(distance is not None and distance <= SAME_PLACE_M for distance in distances)
+
+
+def merged(session: Session, actor: Actor, incident: Incident) -> list[Row[Any]]:
+    """The cases that were merged into an incident, as rows of ``selection``, the earliest first."""
+    query = access.visible(finding.rows(), actor, Incident).where(Incident.merged_into_id == incident.id)
+    return list(session.execute(query.order_by(Incident.reported_at, Incident.id)).all())
+
+
+def _within(lon: float, lat: float, distance_m: float) -> Any:
+    """A box around a point that holds all that lies within a distance: what the index can tell."""
+    high = distance_m / _METRES_PER_DEGREE * 1.01
+    wide = high / max(float(np.cos(np.radians(lat))), 0.01)
+    box = func.ST_MakeEnvelope(lon - wide, lat - high, lon + wide, lat + high, 4326)
+    return Incident.geom.op("&&", is_comparison=True)(box)
+
+
+def _distances(crs: str | None, lon: float | None, lat: float | None, rows: Any) -> list[float | None]:
+    """How far each row lies from a point, in metres."""
+    if lon is None or lat is None or not rows:
+        return [None] * len(rows)
+    there = [(row.lon, row.lat) if row.lon is not None else (np.nan, np.nan) for row in rows]
+    to_metres = _to_metric(crs or units.DEFAULT_METRIC_CRS)
+    x, y = to_metres(lon, lat)
+    xs, ys = to_metres(*np.array(there, dtype=float).T)
+    return [None if np.isnan(distance) else float(distance) for distance in np.hypot(xs - x, ys - y)]
+
+
+@cache
+def _to_metric(crs: str) -> Any:
+    from pyproj import Transformer
+
+    return Transformer.from_crs(4326, crs, always_xy=True).transform

@@ -1,0 +1,421 @@
+"""The workflow of an incident: one table of who may go where, and ``act``, which goes there.
+
+::
+
+                                     ┌──────────── return, escalate ────────────┐
+                                     ▼                                          │
+    report ──► reported ──triage──► triaged ──assign──► assigned ──start──► in progress ◄──────┐
+                                                           │  │                 │              │
+                                                           │  └──── hold ──► on hold ──resume──┤
+                                                           │                    ▲              │
+                                                           │                    └── hold ──────┤
+                                                           └──resolve──► resolved ◄──resolve───┤
+                                                                            │                  │
+                                                                      give feedback            │
+                                                                            ▼                  │
+                                                                      feedback given ──reopen──┘
+                                                                            │
+                                                                          close
+                                                                            ▼
+                         triaged ◄──────────────reopen──────────────────  closed
+
+    Before it is resolved an incident can also be merged into another or rejected; reopened, it is triaged anew.
+    note and supervise leave it where it is.
+
+Nothing is closed but after feedback to the one who asked (去有目的，来有问题，后有反馈). What was merged follows its
+original to the end. After triage, and when it is escalated, returned or reopened, an incident goes at once to whoever
+is there for its place (``duty``); that is a step of its own, without a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.orm import Session, aliased
+
+from data.accounts import Account
+from data.base import access
+from data.base.access import Actor
+from data.base.errors import Conflict, Forbidden, Invalid
+from data.base.language import _
+from data.incidents import duty, finding, reporting
+from data.incidents.tables import Action, Category, Incident, IncidentStep, Level, Step, Tier
+
+
+class NotNow(Conflict):
+    """This cannot be done with the incident as it stands."""
+
+
+class MovedOn(Conflict):
+    """Somebody else did something with the incident meanwhile."""
+
+
+_STAY = (Action.NOTE, Action.SUPERVISE)
+TRANSITIONS: dict[Step, dict[Action, Step]] = {
+    Step.REPORTED: {
+        Action.TRIAGE: Step.TRIAGED,
+        Action.REJECT: Step.REJECTED,
+        Action.MERGE: Step.MERGED,
+    },
+    Step.TRIAGED: {
+        Action.TRIAGE: Step.TRIAGED,
+        Action.ASSIGN: Step.ASSIGNED,
+        Action.ESCALATE: Step.TRIAGED,
+        Action.RETURN: Step.TRIAGED,
+        Action.REJECT: Step.REJECTED,
+        Action.MERGE: Step.MERGED,
+    },
+    Step.ASSIGNED: {
+        Action.TRIAGE: Step.TRIAGED,
+        Action.ASSIGN: Step.ASSIGNED,
+        Action.START: Step.IN_PROGRESS,
+        Action.RESOLVE: Step.RESOLVED,
+        Action.HOLD: Step.ON_HOLD,
+        Action.ESCALATE: Step.TRIAGED,
+        Action.RETURN: Step.TRIAGED,
+        Action.REJECT: Step.REJECTED,
+        Action.MERGE: Step.MERGED,
+    },
+    Step.IN_PROGRESS: {
+        Action.ASSIGN: Step.ASSIGNED,
+        Action.RESOLVE: Step.RESOLVED,
+        Action.HOLD: Step.ON_HOLD,
+        Action.ESCALATE: Step.TRIAGED,
+        Action.RETURN: Step.TRIAGED,
+        Action.REJECT: Step.REJECTED,
+        Action.MERGE: Step.MERGED,
+    },
+    Step.ON_HOLD: {Action.RESUME: Step.IN_PROGRESS, Action.REJECT: Step.REJECTED, Action.MERGE: Step.MERGED},
+    Step.RESOLVED: {Action.GIVE_FEEDBACK: Step.FEEDBACK_GIVEN, Action.REOPEN: Step.IN_PROGRESS},
+    Step.FEEDBACK_GIVEN: {
+        Action.GIVE_FEEDBACK: Step.FEEDBACK_GIVEN,
+        Action.CLOSE: Step.CLOSED,
+        Action.REOPEN: Step.IN_PROGRESS,
+    },
+    Step.CLOSED: {Action.REOPEN: Step.TRIAGED},
+    Step.MERGED: {Action.REOPEN: Step.TRIAGED},
+    Step.REJECTED: {Action.REOPEN: Step.TRIAGED},
+}
+for _step, _actions in TRANSITIONS.items():
+    _actions.update(dict.fromkeys(_STAY, _step))
+
+#: The permission each action needs where the incident lies.
+PERMISSIONS: dict[Action, str] = {
+    **dict.fromkeys(Action, "incident.edit"),
+    Action.NOTE: "incident.report",
+    Action.SUPERVISE: "incident.supervise",
+}
+#: What the one an incident is assigned to may do with it without that permission.
+WORK = frozenset(
+    {Action.START, Action.RESOLVE, Action.GIVE_FEEDBACK, Action.ESCALATE, Action.RETURN, Action.HOLD, Action.RESUME}
+)
+#: Actions that have to be explained.
+EXPLAINED = frozenset({Action.HOLD, Action.RETURN, Action.REOPEN, Action.REJECT, Action.GIVE_FEEDBACK, Action.NOTE})
+
+_LEVELS = tuple(Level)
+_TO_NOBODY = frozenset({Action.TRIAGE, Action.ESCALATE, Action.RETURN})
+
+
+def allowed(session: Session, actor: Actor, incident: Incident) -> list[Action]:
+    """What the actor can do with an incident as it stands, in the order of the list of actions."""
+    possible = TRANSITIONS[Step(incident.step)]
+    found = [action for action in Action if action in possible and _may(actor, incident, action)]
+    place = _LEVELS.index(Level(incident.level))
+    if place == len(_LEVELS) - 1 and Action.ESCALATE in found:
+        found.remove(Action.ESCALATE)
+    if place == 0 and Action.RETURN in found:
+        found.remove(Action.RETURN)
+    if incident.supervised and Action.SUPERVISE in found:
+        found.remove(Action.SUPERVISE)
+    return found
+
+
+def act(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    action: Action,
+    *,
+    note: str | None = None,
+    public: bool = False,
+    tier: Tier | None = None,
+    assignee_id: int | None = None,
+    level: Level | None = None,
+    reason: str | None = None,
+    into: Incident | None = None,
+) -> IncidentStep:
+    """Do something with an incident; of two who act at once, the second is told that it moved on.
+
+    Parameters
+    ----------
+    incident
+        As it was when the actor looked at it.
+    note, reason
+        What there is to say; ``reason`` is the same for what is held, returned, reopened or rejected.
+    public
+        Whether the one who asked may read the note.
+    tier
+        Of a triage; default the category's.
+    assignee_id, level
+        Of an assignment; default whoever is there for the place at its level, and the level it has.
+    into
+        The original that it is merged into.
+
+    Returns
+    -------
+    IncidentStep
+        The step that was asked for. An assignment by rule follows it as a second one.
+
+    Raises
+    ------
+    NotFound, Forbidden
+        The actor may not see it, or not do this.
+    NotNow
+        The table has no such action where the incident stands.
+    MovedOn
+        Somebody else acted since the actor looked.
+    Invalid
+        Something that the action needs was not said.
+    """
+    looked_at = incident.step
+    originals = [into] if action is Action.MERGE and into is not None else []
+    for each in sorted([incident, *originals], key=lambda one: one.id):
+        session.refresh(each, with_for_update=True)
+    require(actor, incident, action)
+    if incident.step != looked_at:
+        raise MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=incident.step)
+    then = TRANSITIONS[Step(incident.step)].get(action)
+    if then is None:
+        raise NotNow(
+            _("Case {number} stands at “{step}”; this cannot be done with it there.", number=incident.number,
+              step=incident.step),
+            step=incident.step, allowed=list(allowed(session, actor, incident)),
+        )  # fmt: skip
+    note = (note or reason or "").strip() or None
+    if action in EXPLAINED and note is None:
+        raise Invalid(_("Say in a few words why, or what was told."), field="note")
+    now = datetime.now(UTC)
+    _take_effect(
+        session, actor, incident, action, now, tier=tier, assignee_id=assignee_id, level=level, into=into
+    )  # fmt: skip
+    incident.step = then
+    step = record(session, actor.account_id, incident, action, now, note=note, public=public)
+    if then is Step.TRIAGED:
+        _assign_by_rule(session, incident, action, now)
+    session.flush()
+    return step
+
+
+def require(actor: Actor, incident: Incident, action: Action) -> None:
+    """Raise unless the actor may do this with incidents of this place, or works on this one.
+
+    Raises
+    ------
+    NotFound, Forbidden
+    """
+    if not _may(actor, incident, action):
+        access.require(actor, PERMISSIONS[action], incident.community_id, incident.grid_id)
+        raise Forbidden(_("This needs the permission “{permission}”.", permission=PERMISSIONS[action]))
+
+
+def _may(actor: Actor, incident: Incident, action: Action) -> bool:
+    place = (incident.community_id, incident.grid_id)
+    if actor.area(PERMISSIONS[action]).covers(*place):
+        return True
+    works_on_it = actor.account_id is not None and incident.assignee_id == actor.account_id
+    return works_on_it and action in WORK and actor.area("incident.read").covers(*place)
+
+
+def record(
+    session: Session,
+    account_id: int | None,
+    incident: Incident,
+    action: Action,
+    at: datetime,
+    *,
+    note: str | None = None,
+    public: bool = False,
+) -> IncidentStep:
+    """Write down that something was done with an incident, and how it stands now."""
+    step = IncidentStep(
+        incident_id=incident.id, community_id=incident.community_id, grid_id=incident.grid_id,
+        action=action, step=incident.step, at=at, account_id=account_id, note=note, public=public,
+        tier=incident.tier, level=incident.level, assignee_id=incident.assignee_id,
+    )  # fmt: skip
+    session.add(step)
+    return step
+
+
+def _take_effect(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    action: Action,
+    now: datetime,
+    *,
+    tier: Tier | None,
+    assignee_id: int | None,
+    level: Level | None,
+    into: Incident | None,
+) -> None:
+    """What an action changes of an incident besides its step."""
+    if action is Action.TRIAGE:
+        _triage(session, incident, tier)
+    elif action is Action.ASSIGN:
+        incident.level = Level(level or incident.level)
+        chosen = assignee_id or duty.holder(session, incident, Level(incident.level))
+        if chosen is None:
+            raise Invalid(_("Nobody is there for this place and level. Say to whom it goes."), field="assignee_id")
+        if assignee_id is not None:
+            duty.check(session, incident, assignee_id)
+        incident.assignee_id = chosen
+    elif action in (Action.START, Action.RESOLVE):
+        incident.assignee_id = incident.assignee_id or actor.account_id
+        if action is Action.RESOLVE:
+            incident.resolved_at = now
+    elif action is Action.GIVE_FEEDBACK:
+        incident.feedback_at = now
+    elif action is Action.CLOSE:
+        incident.closed_at = now
+    elif action is Action.RESUME:
+        _resume(session, incident, now)
+    elif action in (Action.ESCALATE, Action.RETURN):
+        _climb(incident, 1 if action is Action.ESCALATE else -1)
+    elif action is Action.REOPEN:
+        _reopen(session, incident, now)
+    elif action is Action.MERGE:
+        _merge(session, incident, into)
+    elif action is Action.SUPERVISE:
+        incident.supervised = True
+    if action in _TO_NOBODY:
+        incident.assignee_id = None
+    if action in (Action.CLOSE, Action.REOPEN):
+        _those_merged_follow(session, incident)
+
+
+def _triage(session: Session, incident: Incident, tier: Tier | None) -> None:
+    kind = session.get_one(Category, incident.category_code)
+    chosen = Tier(tier or kind.tier or Tier.GRID)
+    incident.tier, incident.level = chosen, duty.LEVEL_OF[chosen]
+    incident.supervised = incident.supervised or chosen is Tier.STREET
+    incident.due_at = reporting.due(session, incident.community_id, kind, chosen, incident.reported_at)
+
+
+def _assign_by_rule(session: Session, incident: Incident, action: Action, now: datetime) -> None:
+    """Give an incident to whoever is there for it; whoever had it before it was closed gets it back."""
+    if action is Action.TRIAGE:
+        incident.assignee_id = duty.after_triage(session, incident, Tier(incident.tier or Tier.GRID))
+    elif incident.assignee_id is None:
+        incident.assignee_id = duty.holder(session, incident, Level(incident.level))
+    if incident.assignee_id is not None:
+        session.flush()  # so that the two steps are numbered in their order
+        incident.step = Step.ASSIGNED
+        record(session, None, incident, Action.ASSIGN, now)
+
+
+def _resume(session: Session, incident: Incident, now: datetime) -> None:
+    """The time on hold does not count against the limit."""
+    held_at = session.scalar(
+        select(IncidentStep.at)
+        .where(IncidentStep.incident_id == incident.id, IncidentStep.step == Step.ON_HOLD)
+        .where(IncidentStep.action.in_((Action.HOLD, Action.TAKE_OVER)))
+        .order_by(IncidentStep.id.desc())
+        .limit(1)
+    )
+    if held_at is not None and incident.due_at is not None:
+        incident.due_at += max(now - held_at, now - now)
+
+
+def _climb(incident: Incident, by: int) -> None:
+    place = _LEVELS.index(Level(incident.level)) + by
+    if not 0 <= place < len(_LEVELS):
+        raise NotNow(
+            _("It lies with the street already; there is no level above.")
+            if by > 0
+            else _("It lies with the building already; there is no level below.")
+        )
+    incident.level = _LEVELS[place]
+    incident.supervised = incident.supervised or incident.level == Level.STREET
+
+
+def _reopen(session: Session, incident: Incident, now: datetime) -> None:
+    """What was done was not enough. What had come to its end gets a new limit from today."""
+    if incident.step in (Step.CLOSED, Step.MERGED, Step.REJECTED):
+        kind = session.get_one(Category, incident.category_code)
+        incident.due_at = reporting.due(session, incident.community_id, kind, incident.tier, now)
+    incident.merged_into_id = incident.resolved_at = incident.feedback_at = incident.closed_at = None
+
+
+def _merge(session: Session, incident: Incident, into: Incident | None) -> None:
+    if into is None:
+        raise Invalid(_("Say which case it is merged into."), field="into")
+    if into.id == incident.id:
+        raise Invalid(_("A case cannot be merged into itself."), field="into")
+    if into.community_id != incident.community_id:
+        raise Invalid(_("The two cases lie in different communities."), field="into")
+    if into.step in (Step.MERGED, Step.REJECTED, Step.CLOSED):
+        raise NotNow(
+            _("Case {number} has come to its end; nothing can be merged into it.", number=into.number), step=into.step
+        )
+    incident.merged_into_id = into.id
+    session.execute(update(Incident).where(Incident.merged_into_id == incident.id).values(merged_into_id=into.id))
+
+
+def _those_merged_follow(session: Session, incident: Incident) -> None:
+    session.execute(
+        update(Incident)
+        .where(Incident.merged_into_id == incident.id)
+        .values(resolved_at=incident.resolved_at, feedback_at=incident.feedback_at, closed_at=incident.closed_at)
+    )
+
+
+def assign_all(
+    session: Session,
+    actor: Actor,
+    ids: Collection[int],
+    *,
+    assignee_id: int | None = None,
+    note: str | None = None,
+) -> list[IncidentStep]:
+    """Assign many incidents, to one person or each to whoever is there for its place: all of them or none.
+
+    Those that nobody has triaged yet are triaged as their category says first.
+    """
+    steps = []
+    for incident_id in sorted(set(ids)):
+        incident = finding.get(session, actor, incident_id)
+        if incident.step == Step.REPORTED:
+            act(session, actor, incident, Action.TRIAGE)
+        if incident.assignee_id is None or assignee_id not in (None, incident.assignee_id):
+            steps.append(act(session, actor, incident, Action.ASSIGN, assignee_id=assignee_id, note=note))
+    return steps
+
+
+def steps(session: Session, actor: Actor, incident: Incident, *, public: bool = False) -> list[Row[Any]]:
+    """What was done with an incident, the earliest first; with that of the original, if it was merged into one.
+
+    Parameters
+    ----------
+    public
+        Only what the one who asked may read.
+
+    Returns
+    -------
+    list of Row
+        The columns of ``IncidentStep``, ``account_name`` and ``assignee_name``.
+    """
+    assignee = aliased(Account)
+    ids = [incident.id, incident.merged_into_id] if incident.merged_into_id else [incident.id]
+    query = (
+        select(*IncidentStep.__table__.c, Account.name.label("account_name"), assignee.name.label("assignee_name"))
+        .outerjoin(Account, Account.id == IncidentStep.account_id)
+        .outerjoin(assignee, assignee.id == IncidentStep.assignee_id)
+        .where(IncidentStep.incident_id.in_(ids))
+        .order_by(IncidentStep.at, IncidentStep.id)
+    )
+    if public:
+        query = query.where(IncidentStep.public)
+    return list(session.execute(access.visible(query, actor, IncidentStep)).all())
