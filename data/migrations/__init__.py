@@ -11,12 +11,38 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, text
 from sqlalchemy.dialects.postgresql import insert
 
-from data import accounts, basemaps, buildings, calendars, grids, households, incidents, teams, units
+from data import (
+    accounts,
+    basemaps,
+    buildings,
+    calendars,
+    grids,
+    households,
+    incidents,
+    notifications,
+    reminders,
+    teams,
+    units,
+)
 from data.base import audit, db, jobs, reference
 
 #: All tables; importing the features above is what fills it.
 TABLES = db.Table.metadata
-_FEATURES = (accounts, audit, basemaps, buildings, calendars, grids, households, incidents, jobs, teams, units)
+_FEATURES = (
+    accounts,
+    audit,
+    basemaps,
+    buildings,
+    calendars,
+    grids,
+    households,
+    incidents,
+    jobs,
+    notifications,
+    reminders,
+    teams,
+    units,
+)
 _LOCK = 7_214_001
 
 

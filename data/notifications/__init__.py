@@ -1,0 +1,88 @@
+"""Notifications 通知: who is told what of a case, in the application, by e-mail and by group robots.
+
+``telling`` writes in the transaction of the event, ``sending`` works off what leaves the house, ``reading`` is for
+those who were told.
+"""
+
+from data.notifications.reading import (
+    SORTS,
+    Filter,
+    NotificationNotFound,
+    WebhookNotFound,
+    add_webhook,
+    change_webhook,
+    choice,
+    choose,
+    forget_old,
+    mark,
+    mark_all,
+    masked,
+    outbox,
+    remove_webhook,
+    rules,
+    selection,
+    set_rules,
+    unread,
+    webhook,
+    webhooks,
+)
+from data.notifications.sending import perform, signed
+from data.notifications.tables import (
+    ASSIGNEE,
+    CaseWatch,
+    Channel,
+    Form,
+    Kind,
+    NoticeChoice,
+    NoticeRule,
+    Notification,
+    Outgoing,
+    Scope,
+    Sending,
+    Webhook,
+)
+from data.notifications.telling import SEND_JOB, ask_to_send_what_is_left, tell, watch
+from data.notifications.words import names, sentence
+
+__all__ = [
+    "ASSIGNEE",
+    "SEND_JOB",
+    "SORTS",
+    "CaseWatch",
+    "Channel",
+    "Filter",
+    "Form",
+    "Kind",
+    "NoticeChoice",
+    "NoticeRule",
+    "Notification",
+    "NotificationNotFound",
+    "Outgoing",
+    "Scope",
+    "Sending",
+    "Webhook",
+    "WebhookNotFound",
+    "add_webhook",
+    "ask_to_send_what_is_left",
+    "change_webhook",
+    "choice",
+    "choose",
+    "forget_old",
+    "mark",
+    "mark_all",
+    "masked",
+    "names",
+    "outbox",
+    "perform",
+    "remove_webhook",
+    "rules",
+    "selection",
+    "sentence",
+    "set_rules",
+    "signed",
+    "tell",
+    "unread",
+    "watch",
+    "webhook",
+    "webhooks",
+]

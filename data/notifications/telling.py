@@ -1,0 +1,250 @@
+"""Telling: who is told when something happens to a case, written in the transaction in which it happens.
+
+Who is told is rows (``NoticeRule``): the assignee, and roles as they are given at the units around the case. A role
+with the scope *level* is told once the case has come up to its own level; when that leaves nobody but the one who
+acted, the nearest level above is told instead, so that nothing is left lying. Nobody is told of their own act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import case, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from data import accounts, units
+from data.accounts import Account, Grant
+from data.base import access, changes, jobs, settings
+from data.notifications.tables import (
+    ASSIGNEE,
+    CaseWatch,
+    Channel,
+    Kind,
+    NoticeChoice,
+    NoticeRule,
+    Notification,
+    Outgoing,
+    Scope,
+    Webhook,
+)
+
+#: The kind of job that sends what is waiting.
+SEND_JOB = "send"
+#: What is done with a case, and what is told of it.
+_KIND_OF = {
+    "report": Kind.REPORTED,
+    "assign": Kind.ASSIGNED,
+    "escalate": Kind.ESCALATED,
+    "return": Kind.RETURNED,
+    "reopen": Kind.REOPENED,
+    "resolve": Kind.RESOLVED,
+    "supervise": Kind.SUPERVISED,
+}
+#: After these the due date may be another one.
+_LIMITS_AFTER = {"report", "take_over", "triage", "resume", "reopen", "return"}
+_URGENT_AFTER = {"report", "triage"}
+_RANKS = {"building": 0, "grid": 1, "community": 2, "street": 3, "district": 3}
+
+
+class Case(Protocol):
+    """What has to be known of a case to tell of it; ``data.incidents.Incident`` has it."""
+
+    id: Any
+    community_id: Any
+    grid_id: Any
+    tier: Any
+    level: Any
+    assignee_id: Any
+    due_at: Any
+
+
+@dataclass(frozen=True)
+class _Person:
+    """Somebody with a role where cases of one grid (or of a community, without a grid) lie."""
+
+    account_id: int
+    role_code: str
+    rank: int
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What somebody does not want to be shown, and what they want by e-mail."""
+
+    app_off: frozenset[str] = frozenset()
+    email_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """Who and what is to be told around one grid; the choices of those who made any."""
+
+    version: int | None
+    people: list[_Person]
+    choices: dict[int, _Choice]
+    rules: dict[str, dict[str, str]]
+    hooks: list[tuple[int, frozenset[str]]]
+
+
+_desks: dict[tuple[int, int | None], _Desk] = {}
+_TABLES = ("grant", "account", "unit", "notice_rule", "notice_choice", "webhook", "role_permission")
+
+
+def tell(
+    session: Session, incident: Case, event: str, *, occasion: str | int, by: int | None = None
+) -> list[int]:  # fmt: skip
+    """Tell whoever is to be told that something happened to a case; returns the accounts.
+
+    To be called in the transaction of the event: either both are kept, or neither. The same occasion is told once.
+
+    Parameters
+    ----------
+    event
+        What was done (an action of the workflow), or a ``Kind``. Of an event that is nobody's concern nothing is told.
+    occasion
+        What sets this event apart from the next of its kind: the id of the step.
+    by
+        The account that did it, which is not told.
+    """
+    if event in _LIMITS_AFTER:
+        watch(session, incident)
+    if event in _URGENT_AFTER and incident.tier == "street":
+        kind: str | None = Kind.URGENT
+    else:
+        kind = _KIND_OF.get(event, event if event in set(Kind) else None)
+    if kind is None:
+        return []
+    desk = _desk(session, incident.community_id, incident.grid_id)
+    told = sorted(_told(desk, incident, kind, by))
+    where = {"incident_id": incident.id, "kind": str(kind)}
+    occasion = str(occasion)
+    letters = [
+        _message(where, occasion, Channel.WEBHOOK, webhook_id=hook) for hook, kinds in desk.hooks if kind in kinds
+    ]
+    if told:
+        chosen = _choices(session, desk, told)
+        rows = [
+            {**where, "occasion": occasion, "account_id": account_id, "community_id": incident.community_id,
+             "grid_id": incident.grid_id}
+            for account_id in told if kind not in chosen[account_id].app_off
+        ]  # fmt: skip
+        if rows:
+            session.execute(insert(Notification).on_conflict_do_nothing(), rows)
+        mailed = (account_id for account_id in told if kind in chosen[account_id].email_on)
+        letters += [_message(where, occasion, Channel.EMAIL, account_id=account_id) for account_id in mailed]
+    if letters:
+        session.execute(insert(Outgoing).on_conflict_do_nothing(), letters)
+        ask_to_send(session)
+    return told
+
+
+def _message(
+    where: dict[str, Any],
+    occasion: str,
+    channel: Channel,
+    *,
+    account_id: int | None = None,
+    webhook_id: int | None = None,
+) -> dict[str, Any]:
+    key = f"{channel}:{account_id or webhook_id}:{where['incident_id']}:{where['kind']}:{occasion}"
+    return {**where, "key": key, "channel": channel, "account_id": account_id, "webhook_id": webhook_id}
+
+
+def watch(session: Session, incident: Case) -> None:
+    """Have the limits of a case looked at by the next sweep, if its due date is another one than at the last look."""
+    if incident.due_at is None:
+        return
+    row = insert(CaseWatch).values(incident_id=incident.id, due_at=incident.due_at, next_at=func.now())
+    session.execute(
+        row.on_conflict_do_update(
+            index_elements=[CaseWatch.incident_id],
+            set_={"due_at": row.excluded.due_at, "next_at": row.excluded.next_at},
+            where=CaseWatch.due_at.is_distinct_from(row.excluded.due_at) | CaseWatch.next_at.is_(None),
+        )
+    )
+
+
+def _told(desk: _Desk, incident: Case, kind: str, by: int | None) -> set[int]:
+    rules = desk.rules.get(kind, {})
+    # A case without a grid is the community's.
+    rank = max(_RANKS.get(incident.level, 1), 1 if incident.grid_id else 2)
+    concerned = [person for person in desk.people if person.role_code in rules]
+    told = {
+        person.account_id
+        for person in concerned
+        if rules[person.role_code] == Scope.ALWAYS or person.rank <= rank
+    }  # fmt: skip
+    if ASSIGNEE in rules and incident.assignee_id is not None:
+        told.add(incident.assignee_id)
+    if not told:
+        nearest = min((person.rank for person in concerned), default=0)
+        told = {person.account_id for person in concerned if person.rank == nearest}
+    return told - {by}
+
+
+def _desk(session: Session, community_id: int, grid_id: int | None) -> _Desk:
+    version = changes.version(_TABLES)
+    kept = _desks.get((community_id, grid_id))
+    if kept and version is not None and kept.version == version:
+        return kept
+    path = list(session.scalar(select(units.Unit.path).where(units.Unit.id == (grid_id or community_id))) or [])
+    readers = select(accounts.RolePermission.role_code).where(
+        accounts.RolePermission.permission_code == Notification.__read__
+    )
+    people = session.execute(
+        select(Account.id, Grant.role_code, func.min(case(_RANKS, value=units.Unit.level)))
+        .join(Grant, Grant.account_id == Account.id)
+        .join(units.Unit, units.Unit.id == Grant.unit_id)
+        .where(Account.active, Grant.unit_id.in_(path), Grant.role_code.in_(readers))
+        .group_by(Account.id, Grant.role_code)
+    ).all()
+    rules: dict[str, dict[str, str]] = {}
+    for rule in session.scalars(select(NoticeRule)):
+        rules.setdefault(rule.kind, {})[rule.role_code] = rule.scope
+    hooks = session.execute(select(Webhook.id, Webhook.kinds).where(Webhook.active, Webhook.unit_id.in_(path))).all()
+    desk = _Desk(
+        version,
+        [_Person(*row) for row in people],
+        _chosen(session, {row[0] for row in people}),
+        rules,
+        [(hook, frozenset(kinds)) for hook, kinds in hooks],
+    )
+    if version is not None:
+        _desks[community_id, grid_id] = desk
+    return desk
+
+
+def _choices(session: Session, desk: _Desk, account_ids: Collection[int]) -> dict[int, _Choice]:
+    """The choices of those who are told; an assignee may have no role at the desk."""
+    return desk.choices | _chosen(session, set(account_ids) - desk.choices.keys())
+
+
+def _chosen(session: Session, account_ids: Collection[int]) -> dict[int, _Choice]:
+    found = dict.fromkeys(account_ids, _Choice())
+    made = select(NoticeChoice.account_id, NoticeChoice.app_off, NoticeChoice.email_on, NoticeChoice.email.is_not(None))
+    rows = session.execute(made.where(NoticeChoice.account_id.in_(account_ids))) if account_ids else ()
+    for account_id, off, on, reachable in rows:
+        mailed = frozenset(on) if reachable and settings.get().smtp_host else frozenset[str]()
+        found[account_id] = _Choice(frozenset(off), mailed)
+    return found
+
+
+def ask_to_send(session: Session) -> None:
+    """Put a job into the queue that sends what is waiting, unless one stands there already."""
+    waiting = select(jobs.Job.id).where(jobs.Job.kind == SEND_JOB, jobs.Job.state == jobs.JobState.QUEUED).limit(1)
+    if session.scalar(waiting) is None:
+        jobs.enqueue(session, access.SYSTEM, SEND_JOB, {}, community_id=None, language=settings.get().language)
+
+
+def ask_to_send_what_is_left(session: Session) -> bool:
+    """Put the job into the queue for messages whose time has come (again) and that no job is about to send."""
+    due = select(Outgoing.id).where(Outgoing.state.in_(("waiting", "sending")), Outgoing.next_at <= datetime.now(UTC))
+    at_work = select(jobs.Job.id).where(jobs.Job.kind == SEND_JOB, jobs.Job.state.in_(("queued", "running")))
+    if session.scalar(due.limit(1)) is None or session.scalar(at_work.limit(1)) is not None:
+        return False
+    ask_to_send(session)
+    return True
