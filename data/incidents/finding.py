@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import Session, aliased
 
 from data import buildings, units
 from data.accounts import Account
 from data.base import access, listing
 from data.base.access import Actor, Rows
 from data.base.language import _
-from data.incidents.tables import Category, Incident, IncidentNotFound
+from data.incidents.tables import OPEN, Action, Category, Incident, IncidentNotFound, IncidentStep
 
 
 def get(session: Session, actor: Actor, incident_id: int) -> Incident:
@@ -39,6 +40,8 @@ class Filter:
 
     community: str | None = None
     grid: str | None = None
+    #: code of any unit: what lies in it or below it, whatever ``community`` says
+    unit: str | None = None
     building_id: int | None = None
     states: tuple[str, ...] | None = None
     steps: tuple[str, ...] | None = None
@@ -53,6 +56,12 @@ class Filter:
     first: date | None = None
     last: date | None = None
     overdue: bool | None = None
+    #: open, not overdue, and due within so many days
+    due_within: int | None = None
+    closed_first: date | None = None
+    closed_last: date | None = None
+    #: whether it was opened again after it was settled
+    reopened: bool | None = None
     box: listing.Box | None = None
     text: str | None = None
     located: bool | None = None
@@ -70,7 +79,10 @@ SORTS: dict[str, Any] = {
 def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
     """``query`` over incidents restricted to what the actor may see and what is wanted."""
     query = access.visible(query, actor, Incident)
-    query = units.narrowed(query, Incident.community_id, Incident.grid_id, wanted.community, wanted.grid)
+    community = None if wanted.unit else wanted.community
+    query = units.narrowed(query, Incident.community_id, Incident.grid_id, community, wanted.grid)
+    if wanted.unit:
+        query = query.where(_below(wanted.unit))
     if not wanted.merged:
         query = query.where(Incident.merged_into_id.is_(None))
     if wanted.building_id:
@@ -90,8 +102,12 @@ def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
         below = select(Category.code).where(Category.parent_code.in_(wanted.categories)).correlate(None)
         query = query.where(Incident.category_code.in_(wanted.categories) | Incident.category_code.in_(below))
     query = query.where(*listing.in_period(Incident.reported_at, wanted.first, wanted.last))
+    query = query.where(*listing.in_period(Incident.closed_at, wanted.closed_first, wanted.closed_last))
+    if wanted.due_within is not None:
+        query = query.where(due_within(wanted.due_within))
     for fact, said in (
         (Incident.overdue, wanted.overdue),
+        (reopened(), wanted.reopened),
         (Incident.supervised, wanted.supervised),
         (Incident.recurrent, wanted.recurrent),
     ):
@@ -105,6 +121,26 @@ def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
     if wanted.located is not None:
         query = query.where(Incident.grid_id.is_not(None) if wanted.located else Incident.grid_id.is_(None))
     return query
+
+
+def _below(code: str) -> ColumnElement[bool]:
+    """The condition that an incident lies in the unit with this code, or below it; an unknown code finds nothing."""
+    unit = select(units.Unit.id).where(units.Unit.code == code).correlate(None).scalar_subquery()
+    below = aliased(units.Unit)
+    communities = select(below.id).where(below.level == units.Level.COMMUNITY, below.path.contains(array([unit])))
+    return (Incident.grid_id == unit) | Incident.community_id.in_(communities)
+
+
+def due_within(days: int) -> ColumnElement[bool]:
+    """The condition that an incident is open, not overdue, and due within so many days."""
+    until = func.now() + timedelta(days=days)
+    return Incident.state.in_(OPEN) & Incident.due_at.between(func.now(), until)
+
+
+def reopened() -> ColumnElement[bool]:
+    """The condition that an incident was opened again after it was settled."""
+    again = select(IncidentStep.id).where(IncidentStep.incident_id == Incident.id, IncidentStep.action == Action.REOPEN)
+    return again.correlate(Incident).exists()
 
 
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
