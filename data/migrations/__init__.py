@@ -13,9 +13,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from data import (
     accounts,
+    assets,
     basemaps,
     buildings,
     calendars,
+    coverage,
     grids,
     households,
     incidents,
@@ -30,10 +32,12 @@ from data.base import audit, db, jobs, reference
 TABLES = db.Table.metadata
 _FEATURES = (
     accounts,
+    assets,
     audit,
     basemaps,
     buildings,
     calendars,
+    coverage,
     grids,
     households,
     incidents,
