@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from shapely import Point
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from data import buildings, grids, units
+from data import buildings, calendars, grids, notifications, units
 from data.base import access, settings
 from data.base.access import Actor
 from data.base.errors import Invalid
@@ -64,13 +64,14 @@ def report(
         )
     )  # fmt: skip
     session.flush()
+    notifications.tell(session, incident, Action.REPORT, occasion=Action.REPORT, by=actor.account_id)
     return incident
 
 
 def due(session: Session, community_id: int, kind: Category, tier: str | None, at: datetime) -> datetime | None:
     """When an incident of a kind and tier that begins at ``at`` is due; ``None`` without a limit."""
     days = kinds.limit_days(kind, tier)
-    return None if days is None else at + timedelta(days=days)
+    return None if days is None else calendars.due(session, community_id, at, days)
 
 
 def place(

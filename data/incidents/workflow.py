@@ -36,6 +36,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session, aliased
 
+from data import notifications
 from data.accounts import Account
 from data.base import access
 from data.base.access import Actor
@@ -206,6 +207,9 @@ def act(
     if then is Step.TRIAGED:
         _assign_by_rule(session, incident, action, now)
     session.flush()
+    notifications.tell(session, incident, action, occasion=step.id, by=actor.account_id)
+    if incident.step != then:
+        notifications.tell(session, incident, Action.ASSIGN, occasion=f"{step.id} by rule", by=actor.account_id)
     return step
 
 
