@@ -5,7 +5,7 @@ chance, ``clusters`` groups points, ``defaults`` finds stacks that a geocoder ma
 periods, ``scan`` warns early, ``places`` lists what repeats and what nobody passes. All in metres, nothing in degrees.
 """
 
-from spatial.hotspots.cells import Lattice, Neighbours, Shape, count, neighbours_within, position_in
+from spatial.hotspots.cells import Lattice, Neighbours, Shape, count, groups, neighbours_within, position_in
 from spatial.hotspots.clusters import Cluster, Method, clusters, frequent, labels
 from spatial.hotspots.defaults import DefaultPoint, default_points, place_of
 from spatial.hotspots.density import Surface, density
@@ -55,6 +55,7 @@ __all__ = [
     "frequent",
     "gi_star",
     "gi_star_in_time",
+    "groups",
     "heat",
     "labels",
     "mann_kendall",

@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Lattice", "Neighbours", "Shape", "count", "neighbours_within", "position_in"]
+__all__ = ["Lattice", "Neighbours", "Shape", "count", "groups", "neighbours_within", "position_in"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -49,6 +49,8 @@ class Neighbours:
     def sums(self, values: ArrayLike) -> Floats:
         """The sum of ``values`` over the neighbours of each; for a table, of each column."""
         flat = np.asarray(values, dtype=np.float64)
+        if len(flat) == 0:
+            return flat
         # The running sum would lose digits by cancellation; reduceat sums each row by itself. No row is empty.
         return np.asarray(np.add.reduceat(flat[self.indices], self.starts[:-1], axis=0))
 
@@ -223,6 +225,32 @@ def neighbours_within(xy: ArrayLike, distance_m: float) -> Neighbours:
     others = np.concatenate([pairs[:, 1], pairs[:, 0], itself]).astype(np.int64)
     starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(flat)))])
     return _rising(starts, others[np.argsort(owners, kind="stable")])
+
+
+def groups(chosen: ArrayLike, neighbours: Neighbours) -> Integers:
+    """Number the groups of chosen cells that hang together; -1 for cells that were not chosen.
+
+    Examples
+    --------
+    >>> row = Lattice(36).neighbours([[column, 0] for column in range(6)])
+    >>> groups([True, True, False, True, False, True], row).tolist()
+    [0, 0, -1, 1, -1, 2]
+    """
+    flags = np.asarray(chosen, dtype=bool)
+    found = np.full(len(flags), -1, dtype=np.int64)
+    number = 0
+    for first in np.flatnonzero(flags).tolist():
+        if found[first] >= 0:
+            continue
+        found[first], waiting = number, [first]
+        while waiting:
+            at = waiting.pop()
+            near = neighbours.indices[neighbours.starts[at] : neighbours.starts[at + 1]]
+            fresh = near[flags[near] & (found[near] < 0)]
+            found[fresh] = number
+            waiting.extend(fresh.tolist())
+        number += 1
+    return found
 
 
 def count(xy: ArrayLike, lattice: Lattice, cells: ArrayLike, weights: ArrayLike | None = None) -> Floats:

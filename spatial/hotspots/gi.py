@@ -92,7 +92,7 @@ def gi_star(values: ArrayLike, neighbours: Neighbours, *, permutations: int = 0,
     [-0.632, -0.866, 1.155, 1.155, 1.155, -0.866, -0.632]
     """
     x = np.asarray(values, dtype=np.float64)
-    return _tested(x, neighbours.sums(x) if len(x) else x, neighbours.counts, permutations, seed)
+    return _tested(x, neighbours.sums(x), neighbours.counts, permutations, seed)
 
 
 def gi_star_in_time(

@@ -1,0 +1,59 @@
+"""Hotspots 热点: saved runs of the analysis of where cases gather, and where they only seem to.
+
+- ``asking`` the parameters; ``gathering`` the data and its fingerprint; ``computing`` from both to a result
+- ``tables`` what is remembered; ``runs`` asked for, done, kept; ``reading`` what came of one
+
+The same parameters on the same data give the same result: everything drawn is drawn from the run's seed.
+"""
+
+from data.hotspots.asking import CELL_M, DAYS, Params, settled
+from data.hotspots.reading import (
+    HOT,
+    SHOWN_FROM,
+    alarms,
+    by_grid,
+    cells,
+    clusters,
+    compare,
+    default_points,
+    outline,
+    repeats,
+    spots,
+    trend,
+    unpatrolled,
+)
+from data.hotspots.runs import HOTSPOTS, SORTS, Filter, forget, get, keep, perform, remove, run, selection
+from data.hotspots.tables import HotspotCell, HotspotRun, RunNotFound
+
+__all__ = [
+    "CELL_M",
+    "DAYS",
+    "HOT",
+    "HOTSPOTS",
+    "SHOWN_FROM",
+    "SORTS",
+    "Filter",
+    "HotspotCell",
+    "HotspotRun",
+    "Params",
+    "RunNotFound",
+    "alarms",
+    "by_grid",
+    "cells",
+    "clusters",
+    "compare",
+    "default_points",
+    "forget",
+    "get",
+    "keep",
+    "outline",
+    "perform",
+    "remove",
+    "repeats",
+    "run",
+    "selection",
+    "settled",
+    "spots",
+    "trend",
+    "unpatrolled",
+]

@@ -1,0 +1,237 @@
+"""Gathering: what goes into a run, out of the tables the actor may see, and its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from data import buildings, grids, households, incidents, units
+from data.base import access, bulk, settings
+from data.base.access import Actor
+from data.hotspots.asking import Params
+from data.incidents import Incident
+from spatial.datums import reproject
+from spatial.locating import points_in_areas
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_SAME = 1e-7
+"""Degrees: a centimetre."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Cases with a place, a position each; ``xy`` in metres, ``day`` in the community's time zone."""
+
+    ids: Integers
+    lonlat: Floats
+    xy: Floats
+    at: NDArray[np.datetime64]
+    day: NDArray[np.datetime64]
+    categories: list[str]
+    addresses: list[str | None]
+    building_ids: Integers
+    grid_ids: Integers
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def those(self, chosen: NDArray[np.bool_]) -> Cases:
+        """The cases that are chosen."""
+        at = np.flatnonzero(chosen).tolist()
+        return Cases(
+            self.ids[at], self.lonlat[at], self.xy[at], self.at[at], self.day[at],
+            [self.categories[one] for one in at], [self.addresses[one] for one in at],
+            self.building_ids[at], self.grid_ids[at],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Houses:
+    """Buildings with a place, a position each, and how many households live in each."""
+
+    ids: Integers
+    numbers: list[str]
+    xy: Floats
+    households: Integers
+    grid_ids: Integers
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that a run is computed from.
+
+    Attributes
+    ----------
+    cases
+        Those with a place in the area.
+    without_place, outside
+        How many more there are that have no place, and that lie outside the area.
+    houses
+        The buildings of the area.
+    grid_ids, grid_codes, grid_names, areas
+        The grids by code, ``areas`` in metres.
+    outline
+        The area in metres; None where no grid is drawn yet.
+    crs
+        The metric reference system.
+    fingerprint
+        SHA-256 of all of this.
+    """
+
+    cases: Cases
+    without_place: int
+    outside: int
+    houses: Houses
+    grid_ids: list[int]
+    grid_codes: list[str]
+    grid_names: list[str]
+    areas: NDArray[np.object_]
+    outline: BaseGeometry | None
+    crs: str
+    fingerprint: str
+
+    def grid_of(self, xy: Floats) -> Integers:
+        """The position of the grid that covers each point, -1 for none."""
+        return points_in_areas(np.asarray(shapely.points(xy), dtype=object), self.areas, self.grid_codes)
+
+
+def gather(session: Session, actor: Actor, params: Params, community: units.Unit) -> Gathered:
+    """Read what a run with ``params`` is computed from."""
+    crs = community.metric_crs
+    shapes = grids.shapes(session, community.id)
+    codes = grids.codes(session, list(shapes))
+    chosen = [grid_id for grid_id in shapes if params.grid is None or codes[grid_id] == params.grid]
+    names = units.names(session, chosen)
+    areas = np.empty(len(chosen), dtype=object)
+    areas[:] = list(reproject(np.array([shapes[grid_id] for grid_id in chosen], dtype=object), "EPSG:4326", crs))
+    outline = shapely.union_all(areas) if len(areas) else None
+    cases, without_place = _cases(session, actor, params, crs)
+    inside = np.ones(len(cases), dtype=bool)
+    if outline is not None:
+        shapely.prepare(outline)
+        inside = shapely.intersects_xy(outline, cases.xy[:, 0], cases.xy[:, 1])
+    houses = _houses(session, actor, params, community.id, crs)
+    kept = cases.those(inside)
+    grid_codes = [codes[grid_id] for grid_id in chosen]
+    return Gathered(
+        kept, without_place, int((~inside).sum()), houses, chosen, grid_codes, [names[one] for one in chosen], areas,
+        outline, crs, _fingerprint(kept, without_place, int((~inside).sum()), houses, grid_codes, areas, crs),
+    )  # fmt: skip
+
+
+def size(session: Session, actor: Actor, params: Params) -> int:
+    """How many cases a run would read."""
+    return session.scalar(incidents.narrowed(select(func.count()), actor, wanted(params)).where(_one_each())) or 0
+
+
+def wanted(params: Params) -> incidents.Filter:
+    """The filter of the cases of a run."""
+    return incidents.Filter(
+        community=params.community, grid=params.grid, states=params.states, categories=params.categories,
+        first=params.first, last=params.last,
+    )  # fmt: skip
+
+
+def _one_each() -> Any:
+    """The condition that a case was not merged into another."""
+    return Incident.merged_into_id.is_(None)
+
+
+def _cases(session: Session, actor: Actor, params: Params, crs: str) -> tuple[Cases, int]:
+    query = select(
+        Incident.id, func.ST_X(Incident.geom), func.ST_Y(Incident.geom), Incident.reported_at, Incident.category_code,
+        Incident.address, Incident.building_id, Incident.grid_id,
+    ).order_by(Incident.id)  # fmt: skip
+    rows = session.execute(incidents.narrowed(query, actor, wanted(params)).where(_one_each())).all()
+    placed = [row for row in rows if row[1] is not None]
+    return _arrays(placed, crs), len(rows) - len(placed)
+
+
+def places(
+    session: Session, actor: Actor, params: Params, crs: str, left_out: list[tuple[float, float]]
+) -> Floats:  # fmt: skip
+    """Where the cases of ``params`` were, in metres, without those on the points (degrees) that are left out."""
+    cases, _without_place = _cases(session, actor, params, crs)
+    stays = np.ones(len(cases), dtype=bool)
+    for point in left_out:
+        stays &= (np.abs(cases.lonlat - np.array(point)) > _SAME).any(axis=1)
+    return cases.xy[stays]
+
+
+def _arrays(rows: Any, crs: str) -> Cases:
+    lonlat = np.array([row[1:3] for row in rows], dtype=np.float64).reshape(-1, 2)
+    return Cases(
+        ids=np.array([row[0] for row in rows], dtype=np.int64),
+        lonlat=lonlat,
+        xy=_metric(lonlat, crs),
+        at=np.array([row[3].replace(tzinfo=None) - row[3].utcoffset() for row in rows], dtype="datetime64[us]"),
+        day=_days([row[3] for row in rows]),
+        categories=[row[4] for row in rows],
+        addresses=[row[5] for row in rows],
+        building_ids=np.array([row[6] or -1 for row in rows], dtype=np.int64),
+        grid_ids=np.array([row[7] or -1 for row in rows], dtype=np.int64),
+    )
+
+
+def _days(instants: list[Any]) -> NDArray[np.datetime64]:
+    zone = ZoneInfo(settings.get().timezone)
+    return np.array([one.astimezone(zone).date() for one in instants], dtype="datetime64[D]")
+
+
+def _metric(lonlat: Floats, crs: str) -> Floats:
+    points = reproject(np.asarray(shapely.points(lonlat), dtype=object), "EPSG:4326", crs)
+    return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
+
+
+def _houses(session: Session, actor: Actor, params: Params, community_id: int, crs: str) -> Houses:
+    building, dwelling, household = buildings.Building, buildings.Dwelling, households.Household
+    query = units.narrowed(
+        select(building.id, building.number, func.ST_X(building.point), func.ST_Y(building.point), building.grid_id)
+        .where(building.point.is_not(None), building.community_id == community_id)
+        .order_by(building.id),
+        building.community_id, building.grid_id, params.community, params.grid,
+    )  # fmt: skip
+    rows = session.execute(access.visible(query, actor, building)).all()
+    # How many live in a building is no secret to who sees the building; who they are is.
+    with bulk.as_owner(session):
+        homes = dict(
+            session.execute(
+                select(dwelling.building_id, func.count())
+                .join(household, household.dwelling_id == dwelling.id)
+                .where(household.community_id == community_id)
+                .group_by(dwelling.building_id)
+            ).all()
+        )
+    return Houses(
+        ids=np.array([row[0] for row in rows], dtype=np.int64),
+        numbers=[row[1] or "" for row in rows],
+        xy=_metric(np.array([row[2:4] for row in rows], dtype=np.float64).reshape(-1, 2), crs),
+        households=np.array([homes.get(row[0], 0) for row in rows], dtype=np.int64),
+        grid_ids=np.array([row[4] or -1 for row in rows], dtype=np.int64),
+    )
+
+
+def _fingerprint(
+    cases: Cases, without_place: int, outside: int, houses: Houses, codes: list[str], areas: Any, crs: str
+) -> str:  # fmt: skip
+    digest = hashlib.sha256()
+    for array in (
+        cases.ids, cases.lonlat, cases.at, cases.building_ids, cases.grid_ids, houses.ids, houses.xy, houses.households
+    ):  # fmt: skip
+        digest.update(np.ascontiguousarray(array).tobytes() + b"|")
+    texts = (cases.categories, cases.addresses, houses.numbers, codes, [crs, without_place, outside])
+    digest.update(repr(texts).encode())
+    for wkb in shapely.to_wkb(areas):
+        digest.update(wkb)
+    return digest.hexdigest()
