@@ -18,7 +18,7 @@ from typing import Any
 import procrastinate
 from sqlalchemy.orm import Session
 
-from data import accounts
+from data import accounts, hotspots
 from data.base import access, cluster, db, jobs, settings
 from data.base.access import Actor
 from data.base.errors import Forbidden
@@ -29,7 +29,7 @@ from data.exchange import background, retention
 log = logging.getLogger("wangge.worker")
 
 #: What a job of each kind does.
-HANDLERS: dict[str, Handler] = {"import": background.perform_import}
+HANDLERS: dict[str, Handler] = {"import": background.perform_import, hotspots.HOTSPOTS: hotspots.perform}
 _SWEEP_S = 30.0
 _RETENTION_S = 3600.0
 _PARENT_S = 2.0
