@@ -19,6 +19,7 @@ from api import (
     audit_pages,
     buildings,
     buildings_pages,
+    categories,
     deps,
     dwellings_pages,
     errors,

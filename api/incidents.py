@@ -1,9 +1,9 @@
-"""Incidents and their categories over HTTP."""
+"""Incidents over HTTP, and what is done with them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, model_validator
@@ -11,19 +11,22 @@ from sqlalchemy import Row
 
 from api import concurrency, listing
 from api.audit import Entry, entries
-from api.deps import Session, SignedIn, permission
-from api.fields import ID_MAX, Change, Code, CodePath, Id, Instant, Lat, Line, Lon, Output, Reference, Text, refuse
+from api.deps import Session, permission
+from api.fields import ID_MAX, Change, Code, Day, Id, Input, Instant, Lat, Line, Lon, Output, Reference, Text, refuse
+from api.households.homes import Purpose
 from api.listing import BBox, CommunityCode, From, GridCode, Listed, Paging, Term, To
 from data import history, incidents, units
 from data.base import language
 from data.base.access import Actor
 from data.base.language import _
-from data.incidents import Incident, State
+from data.incidents import Action, Incident, Level, State, Step, Tier
 
 api = APIRouter(prefix="/api", tags=["incidents"])
 Read = Annotated[Actor, permission("incident.read")]
 Report = Annotated[Actor, permission("incident.report")]
 Edit = Annotated[Actor, permission("incident.edit")]
+Unmask = Annotated[Actor, permission("person.unmask")]
+Distance = Annotated[float, Query(ge=1, le=1000, description="How far away at most, in metres.")]
 
 
 class IncidentOut(Output):
@@ -35,13 +38,26 @@ class IncidentOut(Output):
     category_code: str = Field(examples=["facility.corridor_light"])
     category_name: str = Field(description="In the language of the request.", examples=["楼道灯不亮"])
     icon: str = Field(description="The name of its icon.", examples=["bulb"])
-    state: State = Field(examples=["new"])
+    step: Step = Field(description="Where it stands in the workflow.", examples=["reported"])
+    state: State = Field(description="What lists and maps show of the step.", examples=["new"])
+    tier: Tier | None = Field(description="Chosen at triage.", examples=["grid"])
+    level: Level = Field(description="Where it lies now.", examples=["grid"])
+    assignee_id: int | None = Field(description="The account that sees to it.", examples=[12])
+    assignee_name: str | None = Field(examples=["周敏"])
+    supervised: bool = Field(description="Followed by the street.", examples=[False])
+    recurrent: bool = Field(description="It was settled here not long before.", examples=[False])
+    merged_into_id: int | None = Field(description="The case that it counts with.", examples=[None])
     overdue: bool = Field(description="Still open after its time.", examples=[False])
     description: str | None = Field(examples=["二层廊灯不亮"])
     address: str | None = Field(examples=["18号楼2单元"])
+    answers: dict[str, Any] = Field(description="Answers to the category's questions.", examples=[{"floor": "3"}])
     source: str = Field(examples=["staff"])
+    has_contact: bool = Field(description="Whether the one who asked can be told.", examples=[True])
+    accuracy_m: float | None = Field(description="How exact the point is.", examples=[12.5])
     reported_at: datetime = Field(examples=["2026-03-17T01:30:00Z"])
     due_at: datetime | None = Field(examples=["2026-03-20T01:30:00Z"])
+    resolved_at: datetime | None = Field(examples=[None])
+    feedback_at: datetime | None = Field(examples=[None])
     closed_at: datetime | None = Field(examples=[None])
     building_id: int | None = Field(examples=[18])
     building_number: str | None = Field(examples=["18号楼"])
@@ -82,6 +98,14 @@ class IncidentNew(IncidentChange):
 
     community_id: Reference = Field(examples=[3])
     category_code: Code = Field(examples=["facility.corridor_light"])
+    source: Literal["staff", "patrol", "visit", "phone", "hotline", "resident", "street", "system"] = Field(
+        "staff", examples=["staff"]
+    )
+    contact: Line | None = Field(None, description="Stored encrypted.", examples=["13800000000"])
+    accuracy_m: Annotated[float, Field(ge=0, le=100_000)] | None = Field(None, examples=[12.5])
+    answers: dict[Code, bool | int | float | Line] = Field(
+        {}, description="Answers to the category's questions.", examples=[{"floor": "3"}]
+    )
 
 
 class Counts(Output):
@@ -92,45 +116,64 @@ class Counts(Output):
     total: int = Field(examples=[15])
 
 
-class CategoryOut(Output):
-    """A kind of incident."""
+class Act(Input):
+    """Something to be done with an incident."""
 
-    code: str = Field(examples=["facility.corridor_light"])
-    parent_code: str | None = Field(examples=["facility"])
-    name_zh: str = Field(examples=["楼道灯不亮"])
-    name_en: str = Field(examples=["Corridor light broken"])
-    icon: str = Field(examples=["bulb"])
-    tier: str | None = Field(description="Who settles it as a rule: grid, community or street.", examples=["grid"])
-    days: int | None = Field(description="Days until it is due.", examples=[3])
-    external_code: str | None = Field(description="The class of a standard or another system.", examples=[None])
-    position: int = Field(examples=[1])
-
-
-class CategoryChange(Change):
-    """What of a category is to change."""
-
-    needed = frozenset({"name_zh", "name_en", "icon", "position"})
-
-    parent_code: Code | None = Field(None, examples=["facility"])
-    name_zh: Line | None = Field(None, examples=["楼道灯不亮"])
-    name_en: Line | None = Field(None, examples=["Corridor light broken"])
-    icon: Code | None = Field(None, examples=["bulb"])
-    tier: Code | None = Field(None, examples=["grid"])
-    days: Annotated[int, Field(ge=0, le=3650)] | None = Field(None, examples=[3])
-    external_code: Code | None = Field(None, examples=[None])
-    position: Annotated[int, Field(ge=0, le=100_000)] | None = Field(None, examples=[1])
+    action: Action = Field(examples=["note"])
+    note: Text | None = Field(None, description="Needed to hold, return, reopen, reject, give feedback, note.")
+    public: bool = Field(False, description="Whether the one who asked may read the note.")
+    tier: Tier | None = Field(None, description="Of a triage; default the category's.")
+    assignee_id: Reference | None = Field(None, description="Of an assignment; default whoever is there for the place.")
+    level: Level | None = Field(None, description="Of an assignment; default the level it has.")
+    reason: Text | None = Field(None, description="The same as a note.")
+    into_id: Reference | None = Field(None, description="The case that this one is merged into.")
+    step: Step | None = Field(None, description="Where it stood when it was looked at; else refused with 409.")
 
 
-class CategoryNew(CategoryChange):
-    """A category to be added."""
+class StepOut(Output):
+    """Something that was done with an incident, and how it stood afterwards."""
 
-    code: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=64)] = Field(
-        examples=["facility.bench"]
-    )
-    name_zh: Line = Field(examples=["座椅损坏"])
-    name_en: Line = Field(examples=["Broken bench"])
-    icon: Code = Field("dots", examples=["dots"])
-    position: Annotated[int, Field(ge=0, le=100_000)] = Field(0, examples=[50])
+    id: int = Field(examples=[4711])
+    incident_id: int = Field(description="Of a merged case also that of its original.", examples=[612])
+    action: Action = Field(examples=["assign"])
+    step: Step = Field(examples=["assigned"])
+    at: datetime = Field(examples=["2026-03-17T01:31:00Z"])
+    account_id: int | None = Field(description="Who did it; empty: a rule, a resident, another system.", examples=[12])
+    account_name: str | None = Field(examples=["周敏"])
+    note: str | None = Field(examples=[None])
+    public: bool = Field(examples=[False])
+    tier: Tier | None = Field(examples=["grid"])
+    level: Level = Field(examples=["grid"])
+    assignee_id: int | None = Field(examples=[12])
+    assignee_name: str | None = Field(examples=["周敏"])
+
+
+class Similar(IncidentOut):
+    """An open incident that may be the same one."""
+
+    distance_m: float | None = Field(description="In the community's metric CRS.", examples=[17.3])
+    same_building: bool = Field(examples=[False])
+    age_s: float = Field(description="Seconds since it was reported.", examples=[86400.0])
+
+
+class Assignment(Input):
+    """Incidents to be assigned, to one account or each to whoever is there for its place."""
+
+    incident_ids: Annotated[list[Reference], Field(min_length=1, max_length=500)] = Field(examples=[[612, 613]])
+    assignee_id: Reference | None = Field(None, examples=[12])
+    note: Text | None = Field(None, examples=["本周内完成"])
+
+
+class Assigned(Output):
+    """What an assignment of many did."""
+
+    assigned: int = Field(description="How many got another assignee.", examples=[2])
+
+
+class Contact(Output):
+    """How the one who asked can be told."""
+
+    contact: str | None = Field(examples=["13800000000"])
 
 
 def wanted_incidents(
@@ -155,6 +198,25 @@ def wanted_incidents(
     overdue: Annotated[bool | None, Query(description="Only those still open after their time (or not).")] = None,
     building: Annotated[int | None, Query(ge=1, le=ID_MAX, description="Only at the building with this id.")] = None,
     located: Annotated[bool | None, Query(description="Only with (or without) a place.")] = None,
+    step: Annotated[
+        str | None, Query(description="Steps, with commas between.", examples=["reported"], max_length=200)
+    ] = None,
+    tier: Annotated[str | None, Query(description="Tiers, with commas between.", max_length=100)] = None,
+    level: Annotated[str | None, Query(description="Levels, with commas between.", max_length=100)] = None,
+    source: Annotated[str | None, Query(description="Sources, with commas between.", max_length=200)] = None,
+    assignee: Annotated[int | None, Query(ge=1, le=ID_MAX, description="Only what this account sees to.")] = None,
+    supervised: Annotated[bool | None, Query(description="Only those that the street follows (or not).")] = None,
+    recurrent: Annotated[bool | None, Query(description="Only those that came again (or not).")] = None,
+    merged: Annotated[bool, Query(description="Also those merged into another, which count with that one.")] = False,
+    unit: Annotated[
+        Code | None, Query(description="Only in or below the unit with this code, whatever community says.")
+    ] = None,
+    due_within: Annotated[
+        int | None, Query(ge=0, le=3650, description="Only open ones that are due within so many days.")
+    ] = None,
+    closed_first: Annotated[Day | None, Query(alias="closed_from", description="Closed from this day on.")] = None,
+    closed_last: Annotated[Day | None, Query(alias="closed_to", description="Closed up to this day.")] = None,
+    reopened: Annotated[bool | None, Query(description="Only those opened again after they were settled.")] = None,
     bbox: BBox = None,
     q: Term = None,
 ) -> incidents.Filter:
@@ -171,6 +233,19 @@ def wanted_incidents(
         box=listing.box(bbox),
         text=q,
         located=located,
+        steps=listing.choices(step, list(Step), "step"),
+        tiers=listing.choices(tier, list(Tier), "tier"),
+        levels=listing.choices(level, list(Level), "level"),
+        sources=listing.choices(source, None, "source"),
+        assignee_id=assignee,
+        supervised=supervised,
+        recurrent=recurrent,
+        merged=merged,
+        unit=unit,
+        due_within=due_within,
+        closed_first=closed_first,
+        closed_last=closed_last,
+        reopened=reopened,
     )
 
 
@@ -216,6 +291,32 @@ def report_incident(response: Response, session: Session, actor: Report, body: I
     return _answer(response, session, found)
 
 
+@api.get("/incidents/similar", summary="Find incidents that may be the same")
+def similar_incidents(
+    session: Session,
+    actor: Read,
+    community_id: Annotated[int, Query(ge=1, le=ID_MAX, description="The community to look in.")],
+    category_code: Annotated[Code, Query(description="The category.", examples=["facility.corridor_light"])],
+    lon: Annotated[Lon | None, Query(description="Longitude in degrees.", examples=[121.4321])] = None,
+    lat: Annotated[Lat | None, Query(description="Latitude in degrees.", examples=[31.2345])] = None,
+    building_id: Annotated[int | None, Query(ge=1, le=ID_MAX, description="At this building too.")] = None,
+    distance_m: Distance = incidents.NEARBY_M,
+) -> list[Similar]:
+    """Open incidents of the category near a point or at a building, the nearest first: look before you report."""
+    found = incidents.similar(
+        session, actor, community_id=community_id, category_code=category_code, lon=lon, lat=lat,
+        building_id=building_id, distance_m=distance_m,
+    )  # fmt: skip
+    return [_similar(row) for row in found]
+
+
+@api.post("/incidents/assign", summary="Assign many incidents")
+def assign_incidents(session: Session, actor: Edit, body: Assignment) -> Assigned:
+    """Assign incidents, all of them or none; those that nobody has triaged yet are triaged as their category says."""
+    done = incidents.assign_all(session, actor, body.incident_ids, assignee_id=body.assignee_id, note=body.note)
+    return Assigned(assigned=len(done))
+
+
 @api.get("/incidents/{incident_id}", summary="Get an incident")
 def get_incident(response: Response, session: Session, actor: Read, incident_id: Id) -> IncidentOut:
     """An incident."""
@@ -255,31 +356,65 @@ def incident_history(session: Session, actor: Read, incident_id: Id) -> list[Ent
     return entries(history.of_record(session, "incident", incident_id))
 
 
-@api.get("/categories", summary="List categories")
-def list_categories(session: Session, _actor: SignedIn) -> list[CategoryOut]:
-    """All kinds of incidents, in the order of the list."""
-    return [CategoryOut.model_validate(category) for category in incidents.categories(session)]
+@api.get("/incidents/{incident_id}/actions", summary="What can be done with an incident")
+def allowed_actions(session: Session, actor: Read, incident_id: Id) -> list[Action]:
+    """What one may do with the incident as it stands."""
+    return incidents.allowed(session, actor, incidents.get(session, actor, incident_id))
 
 
-@api.post("/categories", summary="Add a category", status_code=status.HTTP_201_CREATED)
-def add_category(session: Session, actor: Annotated[Actor, permission("unit.edit")], body: CategoryNew) -> CategoryOut:
-    """A new kind of incident."""
-    return CategoryOut.model_validate(incidents.add_category(session, actor, **body.model_dump()))
+@api.post("/incidents/{incident_id}/actions", summary="Do something with an incident")
+def act_on_incident(
+    response: Response,
+    session: Session,
+    actor: Read,
+    incident_id: Id,
+    body: Act,
+    if_match: concurrency.IfMatch = None,
+) -> IncidentOut:
+    """Triage, assign, start, resolve, give feedback, close … as the table of transitions allows."""
+    found = incidents.get(session, actor, incident_id)
+    concurrency.check(session, found, if_match)
+    if body.step is not None and body.step != found.step:
+        raise incidents.MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=found.step)
+    into = incidents.get(session, actor, body.into_id) if body.into_id else None
+    incidents.act(
+        session, actor, found, body.action, into=into, **body.model_dump(exclude={"action", "into_id", "step"})
+    )  # fmt: skip
+    return _answer(response, session, found)
 
 
-@api.patch("/categories/{code}", summary="Change a category")
-def change_category(
-    session: Session, actor: Annotated[Actor, permission("unit.edit")], code: CodePath, body: CategoryChange
-) -> CategoryOut:
-    """Change what the body names."""
-    found = incidents.change_category(session, actor, code, **body.model_dump(exclude_unset=True))
-    return CategoryOut.model_validate(found)
+@api.get("/incidents/{incident_id}/steps", summary="Steps of an incident")
+def incident_steps(session: Session, actor: Read, incident_id: Id) -> list[StepOut]:
+    """What was done with an incident, the earliest first; of a merged one also what was done with its original."""
+    found = incidents.get(session, actor, incident_id)
+    return [StepOut.model_validate(row) for row in incidents.steps(session, actor, found)]
 
 
-@api.delete("/categories/{code}", summary="Remove a category", status_code=status.HTTP_204_NO_CONTENT)
-def remove_category(session: Session, actor: Annotated[Actor, permission("unit.edit")], code: CodePath) -> None:
-    """Remove a kind that no incident has."""
-    incidents.remove_category(session, actor, code)
+@api.get("/incidents/{incident_id}/similar", summary="Incidents that may be the same as this one")
+def similar_to_incident(
+    session: Session, actor: Read, incident_id: Id, distance_m: Distance = incidents.NEARBY_M
+) -> list[Similar]:
+    """Open incidents of the same category nearby or at the same building, the nearest first."""
+    found = incidents.get(session, actor, incident_id)
+    return [_similar(row) for row in incidents.similar_to(session, actor, found, distance_m=distance_m)]
+
+
+@api.get("/incidents/{incident_id}/merged", summary="Incidents merged into this one")
+def merged_incidents(session: Session, actor: Read, incident_id: Id) -> list[IncidentOut]:
+    """The incidents that count with this one, the earliest first."""
+    return [incident(row) for row in incidents.merged(session, actor, incidents.get(session, actor, incident_id))]
+
+
+@api.post("/incidents/{incident_id}/contact", summary="Show how the one who asked can be told")
+def incident_contact(session: Session, actor: Unmask, incident_id: Id, body: Purpose) -> Contact:
+    """The contact in full, for a stated purpose. This is recorded."""
+    found = incidents.get(session, actor, incident_id)
+    return Contact(contact=incidents.contact(session, actor, found, body.purpose))
+
+
+def _similar(row: dict[str, Any]) -> Similar:
+    name = row["category_zh"] if language.current() == "zh" else row["category_en"]
+    return Similar.model_validate({**row, "category_name": name, "age_s": row["age"].total_seconds()})
 
 
 def _answer(response: Response, session: Session, found: Incident) -> IncidentOut:

@@ -25,6 +25,7 @@ from data.incidents.kinds import (
 from data.incidents.repeats import NEARBY_M, merged, similar, similar_to
 from data.incidents.reporting import (
     change,
+    contact,
     due,
     forget_numbers,
     move,
@@ -109,6 +110,7 @@ __all__ = [
     "change_category",
     "change_template",
     "check_answers",
+    "contact",
     "counts",
     "due",
     "filled",

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import shapely
 from geoalchemy2.shape import to_shape
 from sqlalchemy import Row, func, or_, select, true
 from sqlalchemy.orm import Session
@@ -87,8 +88,7 @@ def similar(
 
 def similar_to(session: Session, actor: Actor, incident: Incident, **more: Any) -> list[dict[str, Any]]:
     """Open cases that may be the same as an incident that is there already."""
-    point = to_shape(incident.geom) if incident.geom is not None else None
-    lon, lat = (point.x, point.y) if point is not None else (None, None)
+    lon, lat = _coordinates(incident)
     return similar(
         session, actor, community_id=incident.community_id, category_code=incident.category_code,
         lon=lon, lat=lat, building_id=incident.building_id, but=incident.id, **more,
@@ -109,18 +109,18 @@ def is_recurrent(session: Session, incident: Incident, kind: Category) -> bool:
     )
     if incident.building_id is not None:
         return session.scalar(before.where(Incident.building_id == incident.building_id).limit(1)) is not None
-    if incident.geom is None:
+    lon, lat = _coordinates(incident)
+    if lon is None or lat is None:
         return False
-    point = to_shape(incident.geom)
     found = session.execute(
-        before.where(_within(point.x, point.y, SAME_PLACE_M)).add_columns(
+        before.where(_within(lon, lat, SAME_PLACE_M)).add_columns(
             func.ST_X(Incident.geom).label("lon"), func.ST_Y(Incident.geom).label("lat")
         )
     ).all()
     if not found:
         return False
     crs = session.scalar(select(units.Unit.metric_crs).where(units.Unit.id == incident.community_id))
-    distances = _distances(crs, point.x, point.y, found)
+    distances = _distances(crs, lon, lat, found)
     return any(distance is not None and distance <= SAME_PLACE_M for distance in distances)
 
 
@@ -128,6 +128,13 @@ def merged(session: Session, actor: Actor, incident: Incident) -> list[Row[Any]]
     """The cases that were merged into an incident, as rows of ``selection``, the earliest first."""
     query = access.visible(finding.rows(), actor, Incident).where(Incident.merged_into_id == incident.id)
     return list(session.execute(query.order_by(Incident.reported_at, Incident.id)).all())
+
+
+def _coordinates(incident: Incident) -> tuple[float, float] | tuple[None, None]:
+    if incident.geom is None:
+        return None, None
+    ((lon, lat),) = shapely.get_coordinates(to_shape(incident.geom)).tolist()
+    return lon, lat
 
 
 def _within(lon: float, lat: float, distance_m: float) -> Any:

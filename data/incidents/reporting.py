@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data import buildings, calendars, grids, notifications, units
-from data.base import access, settings
+from data.base import access, audit, settings
 from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.language import _
@@ -160,3 +160,23 @@ def remove(session: Session, actor: Actor, incident: Incident) -> None:
     access.require(actor, "incident.edit", incident.community_id, incident.grid_id)
     session.delete(incident)
     session.flush()
+
+
+def contact(session: Session, actor: Actor, incident: Incident, purpose: str) -> str | None:
+    """How the one who asked can be told; that it was shown, and why, is recorded.
+
+    Raises
+    ------
+    Invalid
+        No purpose was stated.
+    Forbidden
+        The actor may not see personal data there.
+    """
+    if len(purpose.strip()) < 2:
+        raise Invalid(_("State in a few words what the full data is needed for."), field="purpose")
+    access.require(actor, "person.unmask", incident.community_id, incident.grid_id)
+    audit.record(
+        session, actor, "unmask", "incident", incident.id, community_id=incident.community_id,
+        purpose=purpose.strip(), changes={"fields": [None, ["contact"]]},
+    )  # fmt: skip
+    return incident.contact

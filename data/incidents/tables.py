@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from geoalchemy2 import Geometry, WKBElement
 from sqlalchemy import (
@@ -172,7 +172,7 @@ class Incident(db.Dated, db.Table):
     __tablename__ = "incident"
     __read__ = "incident.read"
     # What PostgreSQL makes of a step comes back with the write itself.
-    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - as SQLAlchemy declares it
     __table_args__ = (
         UniqueConstraint("community_id", "number"),
         CheckConstraint(f"step IN ({_listed(Step)})", name="step"),

@@ -29,7 +29,7 @@ is there for its place (``duty``); that is a step of its own, without a person.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +39,7 @@ from sqlalchemy.orm import Session, aliased
 from data import notifications
 from data.accounts import Account
 from data.base import access
-from data.base.access import Actor
+from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Forbidden, Invalid
 from data.base.language import _
 from data.incidents import duty, finding, reporting
@@ -398,7 +398,7 @@ def assign_all(
     return steps
 
 
-def steps(session: Session, actor: Actor, incident: Incident, *, public: bool = False) -> list[Row[Any]]:
+def steps(session: Session, actor: Actor, incident: Incident, *, public: bool = False) -> Sequence[Row[Any]]:
     """What was done with an incident, the earliest first; with that of the original, if it was merged into one.
 
     Parameters
@@ -413,7 +413,7 @@ def steps(session: Session, actor: Actor, incident: Incident, *, public: bool = 
     """
     assignee = aliased(Account)
     ids = [incident.id, incident.merged_into_id] if incident.merged_into_id else [incident.id]
-    query = (
+    query: Rows = (
         select(*IncidentStep.__table__.c, Account.name.label("account_name"), assignee.name.label("assignee_name"))
         .outerjoin(Account, Account.id == IncidentStep.account_id)
         .outerjoin(assignee, assignee.id == IncidentStep.assignee_id)
@@ -422,4 +422,4 @@ def steps(session: Session, actor: Actor, incident: Incident, *, public: bool = 
     )
     if public:
         query = query.where(IncidentStep.public)
-    return list(session.execute(access.visible(query, actor, IncidentStep)).all())
+    return session.execute(access.visible(query, actor, IncidentStep)).all()

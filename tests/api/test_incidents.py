@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from data import calendars
 from data.incidents import Incident
 from tests.api.conftest import ClientFor
 from tests.city import City, degrees
@@ -21,9 +22,9 @@ def test_an_incident_is_reported_handled_and_closed(city: City, client_for: Clie
     told = made.json()
     assert (told["state"], told["grid_name"], told["located_by"], told["overdue"]) == ("new", "A1", "point", False)
     assert told["category_name"] == "Corridor light broken"
-    # Due after the days of its category.
-    lasts = datetime.fromisoformat(told["due_at"]) - datetime.fromisoformat(told["reported_at"])
-    assert lasts == timedelta(days=3)
+    # Due after the working days of its category.
+    reported, due = (datetime.fromisoformat(told[name]) for name in ("reported_at", "due_at"))
+    assert due == calendars.due(city.session, city.community.id, reported, 3)
 
     address = made.headers["location"]
     assert client.patch(address, json={"description": "四层廊灯不亮"}).json()["description"] == "四层廊灯不亮"
