@@ -65,6 +65,7 @@ _API = (
     households,
     incidents,
     hotspots,
+    categories,
     search,
     unlocated,
     imports,
