@@ -6,6 +6,7 @@ newest dry run of the upload found, and below it the import itself once it was s
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -23,7 +24,7 @@ from data.base.errors import Conflict, Invalid, NotFound, WanggeError
 from data.base.jobs import Job, JobState, Upload
 from data.base.language import _
 from data.exchange import background, columns, uploads
-from data.exchange.importing import PERMISSIONS, Kind
+from data.exchange.importing import PERMISSIONS, Kind, pace
 from data.exchange.values import RejectKind, Type
 from maps import exchange
 
@@ -463,7 +464,8 @@ def rejects(upload_id: UploadId, page: Import) -> Response:
 def _progress(job: Job, state: _State) -> dict[str, Any]:
     """The context ``job`` of ``exchange/progress.html``."""
     result = job.result or {}
-    steps = ("Reading", "Checking", "Locating", "Writing")
+    done = pace.share(job.step, job.done, job.total)
+    elapsed_s = (datetime.now(UTC) - job.started_at).total_seconds() if job.started_at else 0.0
     places = {"grids": "/grids", "basemap": "/map"}
     told = _(
         "{new} new, {updated} changed, {unchanged} as they were.",
@@ -475,9 +477,10 @@ def _progress(job: Job, state: _State) -> dict[str, Any]:
         "checks": bool(job.params.get("dry_run")),
         "state": "waiting" if job.state == JobState.QUEUED else job.state,
         "step": _(job.step) if job.step else "",
-        "part": steps.index(job.step) if job.step in steps else 0,
-        "parts": len(steps),
+        "share": done,
+        "rows": job.done,
         "total": job.total or 0,
+        "left_s": pace.remaining_s(done, elapsed_s),
         "summary": told if job.state == JobState.DONE else "",
         "fault": job.detail or "",
         "rejects": f"/exchange/import/{state.upload.id}/rejects" if result.get("rejects_file") else None,

@@ -88,22 +88,32 @@ def _line(done: Report, dry_run: bool) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def how_far(step: str, done: int, total: int | None, left_s: int | None) -> str:
+    """What the progress bar says: the step, its rows, and about how long it will still take."""
+    rows = _("{done} of {count} rows", done=f"{done:,}", count=f"{total:,}") if total else ""
+    left = _("about {count} s left", count=f"{left_s:,}") if left_s else ""
+    return _(", ").join(part for part in (_(step), rows, left) if part)
+
+
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
     """A progress bar on a terminal, else nothing."""
+    from data.exchange.importing import pace
     from data.exchange.importing.batch import silent
 
     if quiet or not sys.stderr.isatty():
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
+    columns: list[Any] = [SpinnerColumn(), BarColumn(), TextColumn("{task.description}")]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
 
         def tell(step: str, done: int, total: int | None) -> None:
-            bar.update(task, description=_(step), completed=done, total=total)
+            share = pace.share(step, done, total)
+            line = how_far(step, done, total, pace.remaining_s(share, bar.tasks[0].elapsed or 0.0))
+            bar.update(task, completed=share, description=line)
 
         yield tell

@@ -15,7 +15,7 @@ rings begin and whichever way they run.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,6 +46,8 @@ FEWEST_FOR_SUSPENSION = 10_000
 _ATTEMPTS = 3
 _LOCK_TIMEOUT = "500ms"
 _ROW = "source_row"
+#: After how many rows a load tells how far it is.
+_TELL_EVERY = 1000
 #: PostgreSQL counts microseconds from here.
 _EPOCH = np.datetime64("2000-01-01", "us")
 
@@ -70,6 +72,14 @@ class Same:
     """A column that has one value in every row."""
 
     value: Any
+
+
+#: Told how many rows were written.
+Told = Callable[[int], None]
+
+
+def untold(rows: int) -> None:
+    """Nobody wants to know."""
 
 
 Values = Sequence[Any] | NDArray[Any] | Same
@@ -120,7 +130,7 @@ def as_owner(session: Session) -> Iterator[None]:
     session.execute(text("SELECT set_config('role', :role, true)"), {"role": role})
 
 
-def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | None = None) -> None:
+def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | None = None, told: Told = untold) -> None:
     """COPY rows into ``table`` (or into the staging table ``into`` with the same columns).
 
     Parameters
@@ -143,7 +153,9 @@ def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | Non
         with _driver(session).cursor().copy(statement) as stream, _without_collector():
             stream.set_types(types)
             write = stream.write_row
-            for row in rows:
+            for done, row in enumerate(rows):
+                if not done % _TELL_EVERY:
+                    told(done)
                 write(row)
     except psycopg.Error as error:
         raise DBAPIError.instance(f"COPY {table.name}", None, error, psycopg.Error) from error
@@ -161,7 +173,14 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def load(session: Session, table: SqlTable, columns: Columns, *, defaults: Mapping[str, str] | None = None) -> None:
+def load(
+    session: Session,
+    table: SqlTable,
+    columns: Columns,
+    *,
+    defaults: Mapping[str, str] | None = None,
+    told: Told = untold,
+) -> None:
     """COPY rows that are known to be new straight into ``table``; empty values take the column's default.
 
     ``defaults`` are those of columns that have none of their own.
@@ -171,6 +190,7 @@ def load(session: Session, table: SqlTable, columns: Columns, *, defaults: Mappi
         session,
         table,
         {name: _filled(values, given.get(name, _default(table.c[name]))) for name, values in columns.items()},
+        told=told,
     )
 
 
@@ -271,13 +291,13 @@ class Place:
     follows: tuple[str, ...] = ("located_score",)
 
 
-def stage(session: Session, table: SqlTable, columns: Columns, name: str = "staged") -> None:
+def stage(session: Session, table: SqlTable, columns: Columns, name: str = "staged", *, told: Told = untold) -> None:
     """COPY rows into the temporary table ``name``, which has these columns of ``table`` and ``source_row``."""
     listed = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
     make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
     _run(session, make.format(sql.Identifier(name), listed, sql.Identifier(table.name)))
     _run(session, sql.SQL("ALTER TABLE {} ADD {} int").format(sql.Identifier(name), sql.Identifier(_ROW)))
-    copy(session, table, {**columns, _ROW: range(_count(columns))}, into=name)
+    copy(session, table, {**columns, _ROW: range(_count(columns))}, into=name, told=told)
     _run(session, sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
 
 
@@ -290,6 +310,7 @@ def merge(
     key: Sequence[str],
     place: Place | None = None,
     defaults: Mapping[str, str] | None = None,
+    told: Told = untold,
 ) -> Merged:
     """Bring rows into ``table`` by their natural key.
 
@@ -303,13 +324,15 @@ def merge(
         Columns that change together.
     defaults
         What an empty value stands for in a new row, where the column has no default of its own.
+    told
+        Told how many rows are on their way.
 
     Returns
     -------
     Merged
         What was done. For each updated row there is a row in the audit.
     """
-    stage(session, table, columns)
+    stage(session, table, columns, told=told)
     placed = place.columns if place else ()
     plain = [name for name in columns if name not in key and name not in placed]
     parts = _Parts(table, key, plain, place)

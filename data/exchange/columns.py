@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -309,6 +309,7 @@ def read_rows(
     mapping: Mapping[str, str],
     *,
     timezone: str = "Asia/Shanghai",
+    told: Callable[[int], None] = lambda _done: None,
 ) -> Rows:
     """Read the cells of matched columns.
 
@@ -324,6 +325,8 @@ def read_rows(
         Column → field. Fields of :data:`PLACE_FIELDS` are left out: they have become the geometry.
     timezone
         The zone of clock times that name none.
+    told
+        Told how many rows are read; they are read column by column, so these are shares of all cells.
 
     Raises
     ------
@@ -342,7 +345,8 @@ def read_rows(
         )  # fmt: skip
     read: dict[str, list[Any]] = {}
     faults: dict[int, list[values.Fault]] = {}
-    for column, name in mapping.items():
+    for at, (column, name) in enumerate(mapping.items()):
+        told(len(frame) * at // len(mapping))
         if name in PLACE_FIELDS:
             continue
         one = field(kind, name)

@@ -14,8 +14,9 @@ import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api.cli.exchange import how_far
 from data import units
-from data.base import access, db
+from data.base import access, db, language
 from data.base.cluster import Cluster
 from tests.city import CRS, rectangle
 from tests.conftest import TEMPLATE
@@ -111,3 +112,9 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(dsn: str, tmp_path
     with Session(engine) as session:
         assert session.scalar(text("SELECT count(*) FROM building")) == 0
     engine.dispose()
+
+
+def test_the_progress_bar_says_the_step_the_rows_and_the_time_left() -> None:
+    with language.using("zh"):
+        assert how_far("Writing", 1167, 1556, 8) == "写入，1,167 / 1,556 行，约剩 8 秒"
+        assert how_far("Reading", 0, None, None) == "读取"

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -363,6 +364,20 @@ def test_a_file_goes_from_the_first_page_to_the_database(town: Town) -> None:
     assert town.count(Job) == 2
     assert "家庭.csv" in page(client, "/exchange/import")
     assert client.get(f"{address}/rejects").content.decode("utf-8-sig").splitlines()[1].startswith("HH-4,")
+
+
+def test_a_running_import_says_how_many_rows_and_how_long_still(town: Town) -> None:
+    client = town.client(accept="text/html")
+    address = opened(client, town, "households", HOUSEHOLDS, "家庭.csv")
+    client.post(f"{address}/start")
+    with db.transaction(access.SYSTEM) as session:
+        job = session.scalars(select(Job).order_by(Job.id.desc()).limit(1)).one()
+        job.state, job.started_at = JobState.RUNNING, datetime.now(UTC) - timedelta(seconds=30)
+        job.step, job.done, job.total = "Writing", 1167, 1556
+    told = page(client, f"{address}/progress")
+    assert "1,167 of 1,556 rows" in told
+    assert "Writing, 90%, about 3 s left" in told
+    assert '<progress value="0.900" max="1"' in told
 
 
 def test_without_the_good_rows_alone_a_bad_row_stops_the_import_which_can_be_started_again(town: Town) -> None:

@@ -16,10 +16,10 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from data import buildings, grids, households, incidents, units
-from data.base import access, audit, db, identity, secrets
+from data.base import access, audit, bulk, db, identity, secrets
 from data.base.errors import Conflict, Forbidden, Invalid, NotFound
 from data.exchange import importing
-from data.exchange.importing import Refused, Report
+from data.exchange.importing import Refused, Report, pace
 from spatial.datums import Datum, convert_geometries
 from tests.city import City, degrees, rectangle
 
@@ -235,6 +235,24 @@ def spike(width: float) -> Polygon:
     """A building of 40 × 20 m whose outline ends in a figure of eight, ``width`` metres wide."""
     corners = [(0, 0), (40, 0), (40, 20), (0, 20), (0, 10), (-width, 10 + width), (-width, 10), (0, 10 + width)]
     return Polygon([degrees(30 + x, 30 + y) for x, y in corners])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_import_tells_how_many_rows_are_done_and_never_goes_back(bare: City, tmp_path: Path, again: bool) -> None:
+    count = 2 * bulk._TELL_EVERY
+    rows = [["户编号", "地址", "户主", "电话"]] + [[f"H{n}", "", f"李{n}", ""] for n in range(count)]
+    path = table(tmp_path / "h.csv", *rows)
+    if again:
+        bring(bare, "households", path)
+    told: list[tuple[str, int, int | None]] = []
+
+    bring(bare, "households", path, progress=lambda *how_far: told.append(how_far))
+
+    shares = [pace.share(*each) for each in told]
+    assert shares == sorted(shares)
+    assert list(dict.fromkeys(step for step, _done, _total in told)) == list(pace.STEPS)
+    assert ("Writing", count // 2, count) in told
+    assert any(0 < done < count for step, done, _total in told if step == "Checking")
 
 
 def test_a_shape_is_repaired_where_that_keeps_its_area_and_sent_back_where_not(bare: City, tmp_path: Path) -> None:

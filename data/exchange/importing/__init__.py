@@ -168,14 +168,13 @@ def bring(
     _require(actor, kind, community)
     if not len(opened.source.frame) and not opened.source.rejects:
         raise Invalid(_("“{name}” holds no rows.", name=name))
-    batch = _batch(session, actor, community, opened)
+    batch = _batch(session, actor, community, opened, progress)
     batch.accept_valid, batch.clean_m, batch.progress = accept_valid or dry_run, clean_m, progress
     report = batch.report
     try:
         with session.begin_nested(), bulk.as_owner(session):
             if opened.source.crs_how != How.GIVEN:
                 _guard_datum(batch)
-            progress("Checking", 0, batch.count)
             _loader(kind)(batch)
             report.rows, report.geometries = batch.rows, batch.geometries
             if dry_run:
@@ -215,11 +214,12 @@ def _loader(kind: Kind) -> Callable[[Batch], None]:
     return load
 
 
-def _batch(session: Session, actor: Actor, community: units.Unit, opened: Opened) -> Batch:
+def _batch(session: Session, actor: Actor, community: units.Unit, opened: Opened, progress: Progress) -> Batch:
     """The rows whose cells can be read; the others are rejects already."""
     source = opened.source
     rows = columns.read_rows(
-        opened.kind, source.frame, source.rows, opened.mapping, timezone=settings.get().timezone
+        opened.kind, source.frame, source.rows, opened.mapping, timezone=settings.get().timezone,
+        told=lambda done: progress("Checking", done, len(source.rows)),
     )  # fmt: skip
     at = rows.frame.index.to_numpy()
     names = source.columns

@@ -27,7 +27,7 @@ def load(batch: Batch) -> None:
     )
     shapes.repair(batch)
     batch.settle()
-    batch.progress("Writing", 0, batch.count)
+    batch.begin("Writing")
     kinds = _kinds(batch)
     columns: dict[str, bulk.Values] = {
         "community_id": bulk.Same(batch.community.id),
@@ -39,11 +39,11 @@ def load(batch: Batch) -> None:
     table: Any = Basemap.__table__
     if batch.is_first_load("basemap"):
         with bulk.suspended(batch.session, table, batch.count):
-            bulk.load(batch.session, table, columns)
+            bulk.load(batch.session, table, columns, told=batch.told)
         batch.report.new += batch.count
     else:
-        merged = bulk.merge(batch.session, batch.actor, table, columns, key=("community_id", "code"))
-        batch.count_merged(merged)
+        key = ("community_id", "code")
+        batch.count_merged(bulk.merge(batch.session, batch.actor, table, columns, key=key, told=batch.told))
 
 
 def _codes(batch: Batch, kinds: list[str]) -> list[str]:

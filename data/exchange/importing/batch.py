@@ -126,10 +126,27 @@ class Batch:
     progress: Progress = silent
     report: Report = field(default_factory=Report)
     rejected: dict[int, Reject] = field(default_factory=dict)
+    _step: str = field(default="", init=False)
+    _empty: tuple[None, ...] = field(default=(), init=False, repr=False)
+
+    def begin(self, step: str) -> None:
+        """Tell that a step begins; ``step`` is a message for ``_``."""
+        self._step = step
+        self.progress(step, 0, self.count)
+
+    def told(self, done: int) -> None:
+        """Tell how many rows of this step are done."""
+        self.progress(self._step, done, self.count)
 
     def column(self, name: str) -> Sequence[Any]:
         """The values of a field; all empty when the file does not have it."""
-        return self.values.get(name) or [None] * self.count
+        found = self.values.get(name)
+        if found:
+            return found
+        # Kept, because whoever goes through the rows asks anew for each.
+        if len(self._empty) != self.count:
+            self._empty = (None,) * self.count
+        return self._empty
 
     def has(self, *names: str) -> bool:
         """Whether the file has one of these fields."""

@@ -33,12 +33,12 @@ def load(batch: Batch) -> None:
     batch.settle()
     first = batch.is_first_load("building")
     drawn = [] if first else naming.name_footprints(batch)
-    batch.progress("Locating", 0, batch.count)
+    batch.begin("Locating")
     points = points_of(batch.geometries)
     located = locating.by_points(batch.session, batch.community, points)
     batch.count_places(located)
     batch.geometries[drawn] = points[drawn] = None
-    batch.progress("Writing", 0, batch.count)
+    batch.begin("Writing")
     names = ("number", "name", "address", "kind", "floors", "unit_count")
     placed = located.columns()
     del placed["building_id"]
@@ -53,11 +53,13 @@ def load(batch: Batch) -> None:
     table: Any = Building.__table__
     if first:
         with bulk.suspended(batch.session, table, batch.count):
-            bulk.load(batch.session, table, columns)
+            bulk.load(batch.session, table, columns, told=batch.told)
         batch.report.new += batch.count
     else:
         key = ("community_id", "code")
-        batch.count_merged(bulk.merge(batch.session, batch.actor, table, columns, key=key, place=PLACE))
+        batch.count_merged(
+            bulk.merge(batch.session, batch.actor, table, columns, key=key, place=PLACE, told=batch.told)
+        )
 
 
 def _address(batch: Batch) -> None:

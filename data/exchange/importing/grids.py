@@ -51,7 +51,7 @@ def load(batch: Batch) -> None:
     _reject_overlaps(batch, others)
     batch.settle()
     matched = _matched(batch, known)
-    batch.progress("Writing", 0, batch.count)
+    batch.begin("Writing")
     ids, changed = _write_units(batch, matched)
     drawn = dict(zip(ids, batch.geometries, strict=True))
     moved = [unit_id for unit_id, shape in drawn.items() if not _same(held.get(unit_id), shape)]

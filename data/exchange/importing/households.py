@@ -27,10 +27,10 @@ def load(batch: Batch) -> None:
     batch.reject_repeated(numbers, lambda at: _("The household number {number}", number=numbers[at]))
     residents.check_identities(batch)
     batch.settle()
-    batch.progress("Locating", 0, batch.count)
+    batch.begin("Locating")
     found = homes.find(batch)
     batch.count_places(found)
-    batch.progress("Writing", 0, batch.count)
+    batch.begin("Writing")
     ids, fresh = identify(batch, batch.column("number"))
     names = [name for name in ("hukou", "note") if batch.has(name)]
     everything: dict[str, bulk.Values] = {
@@ -43,7 +43,7 @@ def load(batch: Batch) -> None:
         **found.columns(),
     }
     table: Any = Household.__table__
-    merged = bulk.merge(batch.session, batch.actor, table, everything, key=("id",), place=homes.PLACE)
+    merged = bulk.merge(batch.session, batch.actor, table, everything, key=("id",), place=homes.PLACE, told=batch.told)
     grown = _add_groups(batch, ids) | _add_heads(batch, ids, fresh)
     # A household whose own row is the same counts as changed when its head or groups are.
     more = len(grown - set(fresh) - merged.changed_ids)

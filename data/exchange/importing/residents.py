@@ -66,7 +66,7 @@ def load(batch: Batch) -> None:
         _find_households(batch)
         batch.settle()
         household_ids, fresh = [*batch.values["household_id"]], []
-    batch.progress("Writing", 0, batch.count)
+    batch.begin("Writing")
     relations = batch.column("relation")
     members = Members(
         household_id=household_ids,
@@ -76,7 +76,7 @@ def load(batch: Batch) -> None:
         is_head=[relation in HEADS for relation in relations],
     )
     names = [name for name in (*_PLAIN, *_SEALED) if batch.has(name)]
-    written = write(batch, members, {name: batch.column(name) for name in names}, fresh)
+    written = write(batch, members, {name: batch.column(name) for name in names}, fresh, told=batch.told)
     batch.count_merged(written.merged)
     _count_places(batch, household_ids)
 
@@ -175,7 +175,12 @@ def _make_households(batch: Batch) -> tuple[list[int], list[int]]:
 
 
 def write(
-    batch: Batch, members: Members, columns: Mapping[str, Sequence[Any]], fresh_households: Collection[int]
+    batch: Batch,
+    members: Members,
+    columns: Mapping[str, Sequence[Any]],
+    fresh_households: Collection[int],
+    *,
+    told: bulk.Told = bulk.untold,
 ) -> Written:
     """Write people.
 
@@ -185,11 +190,13 @@ def write(
         What else is known of them: column of ``resident`` → values, one a row.
     fresh_households
         Households that this import made: their head is part of how they were made, and no change of them.
+    told
+        Told how many are on their way.
     """
-    told = [_told(number) for number in members.identity_number]
-    born_on = [day or (each.born_on if each else None) for day, each in zip(members.born_on, told, strict=True)]
-    given_sex = columns.get("sex") or [None] * len(told)
-    sex = [value or (each.sex.value if each else None) for value, each in zip(given_sex, told, strict=True)]
+    documents = [_told(number) for number in members.identity_number]
+    born_on = [day or (each.born_on if each else None) for day, each in zip(members.born_on, documents, strict=True)]
+    given_sex = columns.get("sex") or [None] * len(documents)
+    sex = [value or (each.sex.value if each else None) for value, each in zip(given_sex, documents, strict=True)]
     blinds = sealing.blind(members.identity_number)
     ids, fresh = _identify(batch, members, born_on, blinds)
     everything: dict[str, bulk.Values] = {
@@ -201,7 +208,7 @@ def write(
         "identity_blind": blinds,
         "identity_kind": [
             OTHER_DOCUMENT if number and not each else None
-            for number, each in zip(members.identity_number, told, strict=True)
+            for number, each in zip(members.identity_number, documents, strict=True)
         ],
         **{name: values for name, values in columns.items() if name not in _SEALED},
         "born_on": born_on,
@@ -211,7 +218,7 @@ def write(
     if "phone" in columns:
         everything["phone_blind"] = sealing.blind(columns["phone"])
     table: Any = Resident.__table__
-    merged = bulk.merge(batch.session, batch.actor, table, everything, key=("id",))
+    merged = bulk.merge(batch.session, batch.actor, table, everything, key=("id",), told=told)
     heads = {members.household_id[at]: ids[at] for at, is_head in enumerate(members.is_head) if is_head}
     moved = _set_heads(batch, heads, fresh_households)
     changed = merged.changed_ids | set(fresh)
