@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from starlette.datastructures import FormData
@@ -25,6 +26,7 @@ Report = Annotated[Page, needs("incident.report")]
 Edit = Annotated[Page, needs("incident.edit")]
 Typed = Annotated[FormData, typed]
 
+_ALL = ",".join(incidents.State)
 _NEW = ("category_code", "description", "address", "building_id")
 _EDITED = ("category_code", "description", "address")
 
@@ -32,7 +34,9 @@ _EDITED = ("category_code", "description", "address")
 @pages.get("/incidents")
 def listed(page: Read) -> Response:
     """The incidents, newest first."""
-    wanted = ledgers.wanted(page, wanted_incidents)
+    # What is settled is hidden until somebody asks for it.
+    given = {} if page.request.query_params.get("state") else {"state": ",".join(incidents.OPEN)}
+    wanted = ledgers.wanted(page, wanted_incidents, **given)
     query = incidents.selection(page.actor, wanted)
     columns = [
         Column(_("Case")),
@@ -47,21 +51,41 @@ def listed(page: Read) -> Response:
     table = ledgers.table(page, Listing(query, incidents.SORTS, Incident.id, "-reported"), columns, _cells, "incidents")
     filters = [
         ledgers.search(_("Number, address, description")),
-        ledgers.choice("state", _("State"), {",".join(incidents.OPEN): _("Open")} | labels.states()),
+        ledgers.choice("state", _("State"), labels.states() | {_ALL: _("All, also solved")}, _("Open")),
         ledgers.choice("category", _("Category"), {one.code: labels.name(one) for one in _categories(page)}),
         ledgers.by_grid(page),
         ledgers.day("from", _("From")),
         ledgers.day("to", _("To")),
         ledgers.choice("overdue", _("Time"), {"true": _("Overdue")}),
     ]
+    if "incident.edit" in page.can:
+        table["bulk"] = [{"label": _("Assign"), "icon": "user", "action": "/incidents/assign"}]
+    head = ledgers.head(page, _("Cases"), "incidents", new=(_("Report a case"), "incident.report"))
+    if head["export"] and given:
+        head["export"] += f"&{urlencode(given)}"
     return page.show(
         "incidents/list.html",
         section="incidents",
-        page=ledgers.head(page, _("Cases"), "incidents", new=(_("Report a case"), "incident.report")),
-        tabs=[],
+        page=head,
+        tabs=tabs("list"),
+        on_map=_on_map(page),
         **ledgers.filtered(page, filters),
         **table,
     )
+
+
+def tabs(current: str) -> list[dict[str, Any]]:
+    """The ways to look at cases."""
+    ways = (("list", "/incidents", _("List")), ("board", "/incidents/board", _("Board")))
+    return [{"href": href, "label": label, "current": name == current} for name, href, label in ways]
+
+
+def _on_map(page: Page) -> str:
+    """The map with the filters of the list: by state, kind and age."""
+    query = page.request.query_params
+    kept = {name: query[name] for name in ("state", "category", "from", "to") if query.get(name)}
+    kept.setdefault("state", ",".join(incidents.OPEN))
+    return f"/map?{urlencode(kept if kept.keys() & {'from', 'to'} else {**kept, 'days': 'all'}, safe=',')}"
 
 
 def _cells(row: Any) -> list[Cell]:
@@ -178,7 +202,7 @@ def _facts(row: Any) -> list[dict[str, Any]]:
     return facts
 
 
-@pages.get("/incidents/{incident_id}")
+@pages.get("/incidents/{incident_id}/edit")
 def record(incident_id: Id, page: Read) -> Response:
     """An incident, to read and for those who handle it to change."""
     found = incidents.get(page.session, page.actor, incident_id)

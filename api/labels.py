@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,46 @@ def levels() -> dict[str, str]:
 def states() -> dict[str, str]:
     """The states of incidents."""
     return overview.state_names()
+
+
+def tiers() -> dict[str, str]:
+    """Who has to be in on an incident."""
+    return {"grid": _("On the spot"), "community": _("To coordinate"), "street": _("Urgent")}
+
+
+def lying() -> dict[str, str]:
+    """With whom an incident lies."""
+    return {"building": _("Building"), "grid": _("Grid"), "community": _("Community"), "street": _("Street")}
+
+
+def steps() -> dict[str, str]:
+    """The steps of an incident's course."""
+    return {
+        "reported": _("Reported"), "triaged": _("Triaged"), "assigned": _("Assigned"), "in_progress": _("In progress"),
+        "resolved": _("Resolved"), "feedback_given": _("Feedback given"), "closed": _("Closed"),
+        "on_hold": _("On hold"), "merged": _("Merged"), "rejected": _("Declined"),
+    }  # fmt: skip
+
+
+def incident_actions() -> dict[str, str]:
+    """What was done with an incident."""
+    return {
+        "report": _("Reported"), "take_over": _("Taken over from a file"), "triage": _("Triaged"),
+        "assign": _("Assigned"), "start": _("Work begun"), "resolve": _("Resolved"),
+        "give_feedback": _("Feedback given"), "close": _("Closed"), "hold": _("Put on hold"), "resume": _("Resumed"),
+        "escalate": _("Escalated"), "return": _("Returned"), "reopen": _("Reopened"), "reject": _("Declined"),
+        "merge": _("Merged"), "supervise": _("Supervised by the street"), "note": _("Note"),
+    }  # fmt: skip
+
+
+def incident_verbs() -> dict[str, str]:
+    """What can be done with an incident, as buttons say it."""
+    return {
+        "triage": _("Triage"), "assign": _("Assign"), "start": _("Begin work"), "resolve": _("Resolve"),
+        "give_feedback": _("Give feedback"), "close": _("Close the case"), "hold": _("Put on hold"),
+        "resume": _("Resume"), "escalate": _("Escalate"), "return": _("Return"), "reopen": _("Reopen"),
+        "reject": _("Decline"), "merge": _("Merge"), "supervise": _("Supervise"), "note": _("Add a note"),
+    }  # fmt: skip
 
 
 def building_kinds() -> dict[str, str]:
@@ -196,6 +236,31 @@ def span(seconds: float) -> str:
     if seconds < 48 * 3600:
         return _("{count} h", count=round(seconds / 3600))
     return _("{count} days", count=round(seconds / 86_400))
+
+
+def now() -> str:
+    """Day and minute of this moment, for what is printed."""
+    return minute(datetime.now(UTC))
+
+
+def role(row: Any) -> str:
+    """The name of the role of a row with ``role_zh`` and ``role_en``."""
+    return str(row.role_zh if language.current() == "zh" else row.role_en)
+
+
+def ago(age: timedelta) -> str:
+    """How long ago something was: ``3 天前``."""
+    return _("{time} ago", time=span(age.total_seconds()))
+
+
+def away(distance_m: float | None) -> str:
+    """How far something is: ``12 米``; empty when nobody knows."""
+    return _("{value} m away", value=f"{distance_m:,.0f}") if distance_m is not None else ""
+
+
+def of_question(question: Mapping[str, Any]) -> str:
+    """The name of a question or of one of its choices, which is no row but a piece of one."""
+    return str(question[f"name_{language.current()}"])
 
 
 def day(value: date | datetime | None) -> str:

@@ -295,6 +295,28 @@ def get(session: Session, actor: Actor, account_id: int) -> Account:
     return found
 
 
+def who_may(session: Session, permission: str, unit_id: int) -> list[Any]:
+    """Everybody whose permission covers a unit: rows ``id, name, role_zh, role_en, level``, the nearest level first.
+
+    Whom work can be given to. Runs for actors who were shown to handle records of the unit.
+    """
+    path = select(func.unnest(units.Unit.path)).where(units.Unit.id == unit_id)
+    query = (
+        select(
+            Account.id, Account.name, Role.name_zh.label("role_zh"), Role.name_en.label("role_en"), units.Unit.level,
+            func.cardinality(units.Unit.path).label("depth"), Role.position,
+        )
+        .join(Grant, Grant.account_id == Account.id)
+        .join(Role, Role.code == Grant.role_code)
+        .join(RolePermission, RolePermission.role_code == Role.code)
+        .join(units.Unit, units.Unit.id == Grant.unit_id)
+        .where(RolePermission.permission_code == permission, Grant.unit_id.in_(path), Account.active)
+        .distinct(Account.id)
+        .order_by(Account.id, func.cardinality(units.Unit.path).desc(), Role.position)
+    )  # fmt: skip
+    return sorted(session.execute(query).all(), key=lambda row: (-row.depth, row.position, row.id))
+
+
 def require_over(session: Session, actor: Actor, account: Account) -> None:
     """Raise unless ``actor`` may manage ``account``: could have given it every role it has.
 

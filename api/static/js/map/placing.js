@@ -4,6 +4,7 @@
 import { loadIcons } from "./icons.js";
 import { labelRules, nameAreas } from "./labels.js";
 import { paintRules } from "./paint.js";
+import { PIN } from "./pin.js";
 import { address, createTiles } from "./tiles.js";
 import { scaleBar } from "./tools.js";
 import { say, word } from "../words.js";
@@ -73,8 +74,3 @@ export async function start(map, config) {
   });
   map.getContainer().dataset.ready = "true";
 }
-
-const PIN =
-  '<svg viewBox="0 0 30 40" aria-hidden="true"><ellipse class="pin-foot" cx="15" cy="37" rx="7" ry="2.5"/>' +
-  '<path class="pin-body" d="M15 37C9 28 3 22 3 14a12 12 0 0 1 24 0c0 8-6 14-12 23z"/>' +
-  '<circle class="pin-hole" cx="15" cy="14" r="4.5"/></svg>';

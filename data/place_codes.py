@@ -1,0 +1,282 @@
+"""Place codes: what the QR code on a building, or on a grid's service card 便民服务卡, stands for.
+
+A code is opaque: it tells nothing about the place and cannot be counted up. It stands in the open on a wall, so it is
+no secret. A code that was torn off or abused is replaced; the old one leads nowhere from then on.
+
+What a code leads to, and the ground around it, is for visitors: ``communities``, ``community``, ``place``, ``near`` and
+``ground`` run on a session without walls and tell only what stands in every street: buildings with their numbers, the
+outlines of grids, roads. Nobody's name, nobody's home.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, func, literal, select, text
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+
+from data import buildings, grids, units
+from data.base import access, db
+from data.base.access import SYSTEM, Actor, Rows
+from data.base.errors import NotFound
+from data.base.language import _
+from data.basemaps import Basemap, GroundKind
+from data.buildings import Building, BuildingKind
+
+#: Neither letters nor digits that look like others: what is read off a sheet or a screen is typed right.
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+LENGTH = 8
+
+
+class PlaceCodeNotFound(NotFound):
+    """There is no such code, or it was replaced."""
+
+
+class CodeKind(StrEnum):
+    """Where a code is put up."""
+
+    BUILDING = "building"
+    CARD = "card"
+
+
+class PlaceCode(db.Dated, db.Table):
+    """A code and its place: a building, or the grid that a service card is for."""
+
+    __tablename__ = "place_code"
+    __read__ = "building.read"
+    __table_args__ = (
+        CheckConstraint("kind IN ('building', 'card')", name="kind"),
+        CheckConstraint("(kind = 'building') = (building_id IS NOT NULL)", name="building"),
+        CheckConstraint("(kind = 'card') = (grid_id IS NOT NULL)", name="card"),
+        Index("uq_place_code_building_id", "building_id", unique=True, postgresql_where=text("active")),
+        Index("uq_place_code_grid_id", "grid_id", unique=True, postgresql_where=text("active")),
+        Index("ix_place_code_community_id", "community_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    kind: Mapped[str]
+    building_id: Mapped[int | None] = mapped_column(ForeignKey("building.id", ondelete="CASCADE"))
+    grid_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id", ondelete="CASCADE"))
+    code: Mapped[str] = mapped_column(unique=True)
+    active: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A code lies where its building or its grid does."""
+        of_building = cls.building_id.in_(select(Building.id).where(Building.within(area)))
+        return access.in_area(area, cls.community_id, cls.grid_id) | of_building
+
+
+def read(session: Session, code: str) -> PlaceCode:
+    """The code that somebody scanned or typed; capitals and blanks do not matter. For visitors: no walls.
+
+    Raises
+    ------
+    PlaceCodeNotFound
+    """
+    plain = "".join(letter for letter in code.upper() if letter in ALPHABET)
+    found = session.scalar(select(PlaceCode).where(PlaceCode.code == plain, PlaceCode.active))
+    if found is None:
+        raise PlaceCodeNotFound(_("This code leads nowhere any more. Choose the community instead."))
+    return found
+
+
+def get(session: Session, actor: Actor, code_id: int) -> PlaceCode:
+    """The code with this id.
+
+    Raises
+    ------
+    PlaceCodeNotFound
+    """
+    found = session.scalar(access.visible(select(PlaceCode).where(PlaceCode.id == code_id), actor, PlaceCode))
+    if found is None:
+        raise PlaceCodeNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def selection(actor: Actor, community_id: int, kind: CodeKind) -> Rows:
+    """The codes of a community that are up, a row each, with ``number name address`` of the building and ``grid_name``.
+
+    A building's grid is the one it lies in today.
+    """
+    grid = aliased(units.Unit)
+    query: Rows = (
+        select(
+            PlaceCode.id, PlaceCode.code, PlaceCode.kind, PlaceCode.building_id, grid.id.label("grid_id"),
+            grid.name.label("grid_name"), Building.number, Building.name, Building.address,
+            Building.code.label("building_code"),
+        )
+        .outerjoin(Building, Building.id == PlaceCode.building_id)
+        .outerjoin(grid, grid.id == func.coalesce(PlaceCode.grid_id, Building.grid_id))
+        .where(PlaceCode.community_id == community_id, PlaceCode.kind == kind, PlaceCode.active)
+    )  # fmt: skip
+    order: Sequence[Any] = (grid.code, buildings.SORTS["number"], PlaceCode.id)
+    return access.visible(query.order_by(*order), actor, PlaceCode)
+
+
+def make(session: Session, actor: Actor, community: units.Unit) -> int:
+    """Make the codes that are missing in a community: for its residential buildings and its grids. Returns how many.
+
+    Only where the actor may change buildings.
+    """
+    access.require(actor, "building.edit", community.id)
+    known = select(PlaceCode.building_id).where(PlaceCode.building_id.is_not(None), PlaceCode.active)
+    lived_in = access.visible(select(Building.id), actor, Building, "building.edit").where(
+        Building.community_id == community.id, Building.kind == BuildingKind.RESIDENTIAL, Building.id.not_in(known)
+    )
+    carded = select(PlaceCode.grid_id).where(PlaceCode.grid_id.is_not(None), PlaceCode.active)
+    plain = select(units.Unit.id).where(
+        units.Unit.community_id == community.id, units.Unit.level == units.Level.GRID, units.Unit.id.not_in(carded)
+    )
+    made = [
+        PlaceCode(community_id=community.id, kind=CodeKind.BUILDING, building_id=one, code=random_code())
+        for one in session.scalars(lived_in.order_by(Building.id))
+    ] + [
+        PlaceCode(community_id=community.id, kind=CodeKind.CARD, grid_id=one, code=random_code())
+        for one in session.scalars(plain.order_by(units.Unit.id))
+    ]
+    session.add_all(made)
+    session.flush()
+    return len(made)
+
+
+def replace(session: Session, actor: Actor, found: PlaceCode) -> PlaceCode:
+    """Give a place another code; the one that is up leads nowhere from now on."""
+    grid_id = found.grid_id
+    if found.building_id is not None:
+        grid_id = buildings.get(session, SYSTEM, found.building_id).grid_id
+    access.require(actor, "building.edit", found.community_id, grid_id)
+    found.active = False
+    session.flush()
+    fresh = PlaceCode(
+        community_id=found.community_id, kind=found.kind, building_id=found.building_id, grid_id=found.grid_id,
+        code=random_code(),
+    )  # fmt: skip
+    session.add(fresh)
+    session.flush()
+    return fresh
+
+
+def random_code(length: int = LENGTH) -> str:
+    """A random code that is easy to read and to type (31 letters and digits, 5 bits each)."""
+    return "".join(random.SystemRandom().choices(ALPHABET, k=length))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a report is made: a community, and what the code that led there says beyond."""
+
+    community: units.Unit
+    code: PlaceCode | None = None
+    grid: units.Unit | None = None
+    building: Building | None = None
+
+
+def communities(session: Session) -> list[units.Unit]:
+    """The communities that one can report to: all that are divided into grids, by code."""
+    divided = select(grids.Division.community_id)
+    query = select(units.Unit).where(units.Unit.level == units.Level.COMMUNITY, units.Unit.id.in_(divided))
+    return list(session.scalars(query.order_by(units.Unit.code)))
+
+
+def community(session: Session, code: str) -> Place:
+    """The community with this code as a place to report at.
+
+    Raises
+    ------
+    NotFound
+    """
+    return Place(units.by_code(session, SYSTEM, code, units.Level.COMMUNITY))
+
+
+def place(session: Session, code: str) -> Place:
+    """What the code on a building or a service card stands for.
+
+    Raises
+    ------
+    PlaceCodeNotFound
+    """
+    found = read(session, code)
+    where = units.get(session, SYSTEM, found.community_id)
+    building = buildings.get(session, SYSTEM, found.building_id) if found.building_id else None
+    grid_id = building.grid_id if building else found.grid_id
+    grid = units.get(session, SYSTEM, grid_id) if grid_id else None
+    return Place(where, found, grid, building)
+
+
+def homes(session: Session, community_id: int, grid_id: int | None = None) -> list[Building]:
+    """The buildings people live in, of a community or one of its grids, by number."""
+    query = select(Building).where(
+        Building.community_id == community_id, Building.kind == BuildingKind.RESIDENTIAL, Building.grid_id.is_not(None)
+    )
+    if grid_id is not None:
+        query = query.where(Building.grid_id == grid_id)
+    return list(session.scalars(query.order_by(buildings.SORTS["number"], Building.id)))
+
+
+@dataclass(frozen=True)
+class Near:
+    """What is at a point: the grid, and the building next to it."""
+
+    grid: str | None
+    building: Building | None
+    distance_m: float | None
+
+
+def near(session: Session, community_id: int, lon: float, lat: float, reach_m: float = 60) -> Near:
+    """The grid that covers a point (degrees, EPSG:4326) and the nearest numbered building within ``reach_m``."""
+    grid_id = grids.locate(session, community_id, lon, lat)
+    grid = units.get(session, SYSTEM, grid_id).name if grid_id else None
+    spot = func.geography(func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326))
+    away = func.ST_Distance(func.geography(Building.geom), spot)
+    row = session.execute(
+        select(Building, away.label("away"))
+        .where(Building.community_id == community_id, Building.number.is_not(None), Building.geom.is_not(None))
+        .where(func.ST_DWithin(func.geography(Building.geom), spot, reach_m))
+        .order_by(away, Building.id)
+        .limit(1)
+    ).first()
+    return Near(grid, row[0] if row else None, float(row[1]) if row else None)
+
+
+#: What is drawn under a report: enough to recognise the street, little enough for a phone.
+_GROUND = (GroundKind.ROAD, GroundKind.PATH, GroundKind.GREEN, GroundKind.WATER, GroundKind.BUILDING)
+_MOST_FEATURES = 4000
+
+
+def ground(session: Session, community_id: int) -> dict[str, Any]:
+    """A community as GeoJSON (EPSG:4326, six decimals) to point at: ``kind``, and ``name`` of roads and buildings.
+
+    Kinds are those of the ground, ``residential`` and ``other`` buildings, and ``grid``, whose outlines lie on top.
+    """
+
+    def features(query: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "type": "Feature",
+                "properties": {"kind": row.kind, "name": row.name, **({"width_m": row.width_m} if row.width_m else {})},
+                "geometry": json.loads(row.shape),
+            }
+            for row in session.execute(query.limit(_MOST_FEATURES))
+        ]
+
+    drawn = select(
+        Basemap.kind, Basemap.name, Basemap.width_m, func.ST_AsGeoJSON(Basemap.geom, 6).label("shape")
+    ).where(Basemap.community_id == community_id, Basemap.kind.in_(_GROUND))
+    built = select(
+        Building.kind, Building.number.label("name"), literal(None).label("width_m"),
+        func.ST_AsGeoJSON(Building.geom, 6).label("shape"),
+    ).where(Building.community_id == community_id, Building.geom.is_not(None))  # fmt: skip
+    held = grids.boundaries(community_id).subquery()
+    outlined = select(
+        literal("grid").label("kind"), units.Unit.name, literal(None).label("width_m"),
+        func.ST_AsGeoJSON(held.c.geom, 6).label("shape"),
+    ).join(units.Unit, units.Unit.id == held.c.grid_id)  # fmt: skip
+    found = [one for query in (drawn, built, outlined) for one in features(query)]
+    return {"type": "FeatureCollection", "features": found}

@@ -1,0 +1,451 @@
+"""Reports by residents 居民随手报: without an account, by a page or the code on a building or service card.
+
+A resident may see little: the ground of a community, the kinds of cases, open cases nearby of the same kind (what, how
+far, how long ago, and a photo that staff made public), and of what they reported themselves how far it is. So visitors
+never read tables: these functions run on a session without walls and hand out exactly that.
+
+Whoever reports gets a *tracking code*, a random key to the progress of that one case. Only its blind index is kept, so
+neither a backup nor a look into the database opens anything. A report that is sent twice (by an impatient thumb) is one
+report: the code is derived from a token of the page, and the same token leads to the same code.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    case,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from data import accounts, grids, incidents, photos
+from data.base import db, secrets
+from data.base.access import SYSTEM
+from data.base.errors import Invalid, NotFound
+from data.base.language import _
+from data.incidents import Action, Incident, Step
+from data.place_codes import ALPHABET, Place
+
+CODE_LENGTH = 12
+CONTACT_DAYS = 30
+"""Days after closing until the contact of the one who asked is removed."""
+RATING_DAYS = 30
+"""Days after closing during which the one who asked can say that it is not settled."""
+PHOTOS = 3
+"""How many photos a report may have."""
+WINDOW = timedelta(hours=1)
+
+
+class Effort(StrEnum):
+    """What is counted by network address, with how often in an hour it may be done; many phones share an address."""
+
+    REPORT = "report"
+    PHOTO = "photo"
+    TRACK = "track"
+
+
+LIMITS = {Effort.REPORT: 20, Effort.PHOTO: 80, Effort.TRACK: 30}
+
+
+class TrackingNotFound(NotFound):
+    """There is no report with this code."""
+
+
+class TooOften(accounts.TooManyAttempts):
+    """Too much was sent from one network address."""
+
+
+class Report(db.Dated, db.Table):
+    """The resident's side of an incident: the key to its progress, and what they say of the outcome."""
+
+    __tablename__ = "report"
+
+    incident_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    place_code_id: Mapped[int | None] = mapped_column(ForeignKey("place_code.id", ondelete="SET NULL"))
+    #: blind index of the tracking code
+    tracking: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    satisfied: Mapped[bool | None]
+    rated_at: Mapped[datetime | None]
+
+
+class ReportAttempt(db.Table):
+    """Something that was sent without an account, kept for as long as it counts."""
+
+    __tablename__ = "report_attempt"
+    __audited__ = False
+    __table_args__ = (
+        CheckConstraint("kind IN ('report', 'photo', 'track')", name="kind"),
+        Index("ix_report_attempt_key_at", "key", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    kind: Mapped[str]
+    #: blind index of a network address
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A report that was taken in."""
+
+    incident: Incident
+    tracking: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One thing that happened to a case, as far as the one who reported it may know."""
+
+    action: str
+    at: datetime
+    note: str | None
+    photos: Sequence[photos.Photo]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a report is.
+
+    Attributes
+    ----------
+    incident
+        The case that is followed: the one that it was merged into, if it was.
+    own
+        The case that was reported.
+    may_rate
+        Whether the one who reported can say now whether it is settled.
+    """
+
+    report: Report
+    own: Incident
+    incident: Incident
+    stages: Sequence[Stage]
+    may_rate: bool
+
+
+def count(session: Session, effort: Effort, address: str) -> None:
+    """Note that something was sent from a network address, which itself is not kept.
+
+    Raises
+    ------
+    TooOften
+    """
+    key = secrets.blind(f"report from {address}")
+    session.execute(delete(ReportAttempt).where(ReportAttempt.at < func.now() - WINDOW))
+    sent = session.scalar(
+        select(func.count()).where(ReportAttempt.kind == effort, ReportAttempt.key == key).select_from(ReportAttempt)
+    )
+    if (sent or 0) >= LIMITS[effort]:
+        raise TooOften(_("Too much was sent from this connection. Try again in an hour, or call the community office."))
+    session.add(ReportAttempt(kind=effort, key=key))
+    session.flush()
+
+
+def send(
+    session: Session,
+    where: Place,
+    *,
+    category_code: str,
+    once: str = "",
+    lon: float | None = None,
+    lat: float | None = None,
+    building_id: int | None = None,
+    claims: Sequence[str] = (),
+    **values: Any,
+) -> Sent:
+    """Take in what a resident reports, and give it a tracking code.
+
+    Parameters
+    ----------
+    once
+        A random token of the page; the same one again is the same report.
+    lon, lat
+        Degrees, EPSG:4326. Without a point it is at the building.
+    claims
+        Of photos that were sent before (:func:`photos.store`).
+    **values
+        ``description``, ``address``, ``answers``, ``contact``, ``accuracy_m``.
+
+    Raises
+    ------
+    Invalid
+        The point lies in no grid of the community, or there is no such category.
+    """
+    tracking = _code_of(once or secrets.new_token())
+    index = _index(tracking)
+    # Two that arrive together wait for each other; the second finds what the first one made.
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int.from_bytes(index[:7], "big")})
+    known = session.scalar(select(Report).where(Report.tracking == index))
+    if known is not None:
+        return Sent(incidents.get(session, SYSTEM, known.incident_id), tracking)
+    if lon is not None and lat is not None and grids.locate(session, where.community.id, lon, lat) is None:
+        raise Invalid(
+            _(
+                "This place is outside {community}. Move the pin, or choose the building.",
+                community=where.community.name,
+            ),
+            field="place",
+        )
+    incident = incidents.report(
+        session, SYSTEM, community=where.community, category_code=category_code, lon=lon, lat=lat,
+        building_id=building_id, source="resident", **values,
+    )  # fmt: skip
+    session.add(
+        Report(
+            incident_id=incident.id, community_id=where.community.id, tracking=index,
+            place_code_id=where.code.id if where.code else None,
+        )
+    )  # fmt: skip
+    session.flush()
+    photos.attach(
+        session, claims[:PHOTOS], community_id=incident.community_id, grid_id=incident.grid_id, incident_id=incident.id
+    )
+    return Sent(incident, tracking)
+
+
+def _code_of(once: str) -> str:
+    """Twelve characters (59 bits) that follow from a token and the key of this installation, and look random."""
+    digest = secrets.blind(f"tracking {once.encode().hex()}")
+    value = int.from_bytes(digest, "big")
+    letters = []
+    for _place in range(CODE_LENGTH):
+        value, rest = divmod(value, len(ALPHABET))
+        letters.append(ALPHABET[rest])
+    return "".join(letters)
+
+
+def plain_code(typed: str) -> str:
+    """A tracking code as it is stored: capitals, without the hyphens and blanks it is shown with.
+
+    >>> plain_code(" k7m2-q9xt-4hvb ")
+    'K7M2Q9XT4HVB'
+    """
+    return "".join(letter for letter in typed.upper() if letter in ALPHABET)
+
+
+def shown_code(code: str) -> str:
+    """A tracking code in groups of four.
+
+    >>> shown_code("K7M2Q9XT4HVB")
+    'K7M2-Q9XT-4HVB'
+    """
+    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+def _index(code: str) -> bytes:
+    return secrets.blind(f"tracking code {code}")
+
+
+def progress(session: Session, code: str) -> Progress:
+    """How far the report with this tracking code is.
+
+    Raises
+    ------
+    TrackingNotFound
+    """
+    index = _index(plain_code(code))
+    report = session.scalar(select(Report).where(Report.tracking == index))
+    if report is None:
+        raise TrackingNotFound(_("There is no report with this code. Check it: it has 12 letters and digits."))
+    own = incidents.get(session, SYSTEM, report.incident_id)
+    followed = incidents.get(session, SYSTEM, own.merged_into_id) if own.merged_into_id else own
+    return Progress(report, own, followed, _stages(session, own), _may_rate(report, followed))
+
+
+def _stages(session: Session, own: Incident) -> list[Stage]:
+    """The report itself, then the public steps of the case; of a merged one also those of the case it went into."""
+    pictures = photos.of_incident(session, SYSTEM, own.id)
+    if own.merged_into_id is not None:
+        pictures += photos.of_incident(session, SYSTEM, own.merged_into_id)
+    mine = [one for one in pictures if one.incident_id == own.id and one.step_id is None]
+    return [Stage(Action.REPORT, own.reported_at, None, mine)] + [
+        Stage(step.action, step.at, step.note, [one for one in pictures if one.public and one.step_id == step.id])
+        for step in incidents.steps(session, SYSTEM, own, public=True)
+        if step.action != Action.REPORT
+    ]
+
+
+def _may_rate(report: Report, incident: Incident, now: datetime | None = None) -> bool:
+    now = now or datetime.now(UTC)
+    if incident.id != report.incident_id or incident.step not in (Step.RESOLVED, Step.FEEDBACK_GIVEN, Step.CLOSED):
+        return False
+    if incident.closed_at is not None and incident.closed_at < now - timedelta(days=RATING_DAYS):
+        return False
+    settled_at = max(filter(None, (incident.resolved_at, incident.feedback_at)), default=None)
+    return report.rated_at is None or (settled_at is not None and report.rated_at < settled_at)
+
+
+def rate(session: Session, code: str, *, satisfied: bool, note: str = "") -> Progress:
+    """What the one who reported says of the outcome: it closes the case, or opens it again.
+
+    Raises
+    ------
+    TrackingNotFound
+    Invalid
+        It is not settled yet, was rated already, or was closed too long ago.
+    """
+    found = progress(session, code)
+    if not found.may_rate:
+        raise Invalid(_("This case cannot be rated now. It is rated once, after it has been settled."))
+    found.report.satisfied, found.report.rated_at = satisfied, datetime.now(UTC)
+    said = _("The resident is satisfied.") if satisfied else _("The resident says that it is not settled.")
+    words = f"{said} {note}".strip()
+    if not satisfied:
+        action = Action.REOPEN
+    else:
+        action = Action.CLOSE if found.incident.step == Step.FEEDBACK_GIVEN else Action.NOTE
+    incidents.act(session, SYSTEM, found.incident, action, note=words, public=True)
+    session.flush()
+    return progress(session, code)
+
+
+def photo(session: Session, code: str, photo_id: int) -> photos.Photo:
+    """A photo that the one with this tracking code may see.
+
+    Raises
+    ------
+    TrackingNotFound, PhotoNotFound
+    """
+    for stage in progress(session, code).stages:
+        for one in stage.photos:
+            if one.id == photo_id:
+                return one
+    raise photos.PhotoNotFound(_("Not found, or outside your area."))
+
+
+@dataclass(frozen=True)
+class Similar:
+    """An open case nearby of the same kind, as a stranger may know it."""
+
+    category_code: str
+    distance_m: float | None
+    age: timedelta
+    photo_id: int | None
+
+
+def similar(
+    session: Session,
+    community_id: int,
+    *,
+    category_code: str,
+    lon: float | None = None,
+    lat: float | None = None,
+    building_id: int | None = None,
+) -> list[Similar]:
+    """Open cases that this one may be: the same kind, nearby or at the same building; nearest first."""
+    rows = incidents.similar(
+        session, SYSTEM, community_id=community_id, category_code=category_code, lon=lon, lat=lat,
+        building_id=building_id, limit=3,
+    )  # fmt: skip
+    found = []
+    for row in rows:
+        shown = session.scalar(
+            select(photos.Photo.id).where(photos.Photo.incident_id == row["id"], photos.Photo.public).limit(1)
+        )
+        found.append(Similar(row["category_code"], row["distance_m"], row["age"], shown))
+    return found
+
+
+def photo_key(photo_id: int) -> str:
+    """What makes the address of a public photo impossible to guess by counting."""
+    return secrets.blind(f"public photo {photo_id}").hex()[:20]
+
+
+def public_photo(session: Session, photo_id: int, key: str) -> photos.Photo:
+    """A photo that staff made public.
+
+    Raises
+    ------
+    PhotoNotFound
+    """
+    found = session.get(photos.Photo, photo_id)
+    if found is None or not found.public or not hmac.compare_digest(key.encode(), photo_key(photo_id).encode()):
+        raise photos.PhotoNotFound(_("Not found, or outside your area."))
+    return found
+
+
+def of_incident(session: Session, incident_id: int) -> Report | None:
+    """The resident's side of an incident that the actor was shown to see; ``None`` when no resident reported it."""
+    return session.get(Report, incident_id)
+
+
+def forget_contacts(session: Session, now: datetime | None = None) -> int:
+    """Remove the contacts of cases that were closed, merged or declined ``CONTACT_DAYS`` ago; returns how many.
+
+    Runs on a session without walls.
+    """
+    before = (now or datetime.now(UTC)) - timedelta(days=CONTACT_DAYS)
+    # A merged case ends with the one it went into; a declined one has no day of closing of its own.
+    ended = case((Incident.step == Step.REJECTED, Incident.updated_at), else_=Incident.closed_at)
+    done = session.execute(
+        update(Incident)
+        .where(Incident.contact.is_not(None), ended < before)
+        .values(contact=None, updated_at=Incident.updated_at)
+        .execution_options(synchronize_session=False)
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def read_answers(questions: Sequence[Mapping[str, Any]], typed: Mapping[str, str]) -> dict[str, Any]:
+    """What was typed as the kinds of answers that a category's questions want; see ``incidents.check_answers``.
+
+    Raises
+    ------
+    Invalid
+        With ``faults``: code of the question → sentence.
+    """
+    found: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for question in questions:
+        code, kind = str(question["code"]), question["kind"]
+        value = typed.get(code, "").strip()
+        if not value:
+            if question.get("required"):
+                faults[code] = _("Answer this.")
+        elif kind == "number":
+            try:
+                found[code] = float(value) if "." in value else int(value)
+            except ValueError:
+                faults[code] = _("Give a number.")
+        elif kind == "yes_no":
+            found[code] = value == "yes"
+        else:
+            found[code] = value[:500]
+    if faults:
+        raise Invalid(_("Some questions have no answer yet."), faults=faults)
+    return found
+
+
+def most_reported(session: Session, community_id: int) -> list[str]:
+    """The codes of the categories with the most cases in a community, the commonest first."""
+    query = (
+        select(Incident.category_code)
+        .where(Incident.community_id == community_id)
+        .group_by(Incident.category_code)
+        .order_by(func.count().desc(), Incident.category_code)
+    )
+    return list(session.scalars(query))
+
+
+def new_once() -> str:
+    """A token for a page by which a report that is sent twice is known to be one."""
+    return secrets.new_token()
