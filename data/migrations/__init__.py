@@ -23,7 +23,10 @@ from data import (
     households,
     incidents,
     notifications,
+    photos,
+    place_codes,
     reminders,
+    reports,
     teams,
     units,
 )
@@ -45,7 +48,10 @@ _FEATURES = (
     incidents,
     jobs,
     notifications,
+    photos,
+    place_codes,
     reminders,
+    reports,
     teams,
     units,
 )
