@@ -36,7 +36,7 @@ def load(batch: Batch) -> None:
     )
     batch.settle()
     _categorise(batch)
-    batch.progress("Locating", 0, batch.count)
+    batch.begin("Locating")
     located = locating.locate(batch.session, batch.community, batch.geometries, _addresses(batch))
     batch.count_places(located)
     names = ("address", "description", "source", "reported_at", "due_at", "closed_at")
@@ -56,7 +56,7 @@ def write(batch: Batch, columns: dict[str, bulk.Values], located: Located) -> No
     columns
         Of the table, without those that say where an incident is.
     """
-    batch.progress("Writing", 0, batch.count)
+    batch.begin("Writing")
     everything: dict[str, bulk.Values] = {
         "community_id": bulk.Same(batch.community.id),
         **columns,
@@ -67,12 +67,14 @@ def write(batch: Batch, columns: dict[str, bulk.Values], located: Located) -> No
     defaults = {"category_code": OTHER}
     if batch.is_first_load("incident"):
         with bulk.suspended(batch.session, table, batch.count):
-            bulk.load(batch.session, table, everything, defaults=defaults)
+            bulk.load(batch.session, table, everything, defaults=defaults, told=batch.told)
         batch.report.new += batch.count
     else:
         key = ("community_id", "number")
         batch.count_merged(
-            bulk.merge(batch.session, batch.actor, table, everything, key=key, place=PLACE, defaults=defaults)
+            bulk.merge(
+                batch.session, batch.actor, table, everything, key=key, place=PLACE, defaults=defaults, told=batch.told
+            )
         )
 
 
