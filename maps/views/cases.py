@@ -208,9 +208,9 @@ def timeline(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
 
 
 def _steps(first: date, last: date) -> tuple[list[date], str]:
-    """The first days of the steps, and what a step is: days, weeks or months, at most about sixty of them."""
+    """The first days of the steps, and what a step is: days, weeks or months, at most about a hundred of them."""
     days = (last - first).days + 1
-    if days <= 62:
+    if days <= 100:
         return [first + timedelta(days=step) for step in range(days)], _("Day")
     if days <= 400:
         return [first + timedelta(days=step) for step in range(0, days, 7)], _("Week from")

@@ -1,0 +1,108 @@
+"""Statistics on a page: the dashboard of a grid, a community, a street, a district, or of all that one may see."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api import ledgers, stats
+from api.fields import Code
+from api.listing import From, To
+from api.pages import Page, needs
+from api.stats import FiguresOut
+from api.views_pages import stats_tabs
+from data import stats as numbers
+from data import units
+from data.base.language import _
+
+pages = APIRouter(include_in_schema=False)
+Read = Annotated[Page, needs("incident.read")]
+Days = Annotated[int, Query(ge=1, le=numbers.DAYS_MAX)]
+#: Categories in the chart; the table has them all.
+MOST_BARS = 12
+
+
+@pages.get("/stats")
+def dashboard(
+    page: Read, unit: Code | None = None, days: Days = stats.DAYS, first: From = None, last: To = None
+) -> Response:
+    """How the cases of a unit stand."""
+    community_id = page.community_id
+    seen = numbers.units_of(page.session, page.actor, community_id)
+    chosen = units.by_code(page.session, page.actor, unit) if unit else _first(seen, community_id)
+    begin, end = stats.days(first, last, days)
+    shown = stats.shown(numbers.of(page.session, page.actor, unit=chosen, first=begin, last=end))
+    names = {one.code: ("　" * _depth(one, seen)) + one.name for one in seen}
+    periods = {"7": _("7 days"), "30": _("30 days"), "90": _("90 days"), "365": _("One year")}
+    filters = [
+        ledgers.choice("unit", _("Unit"), names, chosen.name if chosen else _("All communities")),
+        ledgers.choice("days", _("Period"), periods, _("{count} days", count=(end - begin).days + 1)),
+        ledgers.day("from", _("From")),
+        ledgers.day("to", _("To")),
+    ]
+    return page.show(
+        "stats/show.html",
+        section="stats",
+        tabs=stats_tabs(page, "stats"),
+        stats=shown,
+        figures=_key_figures(shown.figures),
+        part_name=_("Grid") if chosen and chosen.level == units.Level.COMMUNITY else _("Community"),
+        charts=_charts(shown),
+        **ledgers.filtered(page, filters),
+    )
+
+
+def _first(seen: list[units.Unit], community_id: int | None) -> units.Unit | None:
+    """What is shown at first: the community that pages are about, or for whoever has only a grid of it that grid."""
+    if community_id is None:
+        return None
+    return next((one for one in seen if one.id == community_id), next(iter(seen), None))
+
+
+def _depth(unit: units.Unit, seen: list[units.Unit]) -> int:
+    """How many of the units that are listed stand above one."""
+    return sum(one.id in unit.path[:-1] for one in seen)
+
+
+def _key_figures(figures: FiguresOut) -> list[dict[str, Any]]:
+    """The numbers at the top, each with its link."""
+    share = figures.first_time_share
+    rows = [
+        (_("New"), figures.new, ""),
+        (_("Open"), figures.open, ""),
+        (_("Due within {count} days", count=numbers.DUE_DAYS), figures.due, ""),
+        (_("Overdue"), figures.overdue, "act" if figures.overdue.value else ""),
+        (_("Solved"), figures.solved, ""),
+        (_("Never opened again"), figures.first_time, ""),
+    ]
+    found = [
+        {"label": label, "value": f"{number.value:,}", "href": number.href, "tone": tone}
+        for label, number, tone in rows
+    ]
+    percent = f"{share:.0%}" if share is not None else "—"
+    found.append({"label": _("Settled the first time"), "value": percent, "href": figures.first_time.href, "tone": ""})
+    return found
+
+
+def _charts(shown: stats.StatsOut) -> dict[str, Any]:
+    """What the charts draw, with the addresses that a click leads to."""
+    kinds = shown.kinds[:MOST_BARS]
+    return {
+        "steps": {
+            "labels": [step.first.isoformat() for step in shown.steps],
+            "series": [
+                {"name": _("New"), "values": [step.new.value for step in shown.steps],
+                 "hrefs": [step.new.href for step in shown.steps]},
+                {"name": _("Solved"), "values": [step.solved.value for step in shown.steps],
+                 "hrefs": [step.solved.href for step in shown.steps]},
+            ],
+        },
+        "kinds": {
+            "labels": [kind.category_name for kind in kinds],
+            "values": [round(kind.median_days, 1) for kind in kinds],
+            "hrefs": [kind.solved.href for kind in kinds],
+            "unit": _("days"),
+        },
+    }  # fmt: skip
