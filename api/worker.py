@@ -18,7 +18,7 @@ from typing import Any
 import procrastinate
 from sqlalchemy.orm import Session
 
-from data import accounts, hotspots
+from data import accounts, hotspots, notifications, reminders
 from data.base import access, cluster, db, jobs, settings
 from data.base.access import Actor
 from data.base.errors import Forbidden
@@ -29,9 +29,15 @@ from data.exchange import background, retention
 log = logging.getLogger("wangge.worker")
 
 #: What a job of each kind does.
-HANDLERS: dict[str, Handler] = {"import": background.perform_import, hotspots.HOTSPOTS: hotspots.perform}
+HANDLERS: dict[str, Handler] = {
+    "import": background.perform_import,
+    hotspots.HOTSPOTS: hotspots.perform,
+    notifications.SEND_JOB: notifications.perform,
+}
+#: The kinds of jobs that nobody asked for in person.
+_OF_THE_SYSTEM = (notifications.SEND_JOB,)
 _SWEEP_S = 30.0
-_RETENTION_S = 3600.0
+_HOUR_S = 3600.0
 _PARENT_S = 2.0
 
 
@@ -51,7 +57,12 @@ async def _work() -> None:
         app.task(name=kind)(_task(handler))
     chores = [
         asyncio.create_task(_repeat(every_s, chore))
-        for every_s, chore in ((_SWEEP_S, _requeue), (_RETENTION_S, _remove_old_uploads))
+        for every_s, chore in (
+            (_SWEEP_S, _requeue),
+            (_SWEEP_S, remind),
+            (_HOUR_S, _watch_what_came_in),
+            (_HOUR_S, _remove_old_uploads),
+        )
     ]
     try:
         async with app.open_async():
@@ -70,6 +81,8 @@ def _task(handler: Handler) -> Callable[..., Awaitable[None]]:
 
 def actor_of(session: Session, job: Job) -> Actor:
     """The owner of a job, with the permissions of now."""
+    if job.account_id is None and job.kind in _OF_THE_SYSTEM:
+        return access.SYSTEM
     account = session.get(accounts.Account, job.account_id) if job.account_id else None
     if account is None or not account.active:
         raise Forbidden(_("The account that started this job is closed."))
@@ -91,6 +104,23 @@ def _requeue() -> None:
     with db.transaction(access.SYSTEM) as session:
         if count := jobs.requeue_stalled(session):
             log.warning("%s cut-off jobs begin anew", count)
+
+
+def remind() -> None:
+    """Let the limits of cases take effect that have come, and have sent what was not sent the first time."""
+    while True:
+        with db.transaction(access.SYSTEM) as session:
+            if not reminders.sweep(session, datetime.now(UTC)):
+                notifications.ask_to_send_what_is_left(session)
+                return
+
+
+def _watch_what_came_in() -> None:
+    """Watch the limits of cases that were loaded past the workflow; forget what nobody needs any more."""
+    with db.transaction(access.SYSTEM) as session:
+        reminders.watch_all(session)
+        reminders.forget_closed(session)
+        notifications.forget_old(session)
 
 
 def _remove_old_uploads() -> None:

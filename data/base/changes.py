@@ -38,7 +38,9 @@ KEEP_S = 60.0
 _PULSE_S = 5.0
 _NOTICE_BYTES = 7_900  # PostgreSQL takes payloads of up to 8,000 bytes
 #: Written all the time, and nothing is made from them.
-_UNTOLD = frozenset({"audit", "job", "sign_in", "sign_in_attempt", "upload"})
+_UNTOLD = frozenset(
+    {"audit", "case_watch", "job", "notification", "outgoing", "reminder", "sign_in", "sign_in_attempt", "upload"}
+)
 _WRITTEN = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|COPY)\s+\"?(\w+)", re.IGNORECASE)
 
 #: Tables written in a transaction: name → the communities of the rows, ``None`` for any.
