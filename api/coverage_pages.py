@@ -1,0 +1,234 @@
+"""Coverage on a page: what patrols passed on the map, what nobody passed as a list, and whether the rhythm was kept."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from api import ground, labels
+from api.listing import From, To
+from api.pages import Page, local, needs
+from api.patrols_pages import length, tabs
+from data import coverage, glance, units
+from data.base import language, settings
+from data.base.language import _
+from data.coverage import Kind, Status
+from maps import coverage as coverage_maps
+
+pages = APIRouter(include_in_schema=False)
+Read = Annotated[Page, needs("coverage.read")]
+
+DISTANCES_M = (10, 15, 25, 50, 100)
+#: More places than this are not listed, only shown on the map.
+_MOST = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for: days (the last included), distance, grid."""
+
+    days: str
+    first: date
+    last: date
+    distance_m: int
+    grid: str | None
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The same as the parameters of an address."""
+        period = {"from": self.first.isoformat(), "to": self.last.isoformat()} if self.days == "custom" else {}
+        return {
+            "days": self.days, **period, "distance": self.distance_m, **({"grid": self.grid} if self.grid else {}),
+        }  # fmt: skip
+
+
+def asked(
+    days: Annotated[str, Query(pattern="^(1|7|30|custom)$")] = "7",
+    first: From = None,
+    last: To = None,
+    distance: Annotated[int, Query(ge=5, le=100)] = int(coverage.DISTANCE_M),
+    grid: Annotated[str, Query(max_length=64)] = "",
+) -> Asked:
+    """What the address asks for."""
+    today = settings.today()
+    if days == "custom" and first and last:
+        return Asked(days, first, last, distance, grid or None)
+    days = "7" if days == "custom" else days
+    return Asked(days, today - timedelta(days=int(days) - 1), today, distance, grid or None)
+
+
+Wanted = Annotated[Asked, Depends(asked)]
+
+
+def _wanted(page: Page, asked: Asked) -> tuple[units.Unit | None, coverage.Filter]:
+    """The community that is looked at, and the filter; of several communities the first."""
+    found = page.glance
+    community = (found.community or found.communities[0]) if found else None
+    code = community.code if community else "-"
+    return community, coverage.Filter(
+        first=asked.first, last=asked.last, community=code, grid=asked.grid or None, distance_m=asked.distance_m
+    )
+
+
+@pages.get("/coverage")
+def shown(page: Read, wanted: Wanted) -> Response:
+    """The map and the lists of what was passed in a period."""
+    community, filter_ = _wanted(page, wanted)
+    rows = coverage.of(page.session, page.actor, filter_)
+    shares = coverage.shares(page.session, page.actor, filter_)
+    frame = ground.frame(page)
+    if page.community_id is None and community is not None:
+        frame |= {"bounds": glance.bounds(page.session, page.actor, community.id), "community": community.code}
+    name = community.name if community else ""
+    drawn = coverage_maps.coverage(
+        **frame, features=f"/coverage/features?{urlencode(wanted.query)}", title=f"{_('Coverage')} · {name}"
+    )
+    counts = {kind: Counter(row.status for row in rows if row.kind == kind) for kind in coverage_maps.kind_names()}
+    missed = [row for row in rows if row.status != Status.SEEN]
+    return page.show(
+        "coverage/map.html",
+        section="patrols",
+        tabs=tabs(page, "coverage"),
+        filters={
+            "days": wanted.days, "first": wanted.first.isoformat(), "last": wanted.last.isoformat(),
+            "distance": wanted.distance_m, "distances": sorted({*DISTANCES_M, wanted.distance_m}),
+            "grid": wanted.grid or "", "grids": _grids(page, community),
+        },
+        sentence=sentence(rows, shares, wanted),
+        statuses=coverage_maps.status_names(),
+        kinds={code: label for code, label in coverage_maps.kind_names().items() if counts[code]},
+        counts=counts,
+        totals=sum(counts.values(), Counter()),
+        shares=_shares(shares, wanted),
+        missed=[_missed(row, wanted) for row in missed[:_MOST]],
+        more=max(0, len(missed) - _MOST),
+        how=_how(wanted),
+        **ground.shown(drawn, page.settings),
+    )  # fmt: skip
+
+
+@pages.get("/coverage/features")
+def features(page: Read, wanted: Wanted) -> Response:
+    """The same for the map, as GeoJSON: ``kind id name status last_seen_at by``."""
+    _community, filter_ = _wanted(page, wanted)
+    found = ",".join(
+        '{{"type":"Feature","geometry":{},"properties":{}}}'.format(
+            row.geojson,
+            json.dumps(
+                {
+                    "kind": row.kind, "id": row.id, "name": name_of(row), "status": row.status, "by": row.by,
+                    "last_seen_at": row.last_seen_at.isoformat() if row.last_seen_at else None,
+                },
+                ensure_ascii=False,
+            ),
+        )
+        for row in coverage.of(page.session, page.actor, filter_)
+        if row.geojson
+    )  # fmt: skip
+    return Response(f'{{"type":"FeatureCollection","features":[{found}]}}', media_type="application/geo+json")
+
+
+def name_of(row: Any) -> str:
+    """What a place is called: a building by its number, a piece of street by its street."""
+    if row.kind == Kind.BUILDING:
+        return labels.building(row.name)
+    if row.kind == Kind.STREET:
+        return row.name or (_("Path") if row.detail == "path" else _("Road without a name"))
+    return row.name or row.detail or "—"
+
+
+def sentence(rows: Sequence[Any], shares: Sequence[Any], asked: Asked) -> str:
+    """What it comes to: buildings people live in that nobody passed, and how much of the streets was walked."""
+    homes = [row.status for row in rows if row.kind == Kind.BUILDING and row.detail == "residential"]
+    period = _period(asked)
+    if not homes:
+        return _("There is no building here to pass.")
+    missed, poor = homes.count(Status.NOT_SEEN), homes.count(Status.TOO_POOR)
+    if missed:
+        parts = [_("Of {total} buildings, nobody passed {missed} {period}.", total=len(homes), missed=missed,
+                   period=period)]  # fmt: skip
+    elif poor:
+        parts = [_("{total} buildings: none is known to have been missed {period}.", total=len(homes), period=period)]
+    else:
+        parts = [_("All {total} buildings were passed {period}.", total=len(homes), period=period)]
+    if poor:
+        parts.append(_("For {poor} the GPS is too poor to say.", poor=poor))
+    streets = [row for row in shares if row.kind == Kind.STREET and row.length_m]
+    if streets:
+        seen_m, length_m = sum(row.seen_m for row in streets), sum(row.length_m for row in streets)
+        parts.append(_("Streets: {seen} of {all} walked.", seen=length(seen_m), all=length(length_m)))
+    return ("" if language.current() == "zh" else " ").join(parts)
+
+
+def _period(asked: Asked) -> str:
+    if asked.days == "1":
+        return _("today")
+    if asked.days == "custom":
+        return _("from {first} to {last}", first=asked.first, last=asked.last)
+    return _("in the last {count} days", count=asked.days)
+
+
+def _grids(page: Page, community: units.Unit | None) -> list[dict[str, str]]:
+    if community is None:
+        return []
+    found = units.listed(page.session, page.actor, level=units.Level.GRID, under=community.id)
+    return [{"code": one.code, "name": one.name} for one in found]
+
+
+def _shares(shares: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
+    """The grids' shares of buildings, the least first."""
+    found = []
+    for row in sorted((row for row in shares if row.kind == Kind.BUILDING), key=lambda row: row.seen / row.total):
+        late = row.due - row.kept
+        kept = _("{kept} of {due} kept their rhythm", kept=row.kept, due=row.due)
+        found.append(
+            {
+                "name": row.name,
+                "href": f"/coverage?{urlencode({**asked.query, 'grid': row.code})}",
+                "share": row.seen / row.total,
+                "poor_share": row.too_poor / row.total,
+                "says": f"{row.seen}/{row.total} · {row.seen / row.total:.0%}",
+                "rhythm": kept if row.due else _("no whole day or week of the rhythm is over yet"),
+                "late": bool(row.due) and late > 0,
+            }
+        )
+    return found
+
+
+def _missed(row: Any, asked: Asked) -> dict[str, Any]:
+    key = f"{row.kind}/{row.id}"
+    return {
+        "key": key,
+        "href": f"/coverage?{urlencode({**asked.query, 'at': key}, safe='/')}",
+        "name": name_of(row),
+        "status": row.status,
+        "status_name": coverage_maps.status_names()[row.status],
+        "says": _(", ").join(part for part in (row.grid_name, _last(row)) if part),
+    }
+
+
+def _last(row: Any) -> str:
+    if row.last_seen_at is None:
+        return _("never passed")
+    days = (settings.today() - local(row.last_seen_at).date()).days
+    ago = _("today") if days == 0 else _("{count} days ago", count=days)
+    return _("last {ago}, {name}", ago=ago, name=row.by) if row.by else _("last {ago}", ago=ago)
+
+
+def _how(asked: Asked) -> list[str]:
+    """How it is worked out, in words."""
+    return [
+        _("Passed: with at least 90% certainty somebody came within {distance} m. A point that is known to 5 m counts "
+          "for more than one known to 30 m.", distance=asked.distance_m),
+        _("GPS too poor to say: somebody may have come that near, but the points do not tell."),
+        _("A piece of street is at most 50 m long and counts when half of it was passed."),
+        _("Points that cannot be true (jumps, cars, invented positions) are left out first; each patrol shows which."),
+    ]  # fmt: skip

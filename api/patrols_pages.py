@@ -1,0 +1,301 @@
+"""Patrols on pages: who walked where and when, one patrol with what was left out of it, and the replay of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+import shapely
+from fastapi import APIRouter, Query
+from geoalchemy2.shape import to_shape
+from starlette.responses import JSONResponse, Response
+
+from api import ground, labels, ledgers
+from api.fields import Day, Id
+from api.ledgers import Cell, Column, Listing
+from api.listing import CommunityCode, From, GridCode, To
+from api.pages import Page, local, needs
+from data import incidents, patrols
+from data.base.language import _
+from data.incidents import Incident
+from data.patrols import Patrol
+from maps import patrols as patrol_maps
+
+pages = APIRouter(include_in_schema=False)
+#: Everybody sees their own patrols, and those with ``patrol.read`` all of their area.
+Read = Annotated[Page, needs("coverage.read")]
+
+#: More dropped points than this are not shown one by one.
+_MOST = 2000
+#: Seconds between two points of a replay.
+_STEP_S = 5
+#: 0.1 m in degrees: what a line on the screen does not show.
+_FINE = 1e-6
+
+
+def tabs(page: Page, current: str) -> list[dict[str, Any]]:
+    """The pages of patrols, those that the actor may see."""
+    found = (
+        ("coverage", _("Coverage"), {"coverage.read"}),
+        ("patrols", _("Patrols"), {"patrol.read", "patrol.record"}),
+        ("rounds", _("Rounds"), {"coverage.read"}),
+        ("patrol", _("Walk"), {"patrol.record"}),
+    )
+    return [
+        {"href": f"/{kind}", "label": label, "current": kind == current}
+        for kind, label, needed in found
+        if needed & page.can
+    ]
+
+
+def length(metres: float | None) -> str:
+    """A length in metres or kilometres: ``620 米``."""
+    if metres is None:
+        return ""
+    return _("{value} m", value=f"{metres:,.0f}") if metres < 1000 else _("{value} km", value=f"{metres / 1000:,.2f}")
+
+
+def reason_names() -> dict[str, tuple[str, str]]:
+    """Why a point was left out: reason → what it is called, and what that means."""
+    return {
+        "undefined": (_("No coordinates"), _("The file or the phone gives no place, or one that does not exist.")),
+        "inaccurate": (_("Accuracy too poor"), _("The receiver itself says that it may be far off.")),
+        "mock": (_("Not received"), _("Accuracy 0, or more regular than any receiver: an invented position.")),
+        "no_time": (_("No time"), _("There is no time, or one that cannot be true, such as 1901.")),
+        "backwards": (_("Time out of order"), _("The time is earlier than that of the points before.")),
+        "repeated": (_("Recorded twice"), _("Another point has the same time.")),
+        "jump": (_("Jump"), _("Nobody gets there and back that fast.")),
+        "sudden": (_("Sudden turn"), _("Nobody starts, stops or turns that hard.")),
+        "too_fast": (_("Faster than a bicycle"), _("It was passed in a car or a train.")),
+        "standing": (_("Drift while standing"), _("Somebody stood still and the position wandered around them.")),
+    }
+
+
+def drops(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What was left out, by reason, for the lists of pages."""
+    names = reason_names()
+    return [
+        {"code": code, "label": names.get(code, (code, ""))[0], "says": names.get(code, ("", ""))[1], "count": count}
+        for code, count in counts.items()
+    ]
+
+
+def wanted_patrols(
+    community: CommunityCode = None,
+    grid: GridCode = None,
+    account: Annotated[int | None, Query(ge=1)] = None,
+    first: From = None,
+    last: To = None,
+    running: bool | None = None,
+) -> patrols.Filter:
+    """Which patrols the list asks for."""
+    return patrols.Filter(
+        community=community, grid=grid, account_id=account, first=first, last=last, running=running
+    )  # fmt: skip
+
+
+@pages.get("/patrols")
+def listed(page: Read) -> Response:
+    """The patrols, newest first."""
+    query = patrols.selection(page.actor, ledgers.wanted(page, wanted_patrols))
+    columns = [
+        Column(_("Began"), sort="started"),
+        Column(_("Who"), lead=True),
+        Column(_("Grid"), lead=True),
+        Column(_("Time"), number=True),
+        Column(_("Length"), number=True, side=True),
+        Column(_("Points"), number=True),
+        Column(_("Left out"), number=True),
+        Column(_("Source")),
+    ]
+    listing = Listing(query, patrols.SORTS, Patrol.id, "-started")
+    filters = [
+        ledgers.by_grid(page),
+        ledgers.day("from", _("From")),
+        ledgers.day("to", _("To")),
+        ledgers.choice("running", _("State"), {"true": _("Under way"), "false": _("Ended")}),
+    ]
+    table = ledgers.table(page, listing, columns, _cells, "patrols")
+    head = ledgers.head(page, _("Patrols"), "patrols", goes_out=False, comes_in=False)
+    if "patrol.record" in page.can:
+        head["new"] = {"href": "/patrols/upload", "label": _("Bring in a track")}
+    return page.show(
+        "patrols/list.html",
+        section="patrols",
+        page=head,
+        tabs=tabs(page, "patrols"),
+        day=_today().isoformat(),
+        **ledgers.filtered(page, filters),
+        **table,
+    )
+
+
+def _cells(row: Any) -> list[Cell]:
+    return [
+        labels.minute(row.started_at),
+        row.account_name,
+        row.grid_name or _("Whole community"),
+        _time(row) or {"text": _("under way"), "tag": "care"},
+        length(row.length_m),
+        row.point_count,
+        {"text": f"{row.dropped_count:,}", "tone": "quiet"} if row.dropped_count else 0,
+        source_names().get(row.source, row.source),
+    ]
+
+
+def source_names() -> dict[str, str]:
+    """Where a track comes from."""
+    return {"phone": _("Phone"), "gpx": "GPX", "geojson": "GeoJSON"}
+
+
+def _time(row: Any) -> str:
+    return labels.span((row.stopped_at - row.started_at).total_seconds()) if row.stopped_at else ""
+
+
+def _today() -> date:
+    return local(datetime.now(UTC)).date()
+
+
+@pages.get("/patrols/replay")
+def replay(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
+    """The patrols of a day under a time slider."""
+    on = day or _today()
+    rows = _of_day(page, on)
+    drawn = patrol_maps.replay(**ground.frame(page), tracks=f"/patrols/replay/tracks?day={on}")
+    return page.show(
+        "patrols/replay.html",
+        section="patrols",
+        tabs=tabs(page, ""),
+        day=on.isoformat(),
+        before=on - timedelta(days=1),
+        after=on + timedelta(days=1),
+        patrols=[
+            {
+                "href": f"/patrols/{row.id}",
+                "title": row.account_name or row.name or "—",
+                "says": _(", ").join(part for part in (_clock(row), row.grid_name, length(row.length_m)) if part),
+            }
+            for row in rows
+        ],
+        **ground.shown(drawn, page.settings),
+    )
+
+
+def _clock(row: Any) -> str:
+    ends = f"{local(row.stopped_at):%H:%M}" if row.stopped_at else _("under way")
+    return _("{low}–{high}", low=f"{local(row.started_at):%H:%M}", high=ends)
+
+
+def _of_day(page: Page, day: date) -> list[Any]:
+    wanted = patrols.Filter(community=page.community, first=day, last=day)
+    return list(page.session.execute(patrols.selection(page.actor, wanted).order_by(Patrol.started_at).limit(200)))
+
+
+@pages.get("/patrols/replay/tracks")
+def tracks(page: Read, day: Annotated[date, Query(ge=date(1900, 1, 1), le=date(2999, 12, 31))]) -> Response:
+    """The kept points of a day's patrols: ``parts`` of ``[lon, lat, seconds since 1970]``, at most one in 5 seconds."""
+    found = []
+    for row in _of_day(page, day):
+        parts: dict[int, list[list[float]]] = {}
+        for point in patrols.points(page.session, patrols.get(page.session, page.actor, row.id)):
+            if not point.kept or point.at is None:
+                continue
+            part, at = parts.setdefault(point.part, []), point.at.timestamp()
+            if not part or at - part[-1][2] >= _STEP_S:
+                part.append([round(point.lon, 6), round(point.lat, 6), round(at, 1)])
+        found.append({"id": row.id, "who": row.account_name or row.name or "", "parts": list(parts.values())})
+    return JSONResponse({"patrols": found})
+
+
+@pages.get("/patrols/{patrol_id}")
+def record(patrol_id: Id, page: Read) -> Response:
+    """One patrol: its track, its check-ins and cases, and what was left out of it and why."""
+    found = patrols.get(page.session, page.actor, patrol_id)
+    row = page.session.execute(patrols.rows().where(Patrol.id == found.id)).one()
+    left_out = patrols.dropped(page.session, found)
+    kept = row.point_count - row.dropped_count
+    cases = [one.incident_id for one in patrols.notes(page.session, found)]
+    frame = ground.frame(page)
+    if found.geom is not None:
+        west, south, east, north = to_shape(found.geom).bounds
+        frame["bounds"] = (south, west, north, east)
+    drawn = patrol_maps.walked(**frame, points=f"/patrols/{found.id}/track")
+    return page.show(
+        "patrols/record.html",
+        section="patrols",
+        tabs=tabs(page, "patrols"),
+        patrol={
+            "title": row.account_name or row.name or _("Patrol"),
+            "subtitle": _(", ").join(
+                part for part in (f"{labels.day(row.started_at)} {_clock(row)}", row.grid_name) if part
+            ),
+            "sentence": sentence(row.point_count, kept),
+            "replay": f"/patrols/replay?day={local(row.started_at).date()}",
+            "facts": _facts(row),
+        },
+        figures=[
+            {"value": length(row.length_m), "label": _("Length")},
+            {"value": _time(row) or "—", "label": _("Time")},
+            {"value": f"{kept:,}", "label": _("Points")},
+            {"value": f"{row.dropped_count:,}", "label": _("Left out")},
+        ],
+        dropped=drops(left_out),
+        check_ins=[
+            {
+                "href": f"/buildings/{one.building_id}", "title": labels.building(one.building_number),
+                "at": f"{local(one.at):%H:%M}" + (f" · {length(one.distance_m)}" if one.distance_m is not None else ""),
+            }
+            for one in patrols.check_ins(page.session, found)
+        ],
+        cases=_cases(page, cases),
+        **ground.shown(drawn, page.settings),
+    )  # fmt: skip
+
+
+def sentence(points: int, kept: int) -> str:
+    """What of a track is believed."""
+    if not points:
+        return _("No point has arrived yet.")
+    if kept == points:
+        return _("All {count} points are believed.", count=f"{points:,}")
+    return _("{kept} of {count} points are believed; {left} are left out.", kept=f"{kept:,}", count=f"{points:,}",
+             left=f"{points - kept:,}")  # fmt: skip
+
+
+def _facts(row: Any) -> list[dict[str, Any]]:
+    facts = [
+        {"label": _("Grid"), "value": row.grid_name or _("Whole community")},
+        {"label": _("Began"), "value": labels.minute(row.started_at)},
+        {"label": _("Ended"), "value": labels.minute(row.stopped_at) if row.stopped_at else _("under way")},
+        {"label": _("Source"), "value": source_names().get(row.source, row.source)},
+    ]
+    return facts + ([{"label": _("Track"), "value": row.name}] if row.name else [])
+
+
+def _cases(page: Page, ids: list[int]) -> list[dict[str, Any]]:
+    if not ids or "incident.read" not in page.can:
+        return []
+    rows = page.session.execute(incidents.selection(page.actor).where(Incident.id.in_(ids)).order_by(Incident.id))
+    return [labels.case(row) for row in rows]
+
+
+@pages.get("/patrols/{patrol_id}/track")
+def track(patrol_id: Id, page: Read) -> Response:
+    """A patrol for its map: ``parts`` walked without a gap, ``dropped`` points with their reasons, ``check_ins``."""
+    found = patrols.get(page.session, page.actor, patrol_id)
+    names = reason_names()
+    lines = [] if found.geom is None else shapely.get_parts(shapely.simplify(to_shape(found.geom), _FINE)).tolist()
+    left_out = [
+        {"lon": one.lon, "lat": one.lat, "reason": one.reason, "says": names.get(one.reason, (one.reason, ""))[0]}
+        for one in patrols.points(page.session, found)
+        if one.reason and one.lon is not None and one.lat is not None and abs(one.lon) <= 180 and abs(one.lat) <= 90
+    ]
+    checked = [
+        {"lon": one.lon, "lat": one.lat, "says": labels.building(one.building_number)}
+        for one in patrols.check_ins(page.session, found)
+        if one.lon is not None
+    ]
+    return JSONResponse(
+        {"parts": [list(line.coords) for line in lines], "dropped": left_out[:_MOST], "check_ins": checked}
+    )

@@ -1,0 +1,305 @@
+"""Rounds on pages: who is to walk where and how often, with a route that is drawn, or made to pass every building."""
+
+from __future__ import annotations
+
+import json
+from datetime import time
+from typing import Annotated, Any
+
+import numpy as np
+import shapely
+from fastapi import APIRouter, Query
+from geoalchemy2.shape import to_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select
+from starlette.datastructures import FormData
+from starlette.responses import JSONResponse, Response
+
+from api import fields, forms, ground, labels, ledgers
+from api.fields import Id, Input, Line, Reference
+from api.forms import Field, Section
+from api.ledgers import Cell, Column, Listing
+from api.listing import CommunityCode, GridCode
+from api.pages import Page, needs, typed
+from api.patrols_pages import length, tabs
+from data import rounds, units
+from data.base import access
+from data.base.errors import Invalid, WanggeError
+from data.base.language import _
+from data.buildings import Building, BuildingKind
+from data.rounds import Rhythm, Round
+from data.teams import TeamMember
+from maps import patrols as patrol_maps
+from spatial.datums import reproject
+
+pages = APIRouter(include_in_schema=False)
+Read = Annotated[Page, needs("coverage.read")]
+Edit = Annotated[Page, needs("patrol.edit")]
+Typed = Annotated[FormData, typed]
+
+#: A drawn route passes the buildings that are nearer than this, in metres.
+_PASSES_M = 30.0
+_FIELDS = ("name", "grid_id", "rhythm", "starts_at", "account_id", "active")
+
+
+class RoundForm(Input):
+    """What is typed into the form of a round."""
+
+    name: Line
+    grid_id: Reference | None = None
+    rhythm: Rhythm = Rhythm.DAILY
+    starts_at: time | None = None
+    account_id: Reference | None = None
+    active: bool = True
+
+
+def wanted_rounds(community: CommunityCode = None, grid: GridCode = None, active: bool | None = None) -> rounds.Filter:
+    """Which rounds the list asks for."""
+    return rounds.Filter(community=community, grid=grid, active=active)
+
+
+def rhythm_names() -> dict[str, str]:
+    """How often a round is walked."""
+    return {"daily": _("Every day"), "weekly": _("Once a week")}
+
+
+def weekday_names() -> dict[str, str]:
+    """The days of the week, Monday is 1."""
+    names = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+    return {str(number): name for number, name in enumerate(names, 1)}
+
+
+@pages.get("/rounds")
+def listed(page: Read) -> Response:
+    """The rounds, by name."""
+    query = rounds.selection(page.actor, ledgers.wanted(page, wanted_rounds))
+    columns = [
+        Column(_("Name"), sort="name"),
+        Column(_("Grid"), lead=True),
+        Column(_("How often"), lead=True),
+        Column(_("Begins at")),
+        Column(_("Who")),
+        Column(_("Buildings"), number=True),
+        Column(_("Length"), number=True, side=True),
+    ]
+    filters = [ledgers.by_grid(page), ledgers.choice("active", _("State"), {"true": _("Walked"), "false": _("Paused")})]
+    listing = Listing(query, rounds.SORTS, Round.id, "name")
+    return page.show(
+        "patrols/rounds.html",
+        section="patrols",
+        page=ledgers.head(
+            page, _("Rounds"), "rounds", new=(_("Plan a round"), "patrol.edit"), goes_out=False, comes_in=False
+        ),
+        tabs=tabs(page, "rounds"),
+        **ledgers.filtered(page, filters),
+        **ledgers.table(page, listing, columns, _cells, "rounds"),
+    )
+
+
+def _cells(row: Any) -> list[Cell]:
+    return [
+        row.name,
+        row.grid_name or _("Whole community"),
+        often(row.rhythm, row.weekdays) if row.active else {"text": _("Paused"), "tag": "plain"},
+        begins(row.starts_at),
+        row.account_name or _("Whoever comes first"),
+        len(row.building_ids),
+        length(row.length_m),
+    ]
+
+
+def begins(at: time | None) -> str:
+    """When a round begins: ``08:30``; empty when that is left open."""
+    return f"{at:%H:%M}" if at else ""
+
+
+def often(rhythm: str, weekdays: list[int]) -> str:
+    """How often a round is walked, in words: ``每周一次``, ``周一、周四``."""
+    if not weekdays:
+        return rhythm_names()[rhythm]
+    names = weekday_names()
+    return _(", ").join(names[str(day)] for day in sorted(weekdays))
+
+
+@pages.get("/rounds/new")
+def new(page: Edit) -> Response:
+    """The form for a new round."""
+    return _form(page, None)
+
+
+@pages.get("/rounds/suggest")
+def suggest(page: Edit, grid_id: Annotated[str, Query(alias="grid", max_length=12)] = "") -> Response:
+    """A route past every building of a grid, or of the community: ``route``, and what it comes to in words."""
+    community = _community(page)
+    found = rounds.route_past(
+        page.session, page.actor, community, grid_id=int(grid_id) if grid_id.isdecimal() else None
+    )
+    if found.line is None:
+        raise Invalid(_("There are fewer than two buildings here: no route is needed."))
+    says = _("{count} buildings, {length}", count=len(found.building_ids), length=length(found.length_m))
+    return JSONResponse({"route": shapely.geometry.mapping(found.line), "says": says})
+
+
+@pages.post("/rounds")
+def add(page: Edit, form: Typed) -> Response:
+    """Plan a round."""
+    try:
+        values = _read(form)
+        community = _community(page)
+        line = _line(form)
+        with page.attempt():
+            found = rounds.add(
+                page.session, page.actor, community_id=community.id, geom=line,
+                building_ids=_stops(page, community, values["grid_id"], line) if line is not None else None, **values,
+            )  # fmt: skip
+    except forms.REFUSED as error:
+        return _form(page, None, typed=form, error=error)
+    return page.go(f"/rounds/{found.id}", _("Saved."))
+
+
+@pages.get("/rounds/{round_id}")
+def record(round_id: Id, page: Read) -> Response:
+    """A round, to read and for those who plan to change."""
+    return _form(page, rounds.get(page.session, page.actor, round_id))
+
+
+@pages.post("/rounds/{round_id}")
+def change(round_id: Id, page: Edit, form: Typed) -> Response:
+    """Change a round; where its route or its grid is another, its stops are found anew."""
+    found = rounds.get(page.session, page.actor, round_id)
+    try:
+        forms.check(page, found, form)
+        values = _read(form)
+        line = _line(form)
+        community = _community(page, found)
+        before = None if found.geom is None else to_shape(found.geom)
+        with page.attempt():
+            if line is None:
+                values["geom"] = None
+            elif before is None or not shapely.equals_exact(line, before, 1e-6) or values["grid_id"] != found.grid_id:
+                values |= {"geom": line, "building_ids": _stops(page, community, values["grid_id"], line)}
+            rounds.change(page.session, page.actor, found, **values)
+    except forms.REFUSED as error:
+        return _form(page, found, typed=form, error=error)
+    return page.go(f"/rounds/{round_id}", _("Saved."))
+
+
+@pages.post("/rounds/{round_id}/remove")
+def remove(round_id: Id, page: Edit, _form: Typed) -> Response:
+    """Remove a round; patrols that were walked for it stay."""
+    found = rounds.get(page.session, page.actor, round_id)
+    rounds.remove(page.session, page.actor, found)
+    return page.go("/rounds", _("Removed: {name}.", name=found.name))
+
+
+def _read(form: FormData) -> dict[str, Any]:
+    values = forms.read(RoundForm, form, _FIELDS)
+    days = [int(day) for day in form.getlist("weekdays") if isinstance(day, str) and day in weekday_names()]
+    return {**values, "weekdays": days}
+
+
+def _line(form: FormData) -> BaseGeometry | None:
+    """The route that was drawn; None when there is none, so that one is made."""
+    text = forms.text_in(form, "route")
+    if not text:
+        return None
+    try:
+        geometry = fields.Geometry.model_validate(json.loads(text))
+    except ValueError as error:
+        raise Invalid(_("The route cannot be read. Draw it again.")) from error
+    return fields.shape(geometry)
+
+
+def _community(page: Page, found: Round | None = None) -> units.Unit:
+    community_id = found.community_id if found else page.community_id
+    if community_id is None:
+        raise Invalid(_("Choose a community at the top of the page first."))
+    return units.community(page.session, page.actor, community_id)
+
+
+def _stops(page: Page, community: units.Unit, grid_id: int | None, line: BaseGeometry) -> list[int]:
+    """The buildings people live in that a route passes, in its order."""
+    query = access.visible(select(Building.id, Building.geom), page.actor, Building).where(
+        Building.community_id == community.id, Building.geom.is_not(None), Building.kind == BuildingKind.RESIDENTIAL
+    )
+    if grid_id is not None:
+        query = query.where(Building.grid_id == grid_id)
+    rows = page.session.execute(query).all()
+    shapes = np.array([line, *(to_shape(row.geom) for row in rows)], dtype=object)
+    way, *outlines = reproject(shapes, "EPSG:4326", community.metric_crs)
+    near = [
+        (way.project(outline.centroid), row.id)
+        for row, outline in zip(rows, outlines, strict=True)
+        if way.distance(outline) <= _PASSES_M
+    ]
+    return [building_id for _along, building_id in sorted(near)]
+
+
+def _people(page: Page, community_id: int | None) -> dict[str, str]:
+    """Id → name of those in the grids' teams who have an account."""
+    query = select(TeamMember).where(TeamMember.account_id.is_not(None))
+    if community_id is not None:
+        query = query.where(TeamMember.community_id == community_id)
+    rows = page.session.scalars(access.visible(query, page.actor, TeamMember).order_by(TeamMember.id))
+    posts = labels.posts()
+    return {str(row.account_id): f"{row.name}（{posts[row.post]}）" for row in rows}
+
+
+def _form(
+    page: Page, found: Round | None, *, typed: FormData | None = None, error: WanggeError | None = None
+) -> Response:
+    editable = (
+        "patrol.edit" in page.can if found is None else page.may("patrol.edit", found.community_id, found.grid_id)
+    )
+    community_id = found.community_id if found else page.community_id
+    names = {str(one.id): one.name for one in ledgers.grids_of(page)}
+    people = _people(page, community_id)
+    if found and found.account_id and str(found.account_id) not in people:
+        row = page.session.execute(rounds.rows().where(Round.id == found.id)).one()
+        people[str(found.account_id)] = row.account_name
+    what = Section(
+        _("Round"),
+        [
+            Field("name", _("Name"), found.name if found else None, optional=False, most=200),
+            forms.select("grid_id", _("Grid"), found.grid_id if found else None, names),
+            forms.select("account_id", _("Who walks it"), found.account_id if found else None, people,
+                         hint=_("Nobody named: whoever comes first.")),
+        ],
+    )  # fmt: skip
+    when = Section(
+        _("When"),
+        [
+            forms.select("rhythm", _("How often"), found.rhythm if found else "daily", rhythm_names(), optional=False),
+            Field("starts_at", _("Begins at"), begins(found.starts_at) if found else None, "time"),
+            Field("weekdays", _("Only on"), [str(day) for day in found.weekdays] if found else [], "checks",
+                  options=labels.options(weekday_names())),
+            forms.select("active", _("State"), str(found.active).lower() if found else "true",
+                         {"true": _("Walked"), "false": _("Paused")}, optional=False),
+        ],
+    )  # fmt: skip
+    line = shapely.geometry.mapping(to_shape(found.geom)) if found and found.geom is not None else None
+    frame = ground.frame(page)
+    if found and found.geom is not None:
+        west, south, east, north = to_shape(found.geom).bounds
+        frame["bounds"] = (south, west, north, east)
+    chart = ground.shown(patrol_maps.route(**frame, line=line, editable=editable), page.settings)
+    stops = len(found.building_ids) if found else 0
+    title = found.name if found else _("Plan a round")
+    return page.show(
+        "patrols/round.html",
+        section="patrols",
+        status=forms.status(error),
+        record=forms.record(
+            "rounds", found.id if found else None, title, _("Rounds"),
+            _("{count} buildings, {length}", count=stops, length=length(found.length_m)) if found else "",
+        ),
+        action=f"/rounds/{found.id}" if found else "/rounds",
+        editable=editable,
+        **forms.shown([what, when], typed, error),
+        hidden=[("route", forms.text_in(typed, "route") if typed is not None else json.dumps(line) if line else "")],
+        links=[],
+        token=forms.token(found),
+        map=None,
+        chart=chart["map"],
+        source=chart["attribution"],
+    )  # fmt: skip

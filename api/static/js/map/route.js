@@ -1,0 +1,90 @@
+// The route of a round: clicks add corners at the end, dragging moves one, a click on a corner takes it away.
+/* global L */
+
+import { length, say, word } from "../words.js";
+import { plainGround } from "./placing.js";
+import { drawTrack } from "./track.js";
+
+/** Called by the script that folium writes. */
+export async function start(map, config) {
+  const container = map.getContainer();
+  const { tiles, state } = await plainGround(map, config);
+  state.brief = true;
+  tiles.redraw();
+  const field = document.querySelector("input[name=route]");
+  const told = document.getElementById("route-length");
+  let line = field?.value ? JSON.parse(field.value).coordinates : (config.line?.coordinates ?? []);
+  const past = [];
+  const drawn = drawTrack(map, config.symbols);
+  const corners = L.layerGroup().addTo(map);
+  const corner = (first) => L.divIcon({ className: `route-corner${first ? " is-first" : ""}`, iconSize: [24, 24], html: "<i></i>" });
+
+  function metres() {
+    let sum = 0;
+    for (let i = 1; i < line.length; i += 1) {
+      sum += map.distance([line[i - 1][1], line[i - 1][0]], [line[i][1], line[i][0]]);
+    }
+    return sum;
+  }
+
+  function show() {
+    drawn.set(line.length ? [line] : []);
+    if (field) field.value = line.length > 1 ? JSON.stringify({ type: "LineString", coordinates: line }) : "";
+    if (told) told.textContent = line.length > 1 ? length(metres()) : "";
+    corners.clearLayers();
+    if (!config.editable) return;
+    line.forEach(([lon, lat], i) => {
+      const mark = L.marker([lat, lon], { icon: corner(i === 0), draggable: true, title: word("corner") });
+      mark.on("dragend", () => {
+        const { lng, lat: north } = mark.getLatLng();
+        change(line.map((place, k) => (k === i ? [lng, north] : place)));
+      });
+      mark.on("click", () => change(line.filter((_, k) => k !== i)));
+      corners.addLayer(mark);
+    });
+    const undo = document.getElementById("route-undo");
+    if (undo) undo.disabled = !past.length;
+  }
+
+  function change(next) {
+    past.push(line);
+    line = next.map(([lon, lat]) => [Number(lon.toFixed(6)), Number(lat.toFixed(6))]);
+    show();
+  }
+
+  if (config.editable) {
+    map.on("click", ({ latlng }) => change([...line, [latlng.lng, latlng.lat]]));
+    const back = () => {
+      if (!past.length) return;
+      line = past.pop();
+      show();
+    };
+    document.getElementById("route-undo")?.addEventListener("click", back);
+    document.addEventListener("keydown", (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.target.closest("input, textarea")) {
+        event.preventDefault();
+        back();
+      }
+    });
+    document.getElementById("route-clear")?.addEventListener("click", () => line.length && change([]));
+    const suggest = document.getElementById("route-suggest");
+    suggest?.addEventListener("click", async () => {
+      suggest.disabled = true;
+      try {
+        const grid = document.querySelector("select[name=grid]")?.value ?? "";
+        const answer = await fetch(`${suggest.dataset.address}?grid=${encodeURIComponent(grid)}`, { headers: { Accept: "application/json" } });
+        const found = await answer.json().catch(() => null);
+        if (!answer.ok) return say(found?.detail ?? word("no_answer"));
+        change(found.route.coordinates);
+        map.fitBounds(drawn.bounds(), { padding: [24, 24], animate: false });
+        say(found.says);
+        if (told) told.textContent = found.says;
+      } finally {
+        suggest.disabled = false;
+      }
+    });
+  }
+  show();
+  if (line.length > 1) map.fitBounds(drawn.bounds(), { padding: [32, 32], animate: false });
+  container.dataset.ready = "true";
+}

@@ -1,0 +1,58 @@
+"""The map of what patrols passed: buildings, pieces of street and assets that were seen, were not, or may have been.
+
+Features come from the API as GeoJSON with the properties ``kind`` (building, street, asset), ``id``, ``name``,
+``status`` (seen, not_seen, too_poor), ``last_seen_at`` and ``by``.
+"""
+
+from __future__ import annotations
+
+import folium
+
+from data.base.language import _
+from maps.basemaps import Basemap
+from maps.ground import Bounds, ground
+
+
+def status_names() -> dict[str, str]:
+    """What can be said of a place, what needs doing first."""
+    return {"not_seen": _("Not passed"), "too_poor": _("GPS too poor to say"), "seen": _("Passed")}
+
+
+def kind_names() -> dict[str, str]:
+    """What can be passed."""
+    return {"building": _("Buildings"), "street": _("Streets"), "asset": _("Assets")}
+
+
+def coverage(
+    *,
+    bounds: Bounds,
+    basemap: Basemap,
+    version: str,
+    features: str,
+    title: str = "",
+    community: str | None = None,
+    static: str = "/static",
+    tiles: str = "/tiles",
+) -> folium.Map:
+    """The map of the page ``/coverage``.
+
+    Parameters
+    ----------
+    features
+        The address of the GeoJSON, with period, distance and area.
+    title
+        What stands above a printed map.
+    """
+    return ground(
+        "coverage",
+        bounds=bounds,
+        basemap=basemap,
+        version=version,
+        community=community,
+        static=static,
+        tiles=tiles,
+        features=features,
+        title=title,
+        statuses=status_names(),
+        kinds=kind_names(),
+    )

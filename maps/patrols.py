@@ -1,0 +1,127 @@
+"""Maps of patrols 巡查: the phone's own, one patrol with what was dropped of it, the day's replay, and a round's route.
+
+What moves or changes (points, routes) reaches the scripts as GeoJSON, in longitude and latitude (EPSG:4326); the maps
+only bring the ground.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import folium
+
+from maps.basemaps import Basemap
+from maps.ground import Bounds, ground
+
+
+def walking(
+    *,
+    bounds: Bounds,
+    basemap: Basemap,
+    version: str,
+    community: str | None = None,
+    static: str = "/static",
+    tiles: str = "/tiles",
+) -> folium.Map:
+    """The map of the phone page ``/patrol``; what it shows, the phone keeps."""
+    return ground(
+        "patrolling",
+        bounds=bounds,
+        basemap=basemap,
+        version=version,
+        community=community,
+        static=static,
+        tiles=tiles,
+    )
+
+
+def walked(
+    *,
+    bounds: Bounds,
+    basemap: Basemap,
+    version: str,
+    points: str,
+    community: str | None = None,
+    static: str = "/static",
+    tiles: str = "/tiles",
+) -> folium.Map:
+    """The track of one patrol, its check-ins, and the points that were dropped.
+
+    Parameters
+    ----------
+    points
+        The address of its points: ``{parts, dropped, check_ins}``.
+    """
+    return ground(
+        "walked",
+        bounds=bounds,
+        basemap=basemap,
+        version=version,
+        community=community,
+        static=static,
+        tiles=tiles,
+        points=points,
+    )
+
+
+def replay(
+    *,
+    bounds: Bounds,
+    basemap: Basemap,
+    version: str,
+    tracks: str,
+    community: str | None = None,
+    static: str = "/static",
+    tiles: str = "/tiles",
+) -> folium.Map:
+    """The patrols of a day under a time slider, which does not start by itself.
+
+    Parameters
+    ----------
+    tracks
+        The address of the day's tracks.
+    """
+    return ground(
+        "replay",
+        bounds=bounds,
+        basemap=basemap,
+        version=version,
+        community=community,
+        static=static,
+        tiles=tiles,
+        tracks=tracks,
+    )
+
+
+def route(
+    *,
+    bounds: Bounds,
+    basemap: Basemap,
+    version: str,
+    line: Mapping[str, Any] | None = None,
+    editable: bool = True,
+    community: str | None = None,
+    static: str = "/static",
+    tiles: str = "/tiles",
+) -> folium.Map:
+    """The route of a round, to draw by clicks and to change by dragging.
+
+    Parameters
+    ----------
+    line
+        Its GeoJSON LineString; None before anything is drawn.
+    editable
+        Whether it may be changed.
+    """
+    return ground(
+        "route",
+        bounds=bounds,
+        basemap=basemap,
+        version=version,
+        community=community,
+        static=static,
+        tiles=tiles,
+        line=line,
+        editable=editable,
+    )
