@@ -561,7 +561,7 @@ def check_in(
         raise Invalid(_("The building lies in another community."), field="body.building_id")
     values = {
         "uuid": uuid, "patrol_id": patrol.id, "building_id": building_id, "at": at, "lon": lon, "lat": lat,
-        "accuracy_m": accuracy_m, "note": note, "distance_m": _distance_m(session, building, lon, lat),
+        "accuracy_m": accuracy_m, "note": note, "distance_m": _distance_m(session, building_id, lon, lat),
     }  # fmt: skip
     session.execute(insert(CheckIn).values(values).on_conflict_do_nothing())
     found = session.scalar(select(CheckIn).where(CheckIn.uuid == uuid, CheckIn.patrol_id == patrol.id))
@@ -570,11 +570,14 @@ def check_in(
     return found
 
 
-def _distance_m(session: Session, building: buildings.Building, lon: float | None, lat: float | None) -> float | None:
-    if lon is None or lat is None or building.geom is None:
+def _distance_m(session: Session, building_id: int, lon: float | None, lat: float | None) -> float | None:
+    if lon is None or lat is None:
         return None
-    point = func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326)
-    return session.scalar(select(func.ST_Distance(func.geography(building.geom), func.geography(point))))
+    point = func.geography(func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326))
+    building = buildings.Building
+    return session.scalar(
+        select(func.ST_Distance(func.geography(building.geom), point)).where(building.id == building_id)
+    )
 
 
 def noted(session: Session, patrol: Patrol, uuid: UUID) -> int | None:
