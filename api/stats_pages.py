@@ -70,7 +70,7 @@ def _key_figures(figures: FiguresOut) -> list[dict[str, Any]]:
     """The numbers at the top, each with its link."""
     share = figures.first_time_share
     rows = [
-        (_("New"), figures.new, ""),
+        (_("New cases"), figures.new, ""),
         (_("Open"), figures.open, ""),
         (_("Due within {count} days", count=numbers.DUE_DAYS), figures.due, ""),
         (_("Overdue"), figures.overdue, "act" if figures.overdue.value else ""),
@@ -93,7 +93,7 @@ def _charts(shown: stats.StatsOut) -> dict[str, Any]:
         "steps": {
             "labels": [step.first.isoformat() for step in shown.steps],
             "series": [
-                {"name": _("New"), "values": [step.new.value for step in shown.steps],
+                {"name": _("New cases"), "values": [step.new.value for step in shown.steps],
                  "hrefs": [step.new.href for step in shown.steps]},
                 {"name": _("Solved"), "values": [step.solved.value for step in shown.steps],
                  "hrefs": [step.solved.href for step in shown.steps]},

@@ -237,10 +237,12 @@ def _steps(session: Session, actor: Actor, unit: Unit | None, first: date, last:
 
 
 def periods(first: date, last: date) -> list[tuple[date, date]]:
-    """The days from ``first`` to ``last`` cut into days, weeks (from Monday) or months, whatever is not too many.
+    """The days from ``first`` to ``last`` cut into days, weeks or months, whatever is not too many.
+
+    Weeks are counted back from the last day, so that only the first one may be shorter.
 
     >>> periods(date(2026, 3, 1), date(2026, 4, 10))[:2]
-    [(datetime.date(2026, 3, 1), datetime.date(2026, 3, 1)), (datetime.date(2026, 3, 2), datetime.date(2026, 3, 8))]
+    [(datetime.date(2026, 3, 1), datetime.date(2026, 3, 6)), (datetime.date(2026, 3, 7), datetime.date(2026, 3, 13))]
     """
     days = (last - first).days + 1
     found = []
@@ -249,7 +251,7 @@ def periods(first: date, last: date) -> list[tuple[date, date]]:
         if days <= _BY_DAY:
             end = begin
         elif days <= _BY_WEEK:
-            end = begin + timedelta(days=6 - begin.weekday())
+            end = begin + timedelta(days=((last - begin).days % 7))
         else:
             end = (begin.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
         found.append((begin, min(end, last)))

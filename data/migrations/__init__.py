@@ -31,6 +31,7 @@ from data import (
     units,
 )
 from data.base import audit, db, jobs, reference
+from data.views import links as view_links
 
 #: All tables; importing the features above is what fills it.
 TABLES = db.Table.metadata
@@ -54,6 +55,7 @@ _FEATURES = (
     reports,
     teams,
     units,
+    view_links,
 )
 _LOCK = 7_214_001
 
