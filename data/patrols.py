@@ -160,10 +160,13 @@ class PatrolNote(db.Table):
     at: Mapped[datetime]
 
 
-db.sentences["uq_patrol_uuid"] = "This patrol was already recorded by somebody else."
+_PATROL_OF_ANOTHER = "This patrol was already recorded by somebody else."
+_CHECK_IN_OF_ANOTHER = "This check-in was already recorded with another patrol."
+_NOTE_OF_ANOTHER = "This note was already recorded with another patrol."
+db.sentences["uq_patrol_uuid"] = _PATROL_OF_ANOTHER
 db.sentences["ck_patrol_stopped_at"] = "A patrol cannot end before it begins."
-db.sentences["uq_check_in_uuid"] = "This check-in was already recorded with another patrol."
-db.sentences["uq_patrol_note_uuid"] = "This note was already recorded with another patrol."
+db.sentences["uq_check_in_uuid"] = _CHECK_IN_OF_ANOTHER
+db.sentences["uq_patrol_note_uuid"] = _NOTE_OF_ANOTHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,7 +376,7 @@ def start(
         audit.record(session, actor, "create", "patrol", made, community_id=community_id)
     found = session.scalar(select(Patrol).where(Patrol.uuid == uuid))
     if found is None or found.account_id != walked_by:
-        raise Conflict(_(db.sentences["uq_patrol_uuid"]), constraint="uq_patrol_uuid")
+        raise Conflict(_(_PATROL_OF_ANOTHER), constraint="uq_patrol_uuid")
     return found
 
 
@@ -566,7 +569,7 @@ def check_in(
     session.execute(insert(CheckIn).values(values).on_conflict_do_nothing())
     found = session.scalar(select(CheckIn).where(CheckIn.uuid == uuid, CheckIn.patrol_id == patrol.id))
     if found is None:
-        raise Conflict(_(db.sentences["uq_check_in_uuid"]), constraint="uq_check_in_uuid")
+        raise Conflict(_(_CHECK_IN_OF_ANOTHER), constraint="uq_check_in_uuid")
     return found
 
 
@@ -594,7 +597,7 @@ def noted(session: Session, patrol: Patrol, uuid: UUID) -> int | None:
     if found is None:
         return None
     if found.patrol_id != patrol.id:
-        raise Conflict(_(db.sentences["uq_patrol_note_uuid"]), constraint="uq_patrol_note_uuid")
+        raise Conflict(_(_NOTE_OF_ANOTHER), constraint="uq_patrol_note_uuid")
     return int(found.incident_id)
 
 
