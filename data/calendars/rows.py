@@ -19,9 +19,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from data import units
 from data.base import access, changes, db, reference, settings
 from data.base.access import Actor
-from data.base.errors import Forbidden, Invalid
+from data.base.errors import Conflict, Forbidden, Invalid
 from data.base.language import _, current
-from data.calendars.days import CLOSES_MIN, DAY_MINUTES, OPENS_MIN, WEEKEND, Calendar
+from data.calendars.days import CLOSES_MIN, DAY_MINUTES, OPENS_MIN, WEEKEND, Calendar, NoWorkingDay
 
 NAME_MOST = 60
 
@@ -104,8 +104,17 @@ def of(session: Session, unit_id: int | None) -> Calendar:
 
 
 def due(session: Session, community_id: int, at: datetime, working_days: int) -> datetime:
-    """When a limit of so many working days ends in a community that began at ``at`` (UTC); see ``Calendar.due``."""
-    return of(session, community_id).due(at, working_days)
+    """When a limit of so many working days ends in a community that began at ``at`` (UTC); see ``Calendar.due``.
+
+    Raises
+    ------
+    Conflict
+        The calendar has no working day for more than a year.
+    """
+    try:
+        return of(session, community_id).due(at, working_days)
+    except NoWorkingDay:
+        raise Conflict(_("The calendar has no working day for more than a year. Mend it first.")) from None
 
 
 def _path(session: Session, unit_id: int | None) -> list[int]:
