@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from shapely.geometry import LineString, Point
 
+from data import calendars
 from data.base import reference
-from data.demo import site
+from data.demo import courses, site
 from data.demo.houses import House
-from data.incidents import STEP_OF, State
+from data.incidents import State
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PERIOD_DAYS = 120
@@ -96,9 +97,13 @@ def incidents(
 ) -> tuple[list[dict[str, Any]], list[Point | None]]:
     """The incidents by number, and where each is in the drawing frame.
 
-    Each row has the columns of the table with ``building_code`` and ``grid`` instead of ids.
+    Each row has the columns of the table, with ``building_code``, ``grid``, ``held_by`` and ``merged_into`` instead of
+    ids, and its ``steps`` (``courses``).
     """
-    tiers = {row["code"]: (row["tier"], int(row["days"])) for row in reference.rows("categories")}
+    kinds = {row["code"]: row for row in reference.rows("categories")}
+    now = datetime.combine(today, time(0), ZONE).astimezone(UTC)
+    holidays = {date.fromisoformat(row["code"]): row["works"] == "1" for row in reference.rows("holidays")}
+    calendar = calendars.Calendar(ZONE, exceptions=holidays)
     drafts = sorted(_drafts(random, today), key=lambda draft: draft.reported)
     rows: list[dict[str, Any]] = []
     points: list[Point | None] = []
@@ -106,17 +111,19 @@ def incidents(
     for draft in drafts:
         day = draft.reported.astimezone(ZONE).date()
         running[day] = running.get(day, 0) + 1
-        tier, days = tiers[draft.category]
-        state, closed = _course(random, draft, tier, days, today)
+        tier, days = kinds[draft.category]["tier"], int(kinds[draft.category]["days"])
+        state, closed = _outcome(random, draft, tier, days, now)
+        taken = courses.course(random, draft.category, tier, draft.reported, State(state), closed, now)
         row: dict[str, Any] = {
             "number": f"{day:%Y%m%d}-{running[day]:03d}", "category_code": draft.category,
-            "step": STEP_OF[State(state)],
-            "source": draft.source, "reported_at": draft.reported, "due_at": draft.reported + timedelta(days=days),
-            "closed_at": closed, "located_score": 1.0, "unlocated_reason": None,
+            "source": draft.source, "reported_at": draft.reported, "due_at": calendar.due(draft.reported, days),
+            "located_score": 1.0, "unlocated_reason": None, "steps": taken.steps, **taken.columns(),
         }  # fmt: skip
         place, point = _place(random, draft, houses, addresses)
         rows.append({**row, **place})
         points.append(point)
+    courses.merge_repeats(rows, points)
+    courses.mark_recurrent(rows, {code: int(row["recurrence_days"] or 0) for code, row in kinds.items()})
     return rows, points
 
 
@@ -143,9 +150,8 @@ def _drafts(random: Random, today: date) -> list[_Draft]:
     return drafts
 
 
-def _course(random: Random, draft: _Draft, tier: str, days: int, today: date) -> tuple[str, datetime | None]:
+def _outcome(random: Random, draft: _Draft, tier: str, days: int, now: datetime) -> tuple[str, datetime | None]:
     """State and instant of closing: old ones are closed, young ones are in every state; none closes in the future."""
-    now = datetime.combine(today, time(0), ZONE).astimezone(UTC)
     if draft.unplaced is not None:
         return "new", None
     if draft.campaign:

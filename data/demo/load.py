@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 from geoalchemy2.shape import from_shape
-from sqlalchemy import Table, insert, text
+from sqlalchemy import Table, insert, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from data import accounts, grids, households, incidents, teams, units
-from data.base import access, audit, db
+from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
 from data.demo import plan
@@ -29,6 +29,8 @@ Row = dict[str, Any]
 def load(session: Session, *, password: str, demo: Demo | None = None) -> list[dict[str, str]]:
     """Write the demo community into a database that has none, with one account for each role.
 
+    The leaders of the other grids can sign in too, as ``leader1``, ``leader2`` …, with the same password.
+
     Parameters
     ----------
     password
@@ -39,7 +41,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     Returns
     -------
     list of dict
-        ``username, name, role_code, unit_code, password`` of each account.
+        ``username, name, role_code, unit_code, password`` of the account of each role.
 
     Raises
     ------
@@ -57,16 +59,20 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     dwelling_ids = _dwellings(session, demo, community.id, building_ids)
     resident_ids = _households(session, demo, community.id, dwelling_ids)
     _tenancies(session, demo, community.id, dwelling_ids, resident_ids)
-    _incidents(session, demo, community.id, ids, building_ids)
     _basemap(session, demo, community.id)
     given = _accounts(session, demo, unit_by_code, password)
     _teams(session, demo, community.id, ids, {account["post"]: account["id"] for account in given if account["post"]})
+    leaders = _leaders(session, demo, unit_by_code, password)
+    held_by = {"staff": "community_staff", "street": "supervisor"}
+    held = {who: next(one["id"] for one in given if one["role_code"] == role) for who, role in held_by.items()}
+    _incidents(session, demo, community.id, ids, building_ids, leaders, held)
     audit.record(
         session, access.SYSTEM, "load", "unit", community.id, community_id=community.id,
         changes={"households": [None, len(demo.households)], "residents": [None, len(demo.residents)]},
     )  # fmt: skip
     # The planner has never seen these tables filled, and the first page comes before autovacuum does.
-    for table in (Building, Dwelling, households.Household, households.Resident, incidents.Incident, Basemap):
+    cases = (incidents.Incident, incidents.IncidentStep)
+    for table in (Building, Dwelling, households.Household, households.Resident, *cases, Basemap):
         session.execute(text(f"ANALYZE {table.__tablename__}"))
     return [
         {name: account[name] for name in ("username", "name", "role_code", "unit_code")} | {"password": password}
@@ -168,15 +174,45 @@ def _tenancies(
 
 
 def _incidents(
-    session: Session, demo: Demo, community_id: int, units_by_code: dict[str, int], buildings: dict[str, int]
+    session: Session,
+    demo: Demo,
+    community_id: int,
+    units_by_code: dict[str, int],
+    buildings: dict[str, int],
+    leaders: dict[int, int],
+    held: dict[str, int],
 ) -> None:
-    rows = []
+    """Cases and their steps. ``leaders``: grid → the account of its leader; ``held``: the accounts of the others."""
+
+    def account(who: str | None, grid_id: int | None) -> int | None:
+        return leaders[grid_id] if who == "leader" and grid_id is not None else held.get(who or "")
+
+    ids = dict(
+        zip(
+            demo.incidents["number"],
+            bulk.reserve_ids(session, _core(incidents.Incident), len(demo.incidents)),
+            strict=True,
+        )
+    )
+    rows, places = [], {}
     for row in _rows(demo.incidents):
         grid, building, geom = row.pop("grid_code"), row.pop("building_code"), row.pop("geom")
-        row["grid_id"] = units_by_code[grid] if grid else None
+        row |= {"id": ids[row["number"]], "community_id": community_id}
+        row["grid_id"] = places[row["number"]] = units_by_code[grid] if grid else None
         row["building_id"] = buildings[building] if building else None
-        rows.append({**row, "community_id": community_id, "geom": from_shape(geom, 4326) if geom else None})
-    _insert_plain(session, incidents.Incident, rows)
+        row["geom"] = from_shape(geom, 4326) if geom else None
+        row["assignee_id"] = account(row.pop("held_by"), row["grid_id"])
+        row["merged_into_id"] = ids.get(row.pop("merged_into"))
+        rows.append(row)
+    _insert_plain(session, incidents.Incident, sorted(rows, key=lambda row: row["merged_into_id"] is not None))
+    steps = []
+    for row in _rows(demo.incident_steps):
+        number = row.pop("number")
+        row |= {"incident_id": ids[number], "community_id": community_id, "grid_id": places[number]}
+        row["account_id"] = account(row.pop("by"), row["grid_id"])
+        row["assignee_id"] = account(row.pop("held_by"), row["grid_id"])
+        steps.append(row)
+    _insert_plain(session, incidents.IncidentStep, steps)
 
 
 def _basemap(session: Session, demo: Demo, community_id: int) -> None:
@@ -192,6 +228,24 @@ def _accounts(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit],
         accounts.give(session, access.SYSTEM, account=account, role_code=row["role_code"], unit=unit)
         given.append({**row, "id": account.id})
     return given
+
+
+def _leaders(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit], password: str) -> dict[int, int]:
+    """Grid → the account of its leader; those that ``demo.accounts`` lacks are ``leader1``, ``leader2`` …"""
+    posts = session.scalars(select(teams.TeamMember).where(teams.TeamMember.post == teams.Post.LEADER)).all()
+    found = {}
+    hashed = secrets.password_hash(password)
+    for member in posts:
+        grid = next(unit for unit in unit_by_code.values() if unit.id == member.grid_id)
+        if member.account_id is None:
+            account = accounts.Account(username=f"leader{int(grid.code[-3:])}", name=member.name, password_hash=hashed)
+            session.add(account)
+            session.flush()
+            accounts.give(session, access.SYSTEM, account=account, role_code="grid_leader", unit=grid)
+            member.account_id = account.id
+        found[member.grid_id] = member.account_id
+    session.flush()
+    return found
 
 
 def _teams(

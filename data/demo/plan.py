@@ -64,8 +64,12 @@ class Demo:
     tenancy_tenants
         ``tenancy_row, resident_row``.
     incidents
-        ``number, category_code, state, grid_code, building_code, address, description, source, reported_at, due_at,
-        closed_at, located_by, located_score, unlocated_reason, geom`` (points, EPSG:4326, or empty).
+        ``number, category_code, step, tier, level, supervised, recurrent, held_by, merged_into, grid_code,
+        building_code, address, description, source, reported_at, due_at, resolved_at, feedback_at, closed_at,
+        located_by, located_score, unlocated_reason, geom`` (points, EPSG:4326, or empty). ``held_by`` tells who sees
+        to it: ``leader`` of the grid, ``staff`` of the community, ``street``; ``merged_into`` is a number.
+    incident_steps
+        ``number, action, step, at, by, note, public, tier, level, held_by``, those of a case in their order.
     basemap
         ``code, kind, name, width_m, geom``.
     team_members, guides, service_teams
@@ -86,6 +90,7 @@ class Demo:
     tenancies: pd.DataFrame
     tenancy_tenants: pd.DataFrame
     incidents: gpd.GeoDataFrame
+    incident_steps: pd.DataFrame
     basemap: gpd.GeoDataFrame
     team_members: pd.DataFrame
     guides: pd.DataFrame
@@ -111,6 +116,7 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
     team = duties.teams(_chance(seed, "teams"), register, population.households, day)
     tables = _tables(population.households, population.past_tenancies)
     units = _units()
+    incidents, incident_steps = _incidents(_chance(seed, "incidents"), homes, addresses, day)
     return Demo(
         units=units,
         grids=_frame([{"code": _grid_code(number), "name": _grid_name(number)} for number in site.grids()],
@@ -119,7 +125,8 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
         outline=site.to_degrees([site.outline()]).iloc[0],
         buildings=_buildings(homes, addresses),
         dwellings=_table(population.dwellings),
-        incidents=_incidents(_chance(seed, "incidents"), homes, addresses, day),
+        incidents=incidents,
+        incident_steps=incident_steps,
         basemap=_basemap(_chance(seed, "surroundings")),
         team_members=_with_grid_code(team),
         guides=_table(duties.guides(_chance(seed, "guides"), register, day)),
@@ -197,13 +204,18 @@ def _basemap(random: Random) -> gpd.GeoDataFrame:
     return _frame(rows, [geom for _kind, _name, _width, geom in ground])
 
 
-def _incidents(random: Random, homes: list[houses.House], addresses: dict[int, str], today: date) -> gpd.GeoDataFrame:
+def _incidents(
+    random: Random, homes: list[houses.House], addresses: dict[int, str], today: date
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """The cases, and the steps of each."""
     rows, points = cases.incidents(random, homes, addresses, today)
+    steps = [{"number": row["number"], **step} for row in rows for step in row.pop("steps")]
     frame = _with_grid_code(rows)
     placed = [place for place, point in enumerate(points) if point is not None]
     geoms = pd.Series([None] * len(rows), dtype=object)
     geoms.iloc[placed] = list(site.to_degrees([point for point in points if point is not None]))
-    return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(geoms, crs="EPSG:4326")).rename_geometry("geom")
+    placed_frame = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(geoms, crs="EPSG:4326")).rename_geometry("geom")
+    return placed_frame, _table(steps)
 
 
 def _with_grid_code(rows: list[dict[str, Any]]) -> pd.DataFrame:

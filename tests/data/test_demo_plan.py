@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +24,7 @@ from data.demo import plan, site
 from data.demo.families import Bond, compose, relation
 from data.demo.names import PHONE_PREFIX
 from data.demo.plan import Demo
-from data.incidents import STATES, State, Step
+from data.incidents import STATES, TRANSITIONS, Action, State, Step
 
 TODAY = date(2026, 3, 18)
 FRAMES = [name for name in Demo.__annotations__ if name not in {"valid_from", "outline"}]
@@ -292,7 +293,7 @@ def test_incidents_are_in_order_of_time_and_none_lies_in_the_future(demo: Demo) 
         assert incident.reported_at.tzinfo is UTC
         assert now - timedelta(days=121) < incident.reported_at < now
         assert incident.due_at > incident.reported_at
-        assert (incident.closed_at is not None) == (incident.step == "closed")
+        assert (incident.closed_at is not None) == (incident.step == Step.CLOSED or incident.merged_into is not None)
         if incident.closed_at is not None:
             assert incident.reported_at < incident.closed_at < now
         day, running = incident.number.split("-")
@@ -302,6 +303,36 @@ def test_incidents_are_in_order_of_time_and_none_lies_in_the_future(demo: Demo) 
     assert demo.incidents["number"].is_monotonic_increasing
     assert {STATES[Step(step)] for step in demo.incidents["step"]} == set(State)
     assert 180 <= len(demo.incidents) <= 230
+
+
+def test_every_case_has_a_history_that_the_workflow_allows(demo: Demo) -> None:
+    now = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=ZoneInfo("Asia/Shanghai"))
+    steps = dict(iter(demo.incident_steps.groupby("number", sort=False)))
+    assert set(steps) == set(demo.incidents["number"])
+    for incident in demo.incidents.itertuples():
+        history = list(steps[incident.number].itertuples())
+        assert (history[0].action, history[0].at) == (Action.REPORT, incident.reported_at)
+        for before, after in pairwise(history):
+            assert TRANSITIONS[before.step][after.action] == after.step
+            assert before.at <= after.at < now
+        last = history[-1]
+        assert (last.step, last.tier, last.level, last.held_by) == (
+            incident.step, incident.tier, incident.level, incident.held_by
+        )  # fmt: skip
+        if incident.step == Step.CLOSED:
+            assert incident.resolved_at < incident.feedback_at < incident.closed_at == last.at
+        if incident.step in (Step.ASSIGNED, Step.IN_PROGRESS):
+            assert incident.held_by is not None
+
+
+def test_some_cases_were_merged_reopened_escalated_and_came_again(demo: Demo) -> None:
+    merged = demo.incidents[demo.incidents["merged_into"].notna()]
+    assert 1 <= len(merged) <= 3
+    originals = demo.incidents.set_index("number").loc[merged["merged_into"]]
+    assert set(originals["step"]) == {Step.CLOSED}
+    assert list(originals["building_code"]) == list(merged["building_code"])
+    assert demo.incidents["recurrent"].sum() >= 3
+    assert {Action.REOPEN, Action.ESCALATE, Action.HOLD, Action.REJECT} <= set(demo.incident_steps["action"])
 
 
 def test_one_weekend_of_visits_collected_35_items_and_settled_all(demo: Demo) -> None:
