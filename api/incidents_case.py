@@ -236,9 +236,14 @@ def _photo(one: photos.Photo) -> dict[str, Any]:
 
 def _steps(page: Page, found: Incident, pictures: list[photos.Photo]) -> list[dict[str, Any]]:
     names, tiers, lying = labels.incident_actions(), labels.tiers(), labels.lying()
-    resident = _("a resident") if found.source == "resident" else _("by rule")
-    rows = []
-    for step in incidents.steps(page.session, page.actor, found):
+    reporter = labels.sources().get(found.source, found.source)
+    rows: list[dict[str, Any]] = []
+    course = incidents.steps(page.session, page.actor, found)
+    if not any(step.action == Action.REPORT for step in course):
+        # It came in by a file, which tells when it was reported but not by whom.
+        source = labels.sources().get(found.source, found.source)
+        rows.append({"name": names[Action.REPORT], "who": source, "at": labels.minute(found.reported_at)})
+    for step in course:
         told = []
         if step.action == Action.TRIAGE and step.tier:
             told.append(tiers[step.tier])
@@ -250,7 +255,7 @@ def _steps(page: Page, found: Incident, pictures: list[photos.Photo]) -> list[di
             {
                 "name": names[step.action],
                 "told": _(", ").join(told),
-                "who": step.account_name or (resident if step.action == Action.REPORT else _("by rule")),
+                "who": step.account_name or (reporter if step.action == Action.REPORT else _("by rule")),
                 "at": labels.minute(step.at),
                 "note": step.note,
                 "public": step.public,

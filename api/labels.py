@@ -55,7 +55,8 @@ def lying() -> dict[str, str]:
 def steps() -> dict[str, str]:
     """The steps of an incident's course."""
     return {
-        "reported": _("Reported"), "triaged": _("Triaged"), "assigned": _("Assigned"), "in_progress": _("In progress"),
+        "reported": _("Just reported"), "triaged": _("Triaged"), "assigned": _("Assigned"),
+        "in_progress": _("In progress"),
         "resolved": _("Resolved"), "feedback_given": _("Feedback given"), "closed": _("Closed"),
         "on_hold": _("On hold"), "merged": _("Merged"), "rejected": _("Declined"),
     }  # fmt: skip
@@ -64,7 +65,7 @@ def steps() -> dict[str, str]:
 def incident_actions() -> dict[str, str]:
     """What was done with an incident."""
     return {
-        "report": _("Reported"), "take_over": _("Taken over from a file"), "triage": _("Triaged"),
+        "report": _("Report came in"), "take_over": _("Taken over from a file"), "triage": _("Triaged"),
         "assign": _("Assigned"), "start": _("Work begun"), "resolve": _("Resolved"),
         "give_feedback": _("Feedback given"), "close": _("Closed"), "hold": _("Put on hold"), "resume": _("Resumed"),
         "escalate": _("Escalated"), "return": _("Returned"), "reopen": _("Reopened"), "reject": _("Declined"),

@@ -19,7 +19,6 @@ from data import incidents, photos, reports
 from data.base.access import SYSTEM, Actor
 from data.base.errors import Invalid
 from data.base.language import _
-from data.incidents import Action
 from data.reports import Effort, Progress
 
 pages = APIRouter(include_in_schema=False)
@@ -131,7 +130,7 @@ def _stages(found: Progress, code: str) -> list[dict[str, Any]]:
     names = labels.incident_actions()
     return [
         {
-            "name": _("Reported") if stage.action == Action.REPORT else names[stage.action],
+            "name": names[stage.action],
             "at": minute_of(stage.at),
             "note": stage.note,
             "photos": [f"/track/{code}/photos/{one.id}" for one in stage.photos],

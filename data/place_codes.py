@@ -120,26 +120,34 @@ def selection(actor: Actor, community_id: int, kind: CodeKind) -> Rows:
     return access.visible(query.order_by(*order), actor, PlaceCode)
 
 
-def make(session: Session, actor: Actor, community: units.Unit) -> int:
-    """Make the codes that are missing in a community: for its residential buildings and its grids. Returns how many.
-
-    Only where the actor may change buildings.
-    """
-    access.require(actor, "building.edit", community.id)
-    known = select(PlaceCode.building_id).where(PlaceCode.building_id.is_not(None), PlaceCode.active)
+def _without(actor: Actor, community_id: int) -> tuple[Rows, Rows]:
+    """The buildings people live in, and the grids, of a community that have no code up."""
+    coded = select(PlaceCode.building_id).where(PlaceCode.building_id.is_not(None), PlaceCode.active)
     lived_in = access.visible(select(Building.id), actor, Building, "building.edit").where(
-        Building.community_id == community.id, Building.kind == BuildingKind.RESIDENTIAL, Building.id.not_in(known)
+        Building.community_id == community_id, Building.kind == BuildingKind.RESIDENTIAL, Building.id.not_in(coded)
     )
     carded = select(PlaceCode.grid_id).where(PlaceCode.grid_id.is_not(None), PlaceCode.active)
     plain = select(units.Unit.id).where(
-        units.Unit.community_id == community.id, units.Unit.level == units.Level.GRID, units.Unit.id.not_in(carded)
+        units.Unit.community_id == community_id, units.Unit.level == units.Level.GRID, units.Unit.id.not_in(carded)
     )
+    return lived_in.order_by(Building.id), plain.order_by(units.Unit.id)
+
+
+def missing(session: Session, actor: Actor, community_id: int) -> int:
+    """How many codes ``make`` would make."""
+    return sum(len(session.scalars(query).all()) for query in _without(actor, community_id))
+
+
+def make(session: Session, actor: Actor, community: units.Unit) -> int:
+    """Make the codes that are missing in a community: for its residential buildings and its grids. Returns how many."""
+    access.require(actor, "building.edit", community.id)
+    lived_in, plain = _without(actor, community.id)
     made = [
         PlaceCode(community_id=community.id, kind=CodeKind.BUILDING, building_id=one, code=random_code())
-        for one in session.scalars(lived_in.order_by(Building.id))
+        for one in session.scalars(lived_in)
     ] + [
         PlaceCode(community_id=community.id, kind=CodeKind.CARD, grid_id=one, code=random_code())
-        for one in session.scalars(plain.order_by(units.Unit.id))
+        for one in session.scalars(plain)
     ]
     session.add_all(made)
     session.flush()
