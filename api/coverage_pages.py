@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,7 +140,8 @@ def features(page: Read, wanted: Wanted) -> Response:
 def name_of(row: Any) -> str:
     """What a place is called: a building by its number, a piece of street by its street."""
     if row.kind == Kind.BUILDING:
-        return labels.building(row.name)
+        # A name that is a number with 号楼 is told as buildings are told everywhere else.
+        return labels.building(re.sub(r"\s*号楼$", "", row.name or ""), row.name)
     if row.kind == Kind.STREET:
         return row.name or (_("Path") if row.detail == "path" else _("Road without a name"))
     return row.name or row.detail or "—"
@@ -196,7 +198,7 @@ def _shares(shares: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
                 "share": row.seen / row.total,
                 "poor_share": row.too_poor / row.total,
                 "says": f"{row.seen}/{row.total} · {row.seen / row.total:.0%}",
-                "rhythm": kept if row.due else _("no whole day or week of the rhythm is over yet"),
+                "rhythm": kept if row.due else "",
                 "late": bool(row.due) and late > 0,
             }
         )
@@ -211,7 +213,7 @@ def _missed(row: Any, asked: Asked) -> dict[str, Any]:
         "name": name_of(row),
         "status": row.status,
         "status_name": coverage_maps.status_names()[row.status],
-        "says": _(", ").join(part for part in (row.grid_name, _last(row)) if part),
+        "says": _(", ").join(part for part in (row.grid_name, length(row.length_m), _last(row)) if part),
     }
 
 

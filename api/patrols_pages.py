@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import shapely
 from fastapi import APIRouter, Query
 from geoalchemy2.shape import to_shape
+from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 
 from api import ground, labels, ledgers
@@ -17,7 +18,9 @@ from api.ledgers import Cell, Column, Listing
 from api.listing import CommunityCode, From, GridCode, To
 from api.pages import Page, local, needs
 from data import incidents, patrols
+from data.base import access
 from data.base.language import _
+from data.buildings import Building
 from data.incidents import Incident
 from data.patrols import Patrol
 from maps import patrols as patrol_maps
@@ -103,7 +106,7 @@ def listed(page: Read) -> Response:
         Column(_("Began"), sort="started"),
         Column(_("Who"), lead=True),
         Column(_("Grid"), lead=True),
-        Column(_("Time"), number=True),
+        Column(_("Took"), number=True),
         Column(_("Length"), number=True, side=True),
         Column(_("Points"), number=True),
         Column(_("Left out"), number=True),
@@ -114,7 +117,7 @@ def listed(page: Read) -> Response:
         ledgers.by_grid(page),
         ledgers.day("from", _("From")),
         ledgers.day("to", _("To")),
-        ledgers.choice("running", _("State"), {"true": _("Under way"), "false": _("Ended")}),
+        ledgers.choice("running", _("Under way or ended"), {"true": _("Under way"), "false": _("Ended")}),
     ]
     table = ledgers.table(page, listing, columns, _cells, "patrols")
     head = ledgers.head(page, _("Patrols"), "patrols", goes_out=False, comes_in=False)
@@ -146,7 +149,7 @@ def _cells(row: Any) -> list[Cell]:
 
 def source_names() -> dict[str, str]:
     """Where a track comes from."""
-    return {"phone": _("Phone"), "gpx": "GPX", "geojson": "GeoJSON"}
+    return {"phone": _("A phone"), "gpx": "GPX", "geojson": "GeoJSON"}
 
 
 def _time(row: Any) -> str:
@@ -236,17 +239,17 @@ def record(patrol_id: Id, page: Read) -> Response:
         },
         figures=[
             {"value": length(row.length_m), "label": _("Length")},
-            {"value": _time(row) or "—", "label": _("Time")},
+            {"value": _time(row) or "—", "label": _("Took")},
             {"value": f"{kept:,}", "label": _("Points")},
             {"value": f"{row.dropped_count:,}", "label": _("Left out")},
         ],
         dropped=drops(left_out),
         check_ins=[
             {
-                "href": f"/buildings/{one.building_id}", "title": labels.building(one.building_number),
+                "href": f"/buildings/{one.building_id}", "title": name,
                 "at": f"{local(one.at):%H:%M}" + (f" · {length(one.distance_m)}" if one.distance_m is not None else ""),
             }
-            for one in patrols.check_ins(page.session, found)
+            for one, name in _check_ins(page, found)
         ],
         cases=_cases(page, cases),
         **ground.shown(drawn, page.settings),
@@ -273,6 +276,15 @@ def _facts(row: Any) -> list[dict[str, Any]]:
     return facts + ([{"label": _("Track"), "value": row.name}] if row.name else [])
 
 
+def _check_ins(page: Page, found: Patrol) -> list[tuple[Any, str]]:
+    """The check-ins of a patrol, each with what its building is called."""
+    rows = patrols.check_ins(page.session, found)
+    query = select(Building.id, Building.number, Building.name, Building.code)
+    query = access.visible(query.where(Building.id.in_({row.building_id for row in rows})), page.actor, Building)
+    names = {row.id: labels.building(row.number, row.name, row.code) for row in page.session.execute(query)}
+    return [(row, names.get(row.building_id, "—")) for row in rows]
+
+
 def _cases(page: Page, ids: list[int]) -> list[dict[str, Any]]:
     if not ids or "incident.read" not in page.can:
         return []
@@ -292,9 +304,7 @@ def track(patrol_id: Id, page: Read) -> Response:
         if one.reason and one.lon is not None and one.lat is not None and abs(one.lon) <= 180 and abs(one.lat) <= 90
     ]
     checked = [
-        {"lon": one.lon, "lat": one.lat, "says": labels.building(one.building_number)}
-        for one in patrols.check_ins(page.session, found)
-        if one.lon is not None
+        {"lon": one.lon, "lat": one.lat, "says": name} for one, name in _check_ins(page, found) if one.lon is not None
     ]
     return JSONResponse(
         {"parts": [list(line.coords) for line in lines], "dropped": left_out[:_MOST], "check_ins": checked}

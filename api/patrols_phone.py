@@ -25,7 +25,8 @@ from api import pages as shell
 from api.pages import Page, needs
 from data import buildings, glance, grids, incidents, rounds, units
 from data.base import language
-from data.buildings import Building
+from data.buildings import Building, BuildingKind
+from data.incidents import Incident
 from maps import patrols as patrol_maps
 
 pages = APIRouter(include_in_schema=False)
@@ -94,15 +95,18 @@ def today(page: Walk) -> Response:
         "rounds": _rounds(page),
         "grids": [{"id": id_, "name": names[id_], "rings": _rings(geom)} for id_, geom in shapes.items()],
         "buildings": _buildings(page, list(shapes)),
-        "categories": [
-            {"code": one.code, "name": labels.name(one), "icon": one.icon}
-            for one in incidents.categories(page.session)
-            if one.parent_code
-        ]
-        if "incident.report" in page.can
-        else [],
+        "categories": _categories(page) if "incident.report" in page.can else [],
     }
     return JSONResponse(found)
+
+
+def _categories(page: Page) -> list[dict[str, str]]:
+    """What may be noted, the commonest first."""
+    wanted = incidents.Filter(community=page.community)
+    counts = incidents.counts(page.session, page.actor, wanted, Incident.category_code)
+    rows = [one for one in incidents.categories(page.session) if one.parent_code]
+    rows.sort(key=lambda one: -counts.get(one.code, 0))
+    return [{"code": one.code, "name": labels.name(one), "icon": one.icon} for one in rows]
 
 
 def _rounds(page: Page) -> list[dict[str, Any]]:
@@ -144,6 +148,7 @@ def _buildings(page: Page, grid_ids: Sequence[int]) -> list[dict[str, Any]]:
     return [
         {
             "id": row.id, "grid_id": row.grid_id, "label": labels.building(row.number, row.name, row.code),
+            "short": (row.number or "") if row.kind == BuildingKind.RESIDENTIAL else "",
             "rings": _rings(to_shape(row.geom)),
         }
         for row in rows

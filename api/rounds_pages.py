@@ -74,7 +74,7 @@ def listed(page: Read) -> Response:
     """The rounds, by name."""
     query = rounds.selection(page.actor, ledgers.wanted(page, wanted_rounds))
     columns = [
-        Column(_("Name"), sort="name"),
+        Column(_("Name of the round"), sort="name"),
         Column(_("Grid"), lead=True),
         Column(_("How often"), lead=True),
         Column(_("Begins at")),
@@ -82,7 +82,10 @@ def listed(page: Read) -> Response:
         Column(_("Buildings"), number=True),
         Column(_("Length"), number=True, side=True),
     ]
-    filters = [ledgers.by_grid(page), ledgers.choice("active", _("State"), {"true": _("Walked"), "false": _("Paused")})]
+    filters = [
+        ledgers.by_grid(page),
+        ledgers.choice("active", _("Walked or paused"), {"true": _("Walked"), "false": _("Paused")}),
+    ]
     listing = Listing(query, rounds.SORTS, Round.id, "name")
     return page.show(
         "patrols/rounds.html",
@@ -260,7 +263,7 @@ def _form(
     what = Section(
         _("Round"),
         [
-            Field("name", _("Name"), found.name if found else None, optional=False, most=200),
+            Field("name", _("Name of the round"), found.name if found else None, optional=False, most=200),
             forms.select("grid_id", _("Grid"), found.grid_id if found else None, names),
             forms.select("account_id", _("Who walks it"), found.account_id if found else None, people,
                          hint=_("Nobody named: whoever comes first.")),
@@ -273,7 +276,7 @@ def _form(
             Field("starts_at", _("Begins at"), begins(found.starts_at) if found else None, "time"),
             Field("weekdays", _("Only on"), [str(day) for day in found.weekdays] if found else [], "checks",
                   options=labels.options(weekday_names())),
-            forms.select("active", _("State"), str(found.active).lower() if found else "true",
+            forms.select("active", _("Walked or paused"), str(found.active).lower() if found else "true",
                          {"true": _("Walked"), "false": _("Paused")}, optional=False),
         ],
     )  # fmt: skip

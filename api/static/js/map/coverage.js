@@ -1,8 +1,9 @@
 // What patrols passed, what they did not, and where the GPS is too poor to say: each by colour and by pattern.
-/* global L */
+/* global L, protomapsL */
 
 import { make, phone, still, typing } from "../dom.js";
 import { say, word } from "../words.js";
+import { labelRules } from "./labels.js";
 import { plainGround } from "./placing.js";
 import { bindPrint } from "./print.js";
 import { bindTools } from "./tools.js";
@@ -74,7 +75,8 @@ export async function start(map, config) {
   const container = map.getContainer();
   if (still.matches) map.options.zoomAnimation = map.options.fadeAnimation = false;
   const how = styles(config.symbols);
-  const { tiles, state } = await plainGround(map, config, ["grids", "ground"]);
+  const { tiles, state } = await plainGround(map, config);
+  putLabelsOnTop(map, config, tiles, state);
   map.fitBounds(config.bounds, { ...padding(), animate: false });
   bindTools(map, config, { padding });
   bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer });
@@ -131,7 +133,10 @@ export async function start(map, config) {
   function legend(shown) {
     const present = new Set(shown.map(({ properties }) => properties.status));
     const items = Object.entries(config.statuses).filter(([code]) => present.has(code)).map(([code, name]) =>
-      make("li", {}, make("i", { class: `sample sample-class sample-${code}`, "aria-hidden": "true" }), make("span", {}, name)));
+      make("li", {},
+        make("i", { class: `sample sample-class sample-${code}`, "aria-hidden": "true" }),
+        make("i", { class: `sample sample-line-${code}`, "aria-hidden": "true" }),
+        make("span", {}, name)));
     const place = document.getElementById("legend");
     place.replaceChildren(make("ul", {}, ...items));
     place.hidden = !items.length;
@@ -186,6 +191,22 @@ export async function start(map, config) {
   const linked = new URLSearchParams(location.search).get("at");
   if (linked) choose(linked, { fit: true });
   container.dataset.ready = "true";
+}
+
+/** Names and numbers in a layer of their own above what was passed, from the tiles that are here already. */
+function putLabelsOnTop(map, config, { layer }, state) {
+  layer.labelRules = [];
+  layer.clearLayout();
+  layer.rerenderTiles();
+  const pane = map.createPane("names");
+  pane.style.zIndex = 450;
+  pane.style.pointerEvents = "none";
+  const names = protomapsL.leafletLayer({
+    sources: {}, paintRules: [], labelRules: labelRules(config, state), attribution: "", noWrap: true, pane: "names",
+    minZoom: map.getMinZoom(), maxZoom: map.getMaxZoom(), keepBuffer: 3, updateWhenZooming: false,
+  });
+  for (const [name, view] of layer.views) names.views.set(name, view);
+  names.addTo(map);
 }
 
 function trouble(text) {

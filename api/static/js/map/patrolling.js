@@ -15,7 +15,7 @@ export async function start(map, config) {
   const container = map.getContainer();
   if (still.matches) map.options.zoomAnimation = map.options.fadeAnimation = false;
   // The page must work before, and without, the ground.
-  const ground = plainGround(map, config, ["grids", "buildings", "ground"]);
+  const ground = plainGround(map, config, ["grids", "ground"]);
   const { palette, ground: colours } = config.symbols;
   const outlines = L.layerGroup().addTo(map);
   const shapes = new Map();
@@ -44,11 +44,11 @@ export async function start(map, config) {
           color: colours["grid-line"], weight: 4, fillColor: palette.brand, fillOpacity: 0.08, interactive: false,
         }));
       }
-      for (const { id, rings, label } of buildings) {
+      for (const { id, rings, short } of buildings) {
         const shape = L.polygon(rings.map(latLngs), { ...style("open"), interactive: false });
         shapes.set(id, shape);
         outlines.addLayer(shape);
-        shape.bindTooltip(label, { permanent: true, direction: "center", className: "walk-number", interactive: false });
+        if (short) shape.bindTooltip(short, { permanent: true, direction: "center", className: "walk-number", interactive: false });
       }
       if (route?.length) {
         planned = L.layerGroup([

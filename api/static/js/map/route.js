@@ -71,7 +71,7 @@ export async function start(map, config) {
     suggest?.addEventListener("click", async () => {
       suggest.disabled = true;
       try {
-        const grid = document.querySelector("select[name=grid]")?.value ?? "";
+        const grid = document.querySelector("select[name=grid_id]")?.value ?? "";
         const answer = await fetch(`${suggest.dataset.address}?grid=${encodeURIComponent(grid)}`, { headers: { Accept: "application/json" } });
         const found = await answer.json().catch(() => null);
         if (!answer.ok) return say(found?.detail ?? word("no_answer"));

@@ -22,6 +22,8 @@ export class Course {
   /** Metres walked, about. */
   walked = 0;
   #buildings;
+  /** The last fix of all. */
+  last = null;
   #drawn = null;
   #counted = null;
 
@@ -32,7 +34,9 @@ export class Course {
 
   add(record) {
     if (record.kind === "check_in") this.checked.set(record.building, record.at);
-    if (record.kind !== "point" || record.accuracy > SURE_M) return;
+    if (record.kind !== "point") return;
+    this.last = record;
+    if (record.accuracy > SURE_M) return;
     if (!this.#drawn || record.at - this.#drawn.at > GAP_MS) this.parts.push([]);
     this.parts.at(-1).push(place(record));
     this.#drawn = record;

@@ -45,6 +45,8 @@ export async function run(view) {
     } catch {
       return; // no connection: what was kept is shown
     }
+    // With a connection the whole page is better than the one that was kept.
+    if (!patrol && document.body.classList.contains("is-bare")) location.reload();
     if (patrol && patrol.account !== today.account) leave();
     if (patrol) await lookAgain();
     else await resume();
@@ -153,7 +155,7 @@ export async function run(view) {
       if (patrol?.uuid !== uuid) return;
       trouble("");
       await lookAgain();
-      const stopWatching = watch(found, (code) => trouble(code));
+      const stopWatching = watch(course.last, found, (code) => trouble(code));
       const sleep = stayAwake();
       await new Promise((over) => (letGo = over));
       stopWatching();

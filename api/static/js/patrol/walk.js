@@ -8,22 +8,21 @@ function fix({ coords, timestamp }) {
   return { at: timestamp, lon: coords.longitude, lat: coords.latitude, accuracy: coords.accuracy };
 }
 
-const same = (one, other) =>
-  one && one.lon === other.lon && one.lat === other.lat && one.accuracy === other.accuracy && other.at - one.at < STILL_MS;
+/** Whether a fix says nothing that the last one has not said; browsers tell the last one again when a page is opened. */
+const known = (last, fix) =>
+  last &&
+  (fix.at <= last.at ||
+    (last.lon === fix.lon && last.lat === fix.lat && last.accuracy === fix.accuracy && fix.at - last.at < STILL_MS));
 
 /**
- * Watch the position until `stop()`: `found(fix)` for each that is new, `failed(code)` when there is none ("denied", "none").
+ * Watch the position after `last`: `found(fix)` for each that is new, `failed(code)` when there is none ("denied", "none").
+ * Returns how to stop.
  */
-export function watch(found, failed) {
-  if (!isSecureContext || !navigator.geolocation) {
-    failed("insecure");
-    return () => {};
-  }
-  let last = null;
+export function watch(last, found, failed) {
   const id = navigator.geolocation.watchPosition(
     (position) => {
       const here = fix(position);
-      if (same(last, here)) return;
+      if (known(last, here)) return;
       last = here;
       found(here);
     },
