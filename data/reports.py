@@ -199,10 +199,7 @@ def send(
         return Sent(incidents.get(session, SYSTEM, known.incident_id), tracking)
     if lon is not None and lat is not None and grids.locate(session, where.community.id, lon, lat) is None:
         raise Invalid(
-            _(
-                "This place is outside {community}. Move the pin, or choose the building.",
-                community=where.community.name,
-            ),
+            _("This place is outside {name}. Move the pin, or choose the building.", name=where.community.name),
             field="place",
         )
     incident = incidents.report(
