@@ -18,7 +18,7 @@ from typing import Any
 import procrastinate
 from sqlalchemy.orm import Session
 
-from data import accounts, hotspots, notifications, reminders
+from data import accounts, hotspots, notifications, photos, reminders, reports
 from data.base import access, cluster, db, jobs, settings
 from data.base.access import Actor
 from data.base.errors import Forbidden
@@ -62,6 +62,7 @@ async def _work() -> None:
             (_SWEEP_S, remind),
             (_HOUR_S, _watch_what_came_in),
             (_HOUR_S, _remove_old_uploads),
+            (_HOUR_S, tidy_reports),
         )
     ]
     try:
@@ -134,6 +135,14 @@ def _remove_old_uploads() -> None:
             log.info("%s uploads were kept for %s days and are removed", count, days)
     with db.transaction(access.SYSTEM) as session:
         retention.remove_files(session, before)
+
+
+def tidy_reports() -> None:
+    """Remove the contacts of cases that were closed long enough ago, and photos that belong to nothing."""
+    with db.transaction(access.SYSTEM) as session:
+        if count := reports.forget_contacts(session):
+            log.info("%s contacts of closed cases are removed", count)
+        photos.clean(session)
 
 
 def _leave_with(parent: int) -> None:
