@@ -27,9 +27,9 @@ export async function haveLimits(config, code) {
  * The layer on the map.
  *
  * `sources`: name → address; `rules()` gives { paint, labels } for the state of this moment; `prepare`: source name →
- * what is done to a tile (layer name → features) when it comes. Fires on `target`: "wangge:tiles" with { detail: { failed, status } } once the tiles that were asked for have come or failed.
+ * what is done to a tile (layer name → features) when it comes; `pane`: the Leaflet pane it lies in. Fires on `target`: "wangge:tiles" with { detail: { failed, status } } once the tiles that were asked for have come or failed.
  */
-export function createTiles(map, config, { sources, rules, background, target, prepare = {} }) {
+export function createTiles(map, config, { sources, rules, background, target, prepare = {}, pane = "tilePane" }) {
   let failed = 0;
   let status = 0;
   let waiting = 0;
@@ -84,6 +84,7 @@ export function createTiles(map, config, { sources, rules, background, target, p
     backgroundColor: background,
     attribution: "",
     noWrap: true,
+    pane,
     minZoom: map.getMinZoom(),
     maxZoom: map.getMaxZoom(),
     keepBuffer: 3,

@@ -1,0 +1,325 @@
+"""Hotspots on a page: the map, what it says in one sentence, and what can be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from sqlalchemy import func, select
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from api import ground, labels
+from api.fields import Code
+from api.listing import From, To
+from api.pages import Page, name_of, needs, typed
+from data import hotspots, incidents, locating, units
+from data.base import settings
+from data.base.errors import Invalid
+from data.base.language import _
+from data.hotspots import HotspotRun, Params
+from data.incidents import Category, Incident
+from maps import hotspots as maps
+
+pages = APIRouter(include_in_schema=False)
+Read = Annotated[Page, needs("hotspot.read", "hotspot.run", "incident.read", "building.read")]
+Edit = Annotated[Page, needs("hotspot.read", "incident.edit", "building.read")]
+Typed = Annotated[FormData, typed]
+Method = Literal["significant", "density", "points"]
+
+DAYS = 90
+STEP_DAYS = 7
+#: Widths of cells that are offered, and how many of them a page can bear.
+WIDTHS_M = (36, 60, 100, 150, 200, 300, 500, 1000)
+_MOST_CELLS = 2_500
+_SAME = 1e-7
+_OPEN = ",".join(incidents.OPEN)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the card asks for."""
+
+    method: Method
+    category: str | None
+    cell_m: int
+    rings: int
+    default: bool
+    household: bool
+    first: date
+    last: date
+
+    def cases(self, **more: Any) -> str:
+        """The list of the cases that are looked at."""
+        return f"/incidents?{_only({'category': self.category, 'from': self.first, 'to': self.last, **more})}"
+
+
+def _only(values: dict[str, Any]) -> str:
+    """What is not empty, as a query."""
+    return urlencode({name: one for name, one in values.items() if one}, safe=",")
+
+
+@pages.get("/hotspots")
+def show(
+    page: Read,
+    method: Method = "significant",
+    category: Code | None = None,
+    cell: Annotated[int | None, Query(ge=5, le=5000)] = None,
+    rings: Annotated[int, Query(ge=1, le=5)] = 2,
+    default: bool = True,
+    household: bool = False,
+    first: From = None,
+    last: To = None,
+) -> Response:
+    """The hotspots of the community that pages are about."""
+    community = page.glance.community if page.glance else None
+    if community is None:
+        return page.show("hotspots/choose.html", section="stats", tabs=[])
+    end = last or settings.today()
+    asked = Asked(
+        method, category or None, cell or _width(page), rings, default, household,
+        first or end - timedelta(days=DAYS - 1), end,
+    )  # fmt: skip
+    grid = None if page.may("hotspot.run", community.id) else _own_grid(page, community)
+    run = hotspots.run(page.session, page.actor, _params(asked, community, grid))
+    run = hotspots.get(page.session, page.actor, run.id)
+    drawn = maps.hotspots(**ground.frame(page), title=page.glance.name if page.glance else "")
+    shown = _result(page, asked, run) if run.state == "done" else {"waiting": run.job_id}
+    return page.show(
+        "hotspots/show.html",
+        section="stats",
+        **ground.shown(drawn, page.settings),
+        asked=asked,
+        categories=_categories(page),
+        widths=sorted({*WIDTHS_M, asked.cell_m}),
+        heats=maps.heat_names(),
+        **shown,
+    )
+
+
+@pages.post("/hotspots/relocate")
+def relocate(page: Edit, form: Typed) -> Response:
+    """Put the cases on a default point where their addresses say; those whose address says nothing stay."""
+    try:
+        lon, lat = float(str(form.get("lon"))), float(str(form.get("lat")))
+    except ValueError as error:
+        raise Invalid(_("Give coordinates as longitude and latitude in degrees."), field="lon") from error
+    community = page.glance.community if page.glance else None
+    if community is None:
+        raise Invalid(_("Choose a community first."))
+    box = (lon - _SAME, lat - _SAME, lon + _SAME, lat + _SAME)
+    wanted = incidents.Filter(community=community.code, box=box)
+    found = page.session.scalars(incidents.narrowed(select(Incident), page.actor, wanted).order_by(Incident.id)).all()
+    matches = locating.match_addresses(page.session, community, [case.address for case in found])
+    moved = 0
+    for case, match in zip(found, matches, strict=True):
+        if match.building_id is not None and page.may("incident.edit", case.community_id, case.grid_id):
+            incidents.move(page.session, page.actor, case, building_id=match.building_id)
+            moved += 1
+    said = _("{moved} of {count} cases were put where their address says.", moved=moved, count=len(found))
+    return page.go("/hotspots", said)
+
+
+def _params(asked: Asked, community: units.Unit, grid: str | None) -> Params:
+    scale = asked.cell_m / hotspots.CELL_M
+    return Params(
+        community=community.code, grid=grid, categories=(asked.category,) if asked.category else None,
+        first=asked.first, last=asked.last, cell_m=float(asked.cell_m), rings=asked.rings,
+        leave_out_default_points=asked.default, per_household=asked.household, period_days=STEP_DAYS,
+        bandwidth_m=min(5_000.0, max(5.0, 50.0 * scale)), cluster_distance_m=min(5_000.0, 40.0 * scale),
+    )  # fmt: skip
+
+
+def _own_grid(page: Page, community: units.Unit) -> str | None:
+    """The grid of somebody who has only grids of the community."""
+    area = page.actor.area("hotspot.run")
+    below = units.listed(page.session, page.actor, level=units.Level.GRID, under=community.id)
+    return next((grid.code for grid in below if grid.id in area.grids), None)
+
+
+def _width(page: Page) -> int:
+    """The narrowest cells of which there are not too many for a page."""
+    area_m2 = (page.glance.area_m2 if page.glance else None) or 0.0
+    return next((width for width in WIDTHS_M if area_m2 / (0.866 * width**2) <= _MOST_CELLS), WIDTHS_M[-1])
+
+
+def _categories(page: Page) -> list[dict[str, Any]]:
+    """The categories, those of a group below it."""
+    rows = incidents.categories(page.session)
+    return [
+        {"code": group.code, "name": name_of(group), "children": [
+            {"code": one.code, "name": name_of(one)} for one in rows if one.parent_code == group.code
+        ]}
+        for group in rows
+        if group.parent_code is None
+    ]  # fmt: skip
+
+
+def _result(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
+    """What the panel, the legend and the map say of a run."""
+    summary = run.summary or {}
+    category = page.session.get(Category, asked.category) if asked.category else None
+    what = name_of(category) if category else _("Cases")
+    spots = [_spot(asked, one) for one in hotspots.spots(run)]
+    points = [_default_point(asked, one) for one in hotspots.default_points(run)]
+    rates = hotspots.by_grid(run)
+    return {
+        "title": _("Hotspots: {what}", what=what),
+        "sentence": _sentence(what, summary, spots),
+        "counts": _counts(asked, summary),
+        "default_points": points,
+        "bars": _bars(rates, spots, summary.get("rate_mean")),
+        "mean": summary.get("rate_mean"),
+        "spots": spots,
+        "repeats": hotspots.repeats(run)[:5],
+        "alarms": [one for one in hotspots.alarms(run) if one["p"] <= 0.05][:3],
+        "summary": summary,
+        "run": {"id": run.id, "permutations": run.params["permutations"], "fingerprint": run.fingerprint},
+        "exports": [
+            {"label": label, "href": f"/api/hotspots/runs/{run.id}/{name}?f=geojson"}
+            for name, label in (("cells", _("Cells")), ("spots", _("Hotspots")), ("clusters", _("Clusters")))
+        ],
+        "share": _only({"category": asked.category, "from": asked.first, "to": asked.last}),
+        "cases": _only({"category": asked.category, "from": asked.first, "to": asked.last}),
+        "names": {row.code: name_of(row) for row in incidents.categories(page.session)},
+        "waiting": None,
+        "data": {
+            "method": asked.method,
+            "cells": f"/api/hotspots/runs/{run.id}/cells?f=geojson",
+            "clusters": f"/api/hotspots/runs/{run.id}/clusters?f=geojson",
+            "filters": {"category": asked.category or "", "from": str(asked.first), "to": str(asked.last)},
+            "spots": [{"at": one["centre"]} | {key: one[key] for key in ("rank", "heat", "name")} for one in spots],
+            "default_points": [
+                {"at": [one["lon"], one["lat"]], "says": one["says"], "why": one["why"]} for one in points
+            ],
+            "time": _time(page, asked, run),
+        },
+    }  # fmt: skip
+
+
+def _place(spot: dict[str, Any]) -> str:
+    """Where a hotspot is, as people say it: ``第二网格 6—10 号楼``."""
+    grid = spot["grids"][0]["name"] if spot["grids"] else ""
+    numbers = [one["number"] for one in spot["buildings"] if one["main"] and one["number"]]
+    if not numbers or len(numbers) > 12:
+        return grid
+    if len(numbers) == 1:
+        return _("{grid}, around building {numbers}", grid=grid, numbers=labels.ranges(numbers))
+    return _("{grid}, buildings {numbers}", grid=grid, numbers=labels.ranges(numbers))
+
+
+def _spot(asked: Asked, one: dict[str, Any]) -> dict[str, Any]:
+    """A hotspot with its name, what there is to say of it, and the list of its cases."""
+    xs, ys = zip(*_corners(one["geometry"]["coordinates"]), strict=True)
+    box = ",".join(f"{value:.6f}" for value in (min(xs), min(ys), max(xs), max(ys)))
+    weeks = one["lasting_periods"]
+    age = maps.pattern_names().get(one["pattern"], "")
+    if weeks and one["pattern"] != "new":
+        age = _("for {count} weeks", count=weeks)
+    sure = {"hot_99": "99%", "hot_95": "95%", "hot_90": "90%"}[one["heat"]]
+    return {
+        "rank": one["rank"], "name": _place(one), "cases": one["cases"], "heat": one["heat"],
+        "sure": _("{percent} sure", percent=sure), "age": age, "centre": one["centre"],
+        "case_share": one["case_share"], "area_share": one["area_share"],
+        "grid_ids": {row["grid_id"] for row in one["grids"][:1]},
+        "assign": asked.cases(state=_OPEN, bbox=box), "all": asked.cases(bbox=box),
+    }  # fmt: skip
+
+
+def _corners(rings: Any) -> list[tuple[float, float]]:
+    if isinstance(rings[0], int | float):
+        return [(rings[0], rings[1])]
+    return [corner for part in rings for corner in _corners(part)]
+
+
+def _sentence(what: str, summary: dict[str, Any], spots: list[dict[str, Any]]) -> str:
+    used = summary.get("used", 0)
+    if not used:
+        return _("No case to look at on these days.")
+    if not spots:
+        return _(
+            "{what}: no place stands out among {used} cases; chance would spread them alike.",
+            what=what,
+            used=f"{used:,}",
+        )
+    first = spots[0]
+    return _(
+        "{what}: cases cluster in {place}, on {area} of the area {share} of them ({cases} of {used}).",
+        what=what, place=first["name"], area=_percent(first["area_share"]), share=_percent(first["case_share"]),
+        cases=f"{first['cases']:,}", used=f"{used:,}",
+    )  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
+
+
+def _counts(asked: Asked, summary: dict[str, Any]) -> str:
+    days = (asked.last - asked.first).days + 1
+    kept = summary["reported"] - summary["used"]
+    return _(
+        "{reported} reported in {days} days, {kept} left out, {used} looked at.",
+        reported=f"{summary['reported']:,}", days=days, kept=f"{kept:,}", used=f"{summary['used']:,}",
+    )  # fmt: skip
+
+
+def _default_point(asked: Asked, one: dict[str, Any]) -> dict[str, Any]:
+    box = ",".join(
+        f"{value:.8f}" for value in (one["lon"] - _SAME, one["lat"] - _SAME, one["lon"] + _SAME, one["lat"] + _SAME)
+    )
+    left_out = _("Likely a geocoder's default point, left out")
+    return {
+        **one,
+        "says": left_out if one["left_out"] else _("Likely a geocoder's default point"),
+        "why": _(
+            "{cases} cases at exactly one coordinate, with {places} different places as address.",
+            cases=f"{one['cases']:,}", places=f"{one['places']:,}",
+        ),
+        "href": asked.cases(bbox=box),
+    }  # fmt: skip
+
+
+def _bars(rates: list[dict[str, Any]], spots: list[dict[str, Any]], mean: float | None) -> list[dict[str, Any]]:
+    """Cases per 100 households of each grid, the highest first; a grid with a hotspot has its colour."""
+    known = [one for one in rates if one["rate"] is not None]
+    highest = max([one["rate"] for one in known] + [mean or 0.0, 0.1])
+    heat = {grid_id: spot["heat"] for spot in reversed(spots) for grid_id in spot["grid_ids"]}
+    return [
+        {
+            "name": one["name"], "rate": one["rate"], "width": round(100 * one["rate"] / highest, 1),
+            "heat": heat.get(one["grid_id"], ""), "few": one["few"], "mean": round(100 * (mean or 0) / highest, 1),
+        }
+        for one in sorted(known, key=lambda one: (-one["rate"], one["code"]))
+    ]  # fmt: skip
+
+
+def _time(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
+    """The bars of the time slider: twice the days that are looked at, in weeks that end on the last day."""
+    last = settings.today() if asked.last <= settings.today() else asked.last
+    days = (asked.last - asked.first).days + 1
+    begin = min(asked.first, last - timedelta(days=2 * days - 1))
+    steps = [(day, day + timedelta(days=STEP_DAYS - 1)) for day in _weeks(begin, last)][-120:]
+    day_of = func.date(func.timezone(settings.get().timezone, Incident.reported_at))
+    wanted = incidents.Filter(
+        community=run.params["community"], grid=run.params["grid"], first=steps[0][0], last=steps[-1][1],
+        categories=(asked.category,) if asked.category else None, located=None,
+    )  # fmt: skip
+    counted = page.session.execute(
+        incidents.narrowed(select(day_of, func.count()), page.actor, wanted).group_by(day_of)
+    ).all()
+    left_out = {one["first"]: one["left_out"] for one in hotspots.trend(run)}
+    bars = []
+    for first, end in steps:
+        count = sum(number for day, number in counted if first <= day <= end)
+        hidden = left_out.get(first.isoformat(), 0)
+        bars.append({"first": first.isoformat(), "last": end.isoformat(), "count": count - hidden, "left_out": hidden})
+    return {"bars": bars, "from": asked.first.isoformat(), "to": asked.last.isoformat(), "days": days}
+
+
+def _weeks(begin: date, last: date) -> list[date]:
+    """The first days of the weeks that end on ``last``, the earliest one covering ``begin``."""
+    count = -(-((last - begin).days + 1) // STEP_DAYS)
+    return [last - timedelta(days=STEP_DAYS * step - 1) for step in range(count, 0, -1)]
