@@ -36,6 +36,8 @@ def settings_tabs(page: Page, current: str) -> list[dict[str, Any]]:
         ("accounts", _("Accounts"), "account.read"),
         ("roles", _("Roles"), "account.read"),
         ("audit", _("Audit"), "audit.read"),
+        ("reminders", _("Reminder rules"), "unit.edit"),
+        ("calendar", _("Working days"), "unit.edit"),
     )
     return [
         {"href": f"/{kind}", "label": label, "current": kind == current}

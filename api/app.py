@@ -20,6 +20,7 @@ from api import (
     audit_pages,
     buildings,
     buildings_pages,
+    calendars_pages,
     categories,
     coverage,
     coverage_pages,
@@ -41,12 +42,14 @@ from api import (
     incidents_pages,
     jobs,
     map_pages,
+    notifications_pages,
     openapi,
     patrols,
     patrols_pages,
     patrols_phone,
     photos_pages,
     place_codes_pages,
+    reminders_pages,
     reports_pages,
     residents_pages,
     rounds,
@@ -120,6 +123,9 @@ _PAGES = (
     accounts_pages,
     audit_pages,
     views_pages,
+    notifications_pages,
+    reminders_pages,
+    calendars_pages,
 )
 
 

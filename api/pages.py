@@ -26,7 +26,7 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api import deps, static
-from data import accounts, glance
+from data import accounts, glance, notifications
 from data.base import db, language, settings
 from data.base.access import Actor
 from data.base.language import _
@@ -148,7 +148,8 @@ class Page:
         found = self.glance
         roles = accounts.grants(self.session, self.actor.account_id) if self.actor.account_id else []
         role = roles[0][f"role_{language.current()}"] if roles else ""
-        shell: dict[str, Any] = {"me": _me(self.actor, role)}
+        bell = notifications.unread(self.session, self.actor) if self.actor.account_id else 0
+        shell: dict[str, Any] = {"me": _me(self.actor, role), "bell": bell}
         if found is None:
             return shell
         several = [{"name": unit.name, "code": unit.code} for unit in found.communities]
@@ -217,6 +218,7 @@ def _outline(request: Request, actor: Actor | None) -> dict[str, Any]:
         "communities": [],
         "section": "",
         "waiting": 0,
+        "bell": 0,
         "message": None,
     }
 

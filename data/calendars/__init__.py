@@ -4,7 +4,7 @@
 """
 
 from data.calendars.days import DAY_MINUTES, Calendar, NoWorkingDay, spans
-from data.calendars.files import Rejected, read
+from data.calendars.files import LARGEST_BYTES, Rejected, read
 from data.calendars.rows import (
     NAME_MOST,
     CalendarDay,
@@ -25,6 +25,7 @@ from data.calendars.rows import (
 
 __all__ = [
     "DAY_MINUTES",
+    "LARGEST_BYTES",
     "NAME_MOST",
     "Calendar",
     "CalendarDay",
