@@ -17,12 +17,14 @@ from starlette.responses import JSONResponse
 
 from api import listing
 from api.deps import Session, permission
-from api.fields import ID_MAX, Code, Id, Input, Instant, Lat, Lon, Output, Reference, Text
+from api.fields import ID_MAX, Code, Day, Id, Input, Instant, Lat, Lon, Output, Reference, Text
 from api.listing import AS_GEOJSON, GEOJSON, BBox, CommunityCode, From, GridCode, Listed, Paging, To
 from data import coverage, incidents, patrols, photos, rounds, units
 from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.language import _
+from data.exchange import patrols as walked
+from data.exchange import tracks
 from data.patrols import Patrol, Source
 
 api = APIRouter(prefix="/api", tags=["patrols"])
@@ -155,6 +157,18 @@ class Stop(Input):
     at: Instant = Field(examples=["2026-03-17T10:15:00+08:00"])
 
 
+class ImportedOut(Output):
+    """What became of one track of a file."""
+
+    name: str | None = Field(examples=["2026-03-17 早巡"])
+    patrol_id: int | None = Field(description="The patrol it became; empty when it was refused.", examples=[51])
+    known: bool = Field(description="It had been imported before.", examples=[False])
+    points: int = Field(examples=[813])
+    kept: int = Field(examples=[689])
+    dropped: dict[str, int] = Field(description="Points by reason.", examples=[{"standing": 108, "jump": 2}])
+    refused: str | None = Field(description="Why it was not taken.", examples=[None])
+
+
 PatrolDetail.model_rebuild()
 
 
@@ -206,6 +220,32 @@ def start_patrol(response: Response, session: Session, actor: Record, body: Patr
 def _check_round(session: Session, actor: Actor, round_id: int, community_id: int) -> None:
     if rounds.get(session, actor, round_id).community_id != community_id:
         raise Invalid(_("The round lies in another community."), field="body.round_id")
+
+
+@api.post("/patrols/import", summary="Import tracks")
+def import_tracks(
+    session: Session,
+    actor: Record,
+    file: Annotated[UploadFile, File(description="GPX or GeoJSON.")],
+    community: Annotated[Code, Form(description="The code of the community.")],
+    grid: Annotated[Code | None, Form(description="The code of the grid it was walked for.")] = None,
+    account_id: Annotated[Reference | None, Form(description="Who walked, if not oneself.")] = None,
+    round_id: Annotated[Reference | None, Form(description="The round that was walked.")] = None,
+    day: Annotated[Day | None, Form(description="When tracks without times were walked.")] = None,
+) -> list[ImportedOut]:
+    """Each track of the file becomes a patrol; one that cannot be believed is sent back with a sentence.
+
+    The same file again brings nothing new.
+    """
+    place = units.by_code(session, actor, community, units.Level.COMMUNITY)
+    within = units.by_code(session, actor, grid, units.Level.GRID) if grid else None
+    if round_id is not None:
+        _check_round(session, actor, round_id, place.id)
+    done = walked.bring_in(
+        session, actor, file.file.read(tracks.BYTES_MAX + 1), file.filename or "", community=place,
+        grid_id=within.id if within else None, account_id=account_id, round_id=round_id, day=day,
+    )  # fmt: skip
+    return [ImportedOut.model_validate(one) for one in done]
 
 
 @api.get("/patrols/{patrol_id}", summary="Get a patrol")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -45,6 +45,9 @@ from data.base import access, audit, db, listing
 from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Invalid, NotFound
 from data.base.language import _
+
+if TYPE_CHECKING:
+    from spatial.tracks import Cleaned
 
 #: A receiver that has not found the time yet says 1970 or 1980, some converters 1901.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -442,16 +445,8 @@ def _stated(values: NDArray[np.float64]) -> list[float | None]:
 
 def clean(session: Session, patrol: Patrol) -> tuple[int, int]:
     """Say anew which of a patrol's points are kept; how many there are, and up to which number all are there."""
-    from spatial import tracks
-
     track = track_of(session, patrol)
-    at_s = track.at.astype("datetime64[us]").astype(np.int64) / 1e6
-    at_s[np.isnat(track.at)] = np.nan
-    x, y = metric(session, patrol.community_id, track.lon, track.lat)
-    cleaned = tracks.clean(
-        x, y, at_s, track.accuracy_m, track.segment,
-        earliest=EARLIEST.timestamp(), latest=(datetime.now(UTC) + AHEAD).timestamp(),
-    )  # fmt: skip
+    cleaned, x, y = cleaned_track(session, patrol.community_id, track)
     session.execute(
         text(
             "UPDATE patrol_point p SET kept = c.reason IS NULL, reason = c.reason, part = c.part "
@@ -484,6 +479,22 @@ def clean(session: Session, patrol: Patrol) -> tuple[int, int]:
     session.expire(patrol)
     gaps = np.flatnonzero(track.seq != np.arange(len(track)))
     return len(track), int(gaps[0] if len(gaps) else len(track)) - 1
+
+
+def cleaned_track(
+    session: Session, community_id: int, track: Track
+) -> tuple[Cleaned, NDArray[np.float64], NDArray[np.float64]]:
+    """Which points of a track are kept, and where all of them lie in the community's metric reference system."""
+    from spatial import tracks
+
+    at_s = track.at.astype("datetime64[us]").astype(np.int64) / 1e6
+    at_s[np.isnat(track.at)] = np.nan
+    x, y = metric(session, community_id, track.lon, track.lat)
+    found = tracks.clean(
+        x, y, at_s, track.accuracy_m, track.segment,
+        earliest=EARLIEST.timestamp(), latest=(datetime.now(UTC) + AHEAD).timestamp(),
+    )  # fmt: skip
+    return found, x, y
 
 
 def _lines(

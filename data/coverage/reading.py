@@ -51,6 +51,8 @@ LOOK_BACK = timedelta(days=366)
 #: The longest period for another distance than the one that is kept.
 LONGEST_DAYS = 31
 NEAREST_M, FARTHEST_M = 5.0, 100.0
+#: More items are not told at once: several communities' worth.
+MOST_ITEMS = 20_000
 
 
 class Level(StrEnum):
@@ -75,7 +77,8 @@ class Filter:
 
 
 def of(session: Session, actor: Actor, wanted: Filter) -> Sequence[Any]:
-    """The items of a community or grid in a period, a row each, what nobody passed first.
+    """The items of a community or grid (or all that the actor may see) in a period, a row each, those nobody passed
+    first.
 
     Columns: ``kind id name detail community_id grid_id grid_code grid_name length_m geojson status seen_share
     last_seen_at by patrol_id rhythm kept due``. ``status`` and ``seen_share`` (0-1) are those of the period,
@@ -85,10 +88,8 @@ def of(session: Session, actor: Actor, wanted: Filter) -> Sequence[Any]:
     Raises
     ------
     Invalid
-        The period or the distance is not one that can be told.
+        The period or the distance is not one that can be told, or these are too many.
     """
-    if not (wanted.community or wanted.grid):
-        raise Invalid(_("Say which community or grid."), field="query.community")
     items = _with_status(session, actor, wanted)
     patrol, grid = aliased(Patrol), aliased(units.Unit)
     area = actor.area("patrol.read")
@@ -110,7 +111,14 @@ def of(session: Session, actor: Actor, wanted: Filter) -> Sequence[Any]:
     if wanted.states is not None:
         query = query.where(items.c.status.in_(wanted.states))
     rank = case({Status.NOT_SEEN.value: 0, Status.TOO_POOR.value: 1}, value=items.c.status, else_=2)
-    return session.execute(query.order_by(rank, items.c.kind, items.c.last_seen_at.nulls_first(), items.c.id)).all()
+    order = (rank, items.c.kind, items.c.last_seen_at.nulls_first(), items.c.id)
+    found = session.execute(query.order_by(*order).limit(MOST_ITEMS + 1)).all()
+    if len(found) > MOST_ITEMS:
+        raise Invalid(
+            _("These are more than {most} items. Say which community or grid.", most=MOST_ITEMS),
+            field="query.community",
+        )
+    return found
 
 
 def shares(session: Session, actor: Actor, wanted: Filter, *, by: Level = Level.GRID) -> Sequence[Any]:

@@ -155,14 +155,15 @@ def _points(session: Session, patrol_ids: Sequence[int]) -> pd.DataFrame:
 
     found = session.execute(
         text(
-            "SELECT q.patrol_id, extract(epoch FROM r.started_at)::float8, array_agg(extract(epoch FROM q.at)::float8 "
-            "ORDER BY q.seq), array_agg(q.lon ORDER BY q.seq), array_agg(q.lat ORDER BY q.seq), "
+            "SELECT q.patrol_id, extract(epoch FROM r.started_at)::float8, "
+            "array_agg(extract(epoch FROM CASE WHEN q.at >= :earliest THEN q.at END)::float8 ORDER BY q.seq), "
+            "array_agg(q.lon ORDER BY q.seq), array_agg(q.lat ORDER BY q.seq), "
             "array_agg(q.accuracy_m ORDER BY q.seq), array_agg(q.part ORDER BY q.seq) "
             "FROM patrol_point q JOIN patrol r ON r.id = q.patrol_id "
             "WHERE q.patrol_id = ANY(:patrols) AND q.kept AND q.part IS NOT NULL GROUP BY q.patrol_id, r.started_at "
             "ORDER BY q.patrol_id"
         ),
-        {"patrols": list(patrol_ids)},
+        {"patrols": list(patrol_ids), "earliest": patrols.EARLIEST},
     ).all()
     sizes = [len(row[2]) for row in found]
     columns = [np.array([value for row in found for value in row[place]], dtype=np.float64) for place in range(2, 7)]

@@ -11,8 +11,9 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -22,10 +23,10 @@ from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
 from api.app import create_app
-from data import accounts, buildings, households, incidents, teams
+from data import accounts, assets, buildings, coverage, households, incidents, patrols, rounds, teams
 from data.base import access, reference
 from tests.api.conftest import TestClient
-from tests.city import City
+from tests.city import City, degrees
 
 ROLES = [row["code"] for row in reference.rows("roles")]
 PLACES = ["grid", "community", "elsewhere"]
@@ -112,6 +113,18 @@ class Spot:
             session, access.SYSTEM, community=city.community, category_code="facility.corridor_light",
             description=f"秘{key}失", number=f"秘{key}{grid}失",
         )  # fmt: skip
+        walk = patrols.start(
+            session, access.SYSTEM, uuid=uuid4(), community_id=city.community.id, grid_id=unit.id, name=f"{mark}巡",
+            started_at=datetime.now(UTC) - timedelta(hours=1),
+        )  # fmt: skip
+        lon, lat = degrees(x, y)
+        patrols.add_points(session, access.SYSTEM, walk, [patrols.Point(seq=0, at=walk.started_at, lon=lon, lat=lat)])
+        coverage.refresh(session, walk)
+        planned = rounds.add(session, access.SYSTEM, community_id=city.community.id, grid_id=unit.id, name=f"{mark}线")
+        lamp = assets.add(
+            session, access.SYSTEM, community_id=city.community.id, kind="street_lamp", number=f"{mark}灯", lon=lon,
+            lat=lat,
+        )  # fmt: skip
         member = teams.TeamMember(
             community_id=city.community.id, grid_id=unit.id, post="leader", name=f"{mark}长", phone="13812346021"
         )
@@ -124,6 +137,7 @@ class Spot:
             "building_id": building.id, "dwelling_id": door.id, "household_id": home.id, "resident_id": person.id,
             "tenancy_id": let.id, "incident_id": case.id, "grid_id": unit.id, "unit_id": unit.id,
             "membership_id": joined.id, "community_id": city.community.id, "account_id": account.id,
+            "patrol_id": walk.id, "round_id": planned.id, "asset_id": lamp.id,
             "grant_id": grant, "parent_id": city.community.id, "head_id": person.id, "lost_id": lost.id,
         }  # fmt: skip
         return cls(mark, ids, {"grid": unit.code, "community": city.community.code})
@@ -167,7 +181,7 @@ class World:
         tables = (
             "unit", "division", "building", "dwelling", "household", "resident", "household_group", "tenancy",
             "tenancy_tenant", "incident", "team_member", "account", '"grant"', "role", "role_permission", "category",
-            "special_group",
+            "special_group", "patrol", "patrol_point", "round", "asset", "check_in", "coverage_day", "coverage_rule",
         )  # fmt: skip
         return {table: sorted(self.session.scalars(text(f"SELECT t::text FROM {table} t")).all()) for table in tables}
 
