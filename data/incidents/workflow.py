@@ -199,10 +199,12 @@ def act(
     if action in EXPLAINED and note is None:
         raise Invalid(_("Say in a few words why, or what was told."), field="note")
     now = datetime.now(UTC)
-    _take_effect(
-        session, actor, incident, action, now, tier=tier, assignee_id=assignee_id, level=level, into=into
-    )  # fmt: skip
-    incident.step = then
+    # The step and what goes with it hold together only when both are written.
+    with session.no_autoflush:
+        _take_effect(
+            session, actor, incident, action, now, tier=tier, assignee_id=assignee_id, level=level, into=into
+        )  # fmt: skip
+        incident.step = then
     step = record(session, actor.account_id, incident, action, now, note=note, public=public)
     if then is Step.TRIAGED:
         _assign_by_rule(session, incident, action, now)

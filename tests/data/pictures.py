@@ -13,9 +13,13 @@ _ORIENTATION, _GPS, _MAKE = 0x0112, 0x8825, 0x010F
 
 
 def photo(
-    size: tuple[int, int] = (64, 48), *, kind: str = "JPEG", mode: str = "RGB", place: tuple[float, float] | None = None,
+    size: tuple[int, int] = (64, 48),
+    *,
+    kind: str = "JPEG",
+    mode: str = "RGB",
+    place: tuple[float, float] | None = None,
     turned: int | None = None,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """A photo whose left half is red and whose right half is blue.
 
     Parameters
