@@ -14,7 +14,7 @@ from geoalchemy2 import Geometry, WKBElement
 from geoalchemy2.shape import from_shape, to_shape
 from shapely import LineString
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, func, select, text
+from sqlalchemy import Boolean, CheckConstraint, ColumnElement, ForeignKey, Index, func, select, text, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -232,13 +232,13 @@ def route_past(
 def due(session: Session, actor: Actor, on: date) -> Sequence[Any]:
     """The rounds that are to be walked on a day, with ``done``: a patrol of the round began that day, or that week."""
     monday = on - timedelta(days=on.weekday())
-    patrol = text(
-        "EXISTS (SELECT FROM patrol p WHERE p.round_id = round.id AND (p.started_at AT TIME ZONE :zone)::date "
-        "BETWEEN CASE WHEN round.rhythm = 'weekly' THEN :monday ELSE :day END AND :day) AS done"
+    walked = text(
+        "(EXISTS (SELECT FROM patrol p WHERE p.round_id = round.id AND (p.started_at AT TIME ZONE :zone)::date "
+        "BETWEEN CASE WHEN round.rhythm = 'weekly' THEN :monday ELSE :day END AND :day))"
     ).bindparams(zone=settings.get().timezone, monday=monday, day=on)
     return session.execute(
         selection(actor, Filter(active=True))
         .where((func.cardinality(Round.weekdays) == 0) | Round.weekdays.contains([on.isoweekday()]))
-        .add_columns(patrol)
+        .add_columns(type_coerce(walked, Boolean).label("done"))
         .order_by(Round.starts_at.nulls_last(), Round.id)
     ).all()

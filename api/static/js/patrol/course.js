@@ -22,8 +22,9 @@ export class Course {
   /** Metres walked, about. */
   walked = 0;
   #buildings;
-  /** The last fix of all. */
+  /** The last fix of all, and how many there were. */
   last = null;
+  fixes = 0;
   #drawn = null;
   #counted = null;
 
@@ -36,6 +37,7 @@ export class Course {
     if (record.kind === "check_in") this.checked.set(record.building, record.at);
     if (record.kind !== "point") return;
     this.last = record;
+    this.fixes += 1;
     if (record.accuracy > SURE_M) return;
     if (!this.#drawn || record.at - this.#drawn.at > GAP_MS) this.parts.push([]);
     this.parts.at(-1).push(place(record));

@@ -89,6 +89,7 @@ export async function run(view) {
     const all = round?.stops.length ?? 0;
     const done = round?.stops.filter((id) => course.state(id) !== "open").length ?? 0;
     const facts = { length: length(course.walked), time: minutes(Date.now() - patrol.startedAt), done: number(done), all: number(all) };
+    $("progress").dataset.fixes = course.fixes;
     $("progress").textContent = word(round ? "so_far" : "so_far_freely", facts);
     document.querySelector(".walk-bar i").style.inlineSize = `${all ? (100 * done) / all : 0}%`;
     const found = atHand();
