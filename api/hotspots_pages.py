@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from api import ground, labels
+from api import ground, labels, ledgers
 from api.fields import Code
 from api.listing import From, To
 from api.pages import Page, name_of, needs, typed
@@ -62,9 +62,7 @@ def _only(values: dict[str, Any]) -> str:
     return urlencode({name: one for name, one in values.items() if one}, safe=",")
 
 
-@pages.get("/hotspots")
-def show(
-    page: Read,
+def filter_of(
     method: Method = "significant",
     category: Code | None = None,
     cell: Annotated[int | None, Query(ge=5, le=5000)] = None,
@@ -73,16 +71,22 @@ def show(
     household: bool = False,
     first: From = None,
     last: To = None,
-) -> Response:
+) -> Asked:
+    """What the address asks for; ``cell`` is 0 for what fits the area."""
+    end = last or settings.today()
+    return Asked(
+        method, category, cell or 0, rings, default, household, first or end - timedelta(days=DAYS - 1), end
+    )  # fmt: skip
+
+
+@pages.get("/hotspots")
+def show(page: Read) -> Response:
     """The hotspots of the community that pages are about."""
     community = page.glance.community if page.glance else None
     if community is None:
         return page.show("hotspots/choose.html", section="stats", tabs=[])
-    end = last or settings.today()
-    asked = Asked(
-        method, category or None, cell or _width(page), rings, default, household,
-        first or end - timedelta(days=DAYS - 1), end,
-    )  # fmt: skip
+    asked = filter_of(**ledgers.parameters(page.request.query_params, filter_of))
+    asked = asked if asked.cell_m else replace(asked, cell_m=_width(page))
     grid = None if page.may("hotspot.run", community.id) else _own_grid(page, community)
     run = hotspots.run(page.session, page.actor, _params(asked, community, grid))
     run = hotspots.get(page.session, page.actor, run.id)

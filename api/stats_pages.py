@@ -24,15 +24,20 @@ Days = Annotated[int, Query(ge=1, le=numbers.DAYS_MAX)]
 MOST_BARS = 12
 
 
+def filter_of(unit: Code | None = None, days: Days = stats.DAYS, first: From = None, last: To = None) -> dict[str, Any]:
+    """What the address asks for."""
+    return {"unit": unit, "days": days, "first": first, "last": last}
+
+
 @pages.get("/stats")
-def dashboard(
-    page: Read, unit: Code | None = None, days: Days = stats.DAYS, first: From = None, last: To = None
-) -> Response:
+def dashboard(page: Read) -> Response:
     """How the cases of a unit stand."""
+    asked = filter_of(**ledgers.parameters(page.request.query_params, filter_of))
+    unit = asked["unit"]
     community_id = page.community_id
     seen = numbers.units_of(page.session, page.actor, community_id)
     chosen = units.by_code(page.session, page.actor, unit) if unit else _first(seen, community_id)
-    begin, end = stats.days(first, last, days)
+    begin, end = stats.days(asked["first"], asked["last"], asked["days"])
     shown = stats.shown(numbers.of(page.session, page.actor, unit=chosen, first=begin, last=end))
     names = {one.code: ("　" * _depth(one, seen)) + one.name for one in seen}
     periods = {"7": _("7 days"), "30": _("30 days"), "90": _("90 days"), "365": _("One year")}

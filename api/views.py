@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
@@ -27,6 +27,7 @@ api = APIRouter(prefix="/api/views", tags=["views"])
 Read = Annotated[Actor, permission("incident.read")]
 Share = Annotated[Actor, permission(links.PERMISSION)]
 Category = Annotated[Code | None, Query(description="Only of this category and those below it.")]
+Method = Annotated[Literal["significant", "density", "clusters", "rate"], Query(description="How hotspots are drawn.")]
 
 
 class ViewOut(Output):
@@ -45,6 +46,7 @@ class LinkNew(Input):
     category: Code | None = Field(None, examples=[None])
     first: Day | None = Field(None, examples=[None])
     last: Day | None = Field(None, examples=[None])
+    method: Literal["significant", "density", "clusters", "rate"] = Field("significant", examples=["significant"])
     days: Annotated[int, Field(ge=1, le=links.DAYS_MAX)] = Field(30, description="Days until it ends.", examples=[30])
 
 
@@ -84,7 +86,7 @@ def list_links(session: Session, actor: Share) -> list[LinkOut]:
 def make_link(request: Request, session: Session, actor: Share, body: LinkNew) -> LinkMade:
     """A link under which a view is seen without a sign-in until it ends."""
     community = units.by_code(session, actor, body.community, units.Level.COMMUNITY) if body.community else None
-    params = {"category": body.category, "first": body.first, "last": body.last, "language": language.current()}
+    params = body.model_dump(include={"category", "first", "last", "method"}) | {"language": language.current()}
     link, token = links.make(
         session, actor, view=body.view, community=community, params=params_kept(params), days=body.days
     )
@@ -112,10 +114,11 @@ def get_file(
     category: Category = None,
     first: From = None,
     last: To = None,
+    method: Method = "significant",
 ) -> Response:
     """A view of a community, or of all one may see, as one HTML file with everything inside and nothing personal."""
     chosen = units.by_code(session, actor, community, units.Level.COMMUNITY) if community else None
-    wanted = Asked(view=view, community=chosen, category=category, first=first, last=last, shared=True)
+    wanted = Asked(view=view, community=chosen, category=category, first=first, last=last, method=method, shared=True)
     return as_file(drawn(session, actor, request.app.state.settings, wanted))
 
 

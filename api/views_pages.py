@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from api.deps import anyone
 from api.fields import Id
 from api.listing import From, To
 from api.pages import Page, needs, templates, typed
-from api.views import Category, as_file, drawn, params_kept, shown
+from api.views import Category, Method, as_file, drawn, params_kept, shown
 from data import incidents, units
 from data.base import access, language
 from data.base.access import Actor
@@ -61,6 +62,7 @@ def _list(page: Page) -> dict[str, Any]:
         "views": [
             {"href": f"/views/{view}", "icon": ICONS[view], "name": name, "about": about}
             for view, (name, about) in names.items()
+            if all(code in page.can for code in views.PERMISSIONS.get(view, ()))
         ],
         "links": [
             {
@@ -77,34 +79,39 @@ def _list(page: Page) -> dict[str, Any]:
     }
 
 
+def filter_of(
+    category: Category = None, first: From = None, last: To = None, method: Method = "significant"
+) -> dict[str, Any]:
+    """What of a view is asked for in its address."""
+    return {"category": category, "first": first, "last": last, "method": method}
+
+
 @pages.get("/views/{view}")
-def look(page: Read, view: View, category: Category = None, first: From = None, last: To = None) -> Response:
+def look(page: Read, view: View) -> Response:
     """A view, with what can be done with it."""
-    return _show(page, _asked(page, view, category, first, last))
+    return _show(page, _asked(page, view))
 
 
 @pages.get("/views/{view}/file")
-def file(page: Share, view: View, category: Category = None, first: From = None, last: To = None) -> Response:
+def file(page: Share, view: View) -> Response:
     """A view as one HTML file that needs no network."""
-    wanted = _asked(page, view, category, first, last, shared=True)
-    return as_file(drawn(page.session, page.actor, page.settings, wanted))
+    return as_file(drawn(page.session, page.actor, page.settings, replace(_asked(page, view), shared=True)))
 
 
 @pages.post("/views/{view}/links")
-def make_link(
-    page: Share, form: Typed, view: View, category: Category = None, first: From = None, last: To = None
-) -> Response:
+def make_link(page: Share, form: Typed, view: View) -> Response:
     """Make a link to a view; its address is shown this once."""
-    wanted = _asked(page, view, category, first, last)
+    wanted = _asked(page, view)
     text = str(form.get("days", ""))
     if not text.isdecimal():
         raise Invalid(_("Say for how many days the link lasts."), field="days")
-    params = {"category": category, "first": first, "last": last, "language": language.current()}
-    _link, token = links.make(
+    params = {name: getattr(wanted, name) for name in ("category", "first", "last", "method")}
+    params["language"] = language.current()
+    link, token = links.make(
         page.session, page.actor, view=view, community=wanted.community, params=params_kept(params), days=int(text)
     )
     address = f"{str(page.request.base_url).rstrip('/')}/v/{token}"
-    return _show(page, wanted, made={"address": address, "until": labels.minute(_link.expires_at)})
+    return _show(page, wanted, made={"address": address, "until": labels.minute(link.expires_at)})
 
 
 @pages.post("/views/links/{link_id}/revoke")
@@ -127,6 +134,7 @@ def under_a_link(request: Request, _visitor: Annotated[Actor, anyone], token: st
             category=asked.get("category"),
             first=_day(asked.get("first")),
             last=_day(asked.get("last")),
+            method=asked.get("method", "significant"),
             shared=True,
         )
         picture = drawn(session, actor, request.app.state.settings, wanted)
@@ -143,11 +151,10 @@ def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def _asked(
-    page: Page, view: View, category: str | None, first: date | None, last: date | None, *, shared: bool = False
-) -> Asked:
+def _asked(page: Page, view: View) -> Asked:
+    """What the address asks for, in the community that pages are about."""
     community = page.glance.community if page.glance else None
-    return Asked(view=view, community=community, category=category, first=first, last=last, shared=shared)
+    return Asked(view=view, community=community, **ledgers.parameters(page.request.query_params, filter_of))
 
 
 def _show(page: Page, wanted: Asked, made: dict[str, str] | None = None) -> Response:
@@ -162,6 +169,8 @@ def _show(page: Page, wanted: Asked, made: dict[str, str] | None = None) -> Resp
     filters = [ledgers.choice("category", _("Category"), names)]
     if wanted.view in (View.TIMELINE, View.HOTSPOTS, View.COVERAGE, View.UNPATROLLED):
         filters += [ledgers.day("from", _("From")), ledgers.day("to", _("To"))]
+    if wanted.view is View.HOTSPOTS:
+        filters.insert(1, ledgers.choice("method", _("Method"), views.methods()))
     query = page.request.url.query
     return page.show(
         "views/view.html",

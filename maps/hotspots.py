@@ -57,5 +57,5 @@ def hotspots(
     """
     return ground(
         "hotspots", bounds=bounds, basemap=basemap, version=version, community=community, static=static, tiles=tiles,
-        title=title, heats=heat_names(),
+        title=title, heats=list(heat_names().items()),
     )  # fmt: skip

@@ -32,13 +32,17 @@ from data.incidents import Category, Incident
 FEWEST = 5
 #: A case this near to a building where people live counts as a case at a home.
 NEAR_M = 10
+#: The share of the cases that cells are to show, if they can.
+_MOST_SHOWN = 0.8
 #: Widths of cells, in metres.
 WIDTHS_M = (30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)
 MOST_BUILDINGS = 4_000
 MOST_GROUND = 4_000
 MOST_CASES = 50_000
 #: Of the surroundings, this share of the area's size is drawn around it.
-_MARGIN = 0.18
+_MARGIN = 0.2
+#: How many times as wide as high a picture may be, and how many times as high as wide.
+_WIDE, _TALL = 3.2, 1.2
 #: Which of the ground comes first when there is too much of it.
 _ORDER = ("water", "green", "road", "landuse", "path", "building", "wall")
 
@@ -173,12 +177,7 @@ def _buildings(session: Session, actor: Actor, community: units.Unit | None) -> 
 
 def _surroundings(session: Session, actor: Actor, bounds: Bounds) -> list[Shape]:
     """Roads, greens and water in and around the area, cut to a frame."""
-    south, west, north, east = bounds
-    high, wide = (north - south) * _MARGIN, (east - west) * _MARGIN
-    # Half a kilometre more to each side: the picture is rarely as wide as the area.
-    frame = func.ST_MakeEnvelope(
-        west - wide - 0.004, south - high - 0.002, east + wide + 0.004, north + high + 0.002, 4326
-    )
+    frame = func.ST_MakeEnvelope(*_frame(bounds), 4326)
     query = (
         select(
             Basemap.kind, Basemap.name, Basemap.width_m, func.ST_AsGeoJSON(func.ST_Intersection(Basemap.geom, frame), 6)
@@ -188,6 +187,16 @@ def _surroundings(session: Session, actor: Actor, bounds: Bounds) -> list[Shape]
     )
     rows = session.execute(access.visible(query, actor, Basemap).limit(MOST_GROUND)).all()
     return [Shape(json.loads(geom), kind, name, width) for kind, name, width, geom in rows]
+
+
+def _frame(bounds: Bounds) -> tuple[float, float, float, float]:
+    """West, south, east, north of what a picture may show of the surroundings: it is rarely as wide as the area."""
+    south, west, north, east = bounds
+    middle, centre = (south + north) / 2, (west + east) / 2
+    across = (east - west) * np.cos(np.deg2rad(middle))
+    high = max(north - south, across * _TALL) * (0.5 + _MARGIN)
+    wide = max(across, (north - south) * _WIDE) * (0.5 + _MARGIN) / np.cos(np.deg2rad(middle))
+    return float(centre - wide), float(middle - high), float(centre + wide), float(middle + high)
 
 
 def cases(session: Session, actor: Actor, wanted: incidents.Filter) -> list[Case]:
@@ -224,18 +233,23 @@ def cells(places: Sequence[tuple[float, float]], ground_: Ground, width_m: float
     Parameters
     ----------
     width_m
-        The distance between flat sides; by default so that about 250 of them cover the area.
+        The distance between flat sides; by default the narrowest in which most of the places are not too few to be
+        shown, between about 250 and about 20 of them on the area.
     """
     if not places:
         return []
     from spatial.hotspots import Lattice
 
-    lattice = Lattice(width_m or width_for(ground_.area_m2))
     lonlat = np.array(places, dtype=np.float64)
     xy = np.column_stack(_to_metric(ground_.crs)(lonlat[:, 0], lonlat[:, 1]))
-    members: dict[tuple[int, int], list[int]] = {}
-    for place, (q, r) in enumerate(lattice.locate(xy).tolist()):
-        members.setdefault((q, r), []).append(place)
+    narrow, broad = width_for(ground_.area_m2), width_for(ground_.area_m2, 20)
+    for width in (width_m,) if width_m else [one for one in WIDTHS_M if narrow <= one <= broad]:
+        lattice = Lattice(width)
+        members: dict[tuple[int, int], list[int]] = {}
+        for place, (q, r) in enumerate(lattice.locate(xy).tolist()):
+            members.setdefault((q, r), []).append(place)
+        if sum(len(inside) for inside in members.values() if len(inside) >= FEWEST) >= _MOST_SHOWN * len(places):
+            break
     fullest = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
     outlines = shapely.transform(
         lattice.polygons([cell for cell, _inside in fullest]), _from_metric(ground_.crs), interleaved=False

@@ -6,28 +6,45 @@ function of a view needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import shapely
 from sqlalchemy.orm import Session
 
-from data import incidents, units
-from data.base import settings
+from data import coverage, hotspots, incidents, units
+from data.base import access, language, settings
 from data.base.access import Actor
+from data.base.errors import Invalid
 from data.base.language import _
 from data.views import View, scenes
-from maps.views import cases
+from data.views.scenes import Ground
+from maps.views import cases, patrols
+from maps.views import hotspots as hot
 from maps.views.cases import Told
 from maps.views.frame import Picture
+from maps.views.hotspots import Found
 
-#: How many days the views over time look back at first.
+#: How many days the views over time look back at first; patrols are looked at over fewer.
 DAYS = 90
+PATROL_DAYS = 30
+#: Of how many cells hotspots are looked for, at most about, and how wide they may be.
+_CELLS, _WIDTHS_M = 2_500, (36, 60, 100, 150, 200, 300, 500, 1000)
 _CASES = {
     View.OVERVIEW: cases.overview,
     View.LIGHTS: cases.lights,
     View.OVERDUE: cases.overdue,
     View.TIMELINE: cases.timeline,
+}
+_METHODS = {"significant": hot.significant, "density": hot.density, "clusters": hot.clusters, "rate": hot.rate}
+#: What one needs to look at a view, beyond cases.
+PERMISSIONS: dict[View, tuple[str, ...]] = {
+    View.HOTSPOTS: ("hotspot.run", "building.read"),
+    View.UNPATROLLED: ("hotspot.run", "building.read", "coverage.read"),
+    View.COVERAGE: ("coverage.read",),
 }
 
 
@@ -43,6 +60,8 @@ class Asked:
         The code of a category; None for what the view is about.
     first, last
         The days; those of the view itself when they are None.
+    method
+        Of hotspots: one of :func:`methods`.
     shared
         Whether it leaves the house, and shows nothing of homes.
     """
@@ -52,6 +71,7 @@ class Asked:
     category: str | None = None
     first: date | None = None
     last: date | None = None
+    method: str = "significant"
     shared: bool = False
 
 
@@ -78,14 +98,81 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
     attribution
         Where the ground comes from.
     """
+    for permission in PERMISSIONS.get(asked.view, ()):
+        access.require(actor, permission, *((asked.community.id,) if asked.community else ()))
     now = datetime.now(ZoneInfo(settings.get().timezone))
     last = asked.last or now.date()
-    over_time = asked.view in (View.TIMELINE, View.HOTSPOTS, View.COVERAGE, View.UNPATROLLED)
-    first = asked.first or (last - timedelta(days=DAYS - 1) if over_time else None)
+    first = asked.first or (last - timedelta(days=_looks_back(asked.view) - 1) if _looks_back(asked.view) else None)
     source = _("Source: cases of {place}, {minute}.", place=name, minute=f"{now:%Y-%m-%d %H:%M}")
     told = Told(first, last, f"{source} {attribution}".strip(), now, asked.shared)
     ground = scenes.ground(session, actor, asked.community, name)
-    return _CASES[asked.view](ground, scenes.cases(session, actor, _wanted(asked)), told)
+    if asked.view in _CASES:
+        return _CASES[asked.view](ground, scenes.cases(session, actor, _wanted(asked)), told)
+    if asked.view is View.COVERAGE:
+        return patrols.coverage(ground, _items(session, actor, asked, first or last, last), told)
+    run, found = _run(session, actor, asked, ground, first, last)
+    if asked.view is View.HOTSPOTS:
+        return _METHODS.get(asked.method, hot.significant)(ground, found, told)
+    since = last - timedelta(days=PATROL_DAYS - 1)
+    items = _items(session, actor, asked, since, last)
+    flags = {"seen": True, "not_seen": False}
+    seen = [(shapely.from_geojson(item.geojson), flags.get(str(item.status))) for item in items if item.geojson]
+    days = Told(since, last, "", now).period
+    return hot.unpatrolled(ground, found, hotspots.unpatrolled(session, run, ground.crs, seen), told, days)
+
+
+def methods() -> dict[str, str]:
+    """The ways in which hotspots are drawn."""
+    return {
+        "significant": _("Significant"),
+        "density": _("Density"),
+        "clusters": _("Clusters"),
+        "rate": _("Per household"),
+    }
+
+
+def _looks_back(view: View) -> int:
+    """How many days a view is about at first; none when it is about now."""
+    if view is View.COVERAGE:
+        return PATROL_DAYS
+    return DAYS if view in (View.TIMELINE, View.HOTSPOTS, View.UNPATROLLED) else 0
+
+
+def _items(session: Session, actor: Actor, asked: Asked, first: date, last: date) -> Sequence[Any]:
+    """What patrols can pass, and whether they did."""
+    code = asked.community.code if asked.community else None
+    return coverage.of(session, actor, coverage.Filter(first=first, last=last, community=code))
+
+
+def _run(
+    session: Session, actor: Actor, asked: Asked, ground: Ground, first: date | None, last: date
+) -> tuple[hotspots.HotspotRun, Found]:
+    """A run of the analysis for a picture.
+
+    Raises
+    ------
+    Invalid
+        No community was chosen.
+    """
+    if asked.community is None:
+        raise Invalid(_("Hotspots are looked for in one community. Choose it."))
+    width = next((w for w in _WIDTHS_M if ground.area_m2 / (0.866 * w * w) <= _CELLS), _WIDTHS_M[-1])
+    params = hotspots.Params(
+        community=asked.community.code, categories=(asked.category,) if asked.category else None,
+        first=first, last=last, cell_m=float(width), bandwidth_m=50.0 * width / hotspots.CELL_M,
+        cluster_distance_m=40.0 * width / hotspots.CELL_M,
+    )  # fmt: skip
+    run = hotspots.get(session, actor, hotspots.run(session, actor, params).id)
+    category = incidents.category(session, asked.category) if asked.category else None
+    zh = language.current() == "zh"
+    summary = run.summary or {}
+    found = Found(
+        cells=hotspots.cells(session, run), spots=hotspots.spots(run), clusters=hotspots.clusters(run),
+        default_points=hotspots.default_points(run), by_grid=hotspots.by_grid(run), used=summary.get("used", 0),
+        left_out=summary.get("left_out", 0),
+        what=(category.name_zh if zh else category.name_en) if category else _("Cases"),
+    )  # fmt: skip
+    return run, found
 
 
 def _wanted(asked: Asked) -> incidents.Filter:

@@ -26,6 +26,9 @@ OPEN = ("new", "in_progress", "to_verify", "on_hold")
 LIGHTS = ("facility.corridor_light", "facility.street_light", "facility.unlit_path")
 #: Lower limits of the classes of a cell.
 CLASSES = (scenes.FEWEST, 10, 20, 50, 100)
+#: Cells lie over the ground, so even the lightest of them is darker than it.
+_RAMP = (*symbols.SEQUENTIAL[1:], symbols.PALETTE["brand-dark"])
+_OPACITY = 0.75
 
 
 @dataclass(frozen=True)
@@ -242,11 +245,12 @@ def _step_of(day: date, starts: Sequence[date]) -> int:
 
 
 def _moving_cells(ground: Ground, pairs: Sequence[tuple[Case, tuple[int, int]]], steps: int) -> tuple[Layer, int]:
-    layer = Layer("area", {"cell": Style(fill=symbols.SEQUENTIAL[0], stroke="#FFFFFF", opacity=symbols.RAMP_OPACITY)})
+    cell_style = Style(fill=_RAMP[0], stroke=symbols.PALETTE["brand"], width=1, opacity=_OPACITY)
+    layer = Layer("area", {"cell": cell_style})
     limits = (1, *CLASSES[:4])
     for name, style in _cell_styles(limits).items():
         layer.styles[name] = style
-    missing = 0
+    missing, highest = 0, 0
     for cell in scenes.cells([(case.lon, case.lat) for case, _span in pairs], ground):
         if cell.count < scenes.FEWEST:
             missing += cell.count
@@ -257,7 +261,12 @@ def _moving_cells(ground: Ground, pairs: Sequence[tuple[Case, tuple[int, int]]],
             for step in range(begin, end):
                 shades[step] += 1
         classes = [sum(count >= limit for limit in limits) for count in shades]
-        layer.add(cell.geometry, "cell", s=classes, f=symbols.SEQUENTIAL)
+        highest = max(highest, *classes)
+        layer.add(cell.geometry, "cell", s=classes, f=_RAMP)
+    # What is never reached stands in no legend.
+    layer.styles = {
+        name: style for name, style in layer.styles.items() if name == "cell" or int(name.split("-")[1]) <= highest
+    }
     return layer, missing
 
 
@@ -310,7 +319,7 @@ def _cell_styles(limits: Sequence[int]) -> dict[str, Style]:
             else _("{value} cases and more in a cell", value=limit)
         )
         styles[f"cell-{place + 1}"] = Style(
-            fill=symbols.SEQUENTIAL[place], stroke="#FFFFFF", opacity=symbols.RAMP_OPACITY, hatch=place, label=label
+            fill=_RAMP[place], stroke=symbols.PALETTE["brand"], width=1, opacity=_OPACITY, hatch=place, label=label
         )
     return styles
 

@@ -184,6 +184,7 @@ function padding() {
 function drawCells(map, cells, method, config) {
   const { hotspot, hotspot_opacity: opacity, sequential, ramp_opacity: veil } = config.symbols;
   const limits = density(cells);
+  const names = new Map(config.heats);
   const style = ({ properties }) => {
     const line = { color: "#FFFFFF", weight: 1, opacity: 0.85, pane: "cells" };
     if (method === "density") {
@@ -200,7 +201,7 @@ function drawCells(map, cells, method, config) {
       const { heat, grid_name: grid, cases, few, households } = properties;
       const lines = [
         grid,
-        config.heats[heat],
+        names.get(heat),
         cases === null ? (few ? word("few_cases") : null) : word("cases_of", { count: number(cases) }),
         households ? word("households_of", { count: number(households) }) : null,
       ].filter(Boolean);
@@ -290,7 +291,7 @@ function legend({ method, default_points: points }, cells, config) {
   const item = (sample, text) => items.push(make("li", {}, sample, make("span", {}, text)));
   if (method === "significant") {
     const there = new Set(cells.features.map(({ properties }) => properties.heat));
-    for (const [heat, name] of Object.entries(config.heats)) {
+    for (const [heat, name] of config.heats) {
       if (there.has(heat) || heat === "none") item(swatch(hotspot[heat] ?? hotspot.cold_95), name);
     }
   } else if (method === "density") {
@@ -330,17 +331,29 @@ function bindTime(changed) {
   };
   phone.addEventListener("change", settle);
 
-  const span = () => [Number(from.value), Number(to.value)];
+  let exact = null;
+  // The handles stand on the edges of the weeks: from before the first, to after the last.
+  const span = () => [Number(from.value), Number(to.value) - 1];
+  const set = (first, last) => {
+    from.value = String(first);
+    to.value = String(last + 1);
+  };
+  /** The days of the window: those that were asked for, as long as nobody moves it. */
+  const days = () => {
+    const [first, last] = span();
+    return exact && exact.first === first && exact.last === last
+      ? [exact.from, exact.to] : [weeks[first].first, weeks[last].last];
+  };
   function mark() {
     const [first, last] = span();
     const each = 100 / weeks.length;
     window_.style.insetInlineStart = `${first * each}%`;
     window_.style.inlineSize = `${(last - first + 1) * each}%`;
     [...bars.children].forEach((bar, place) => bar.classList.toggle("is-in", place >= first && place <= last));
-    const text = word("from_dates", { from: day(weeks[first].first), to: day(weeks[last].last) });
-    box.querySelector("[data-days]").textContent = text;
-    from.setAttribute("aria-valuetext", day(weeks[first].first));
-    to.setAttribute("aria-valuetext", day(weeks[last].last));
+    const [begin, end] = days().map(day);
+    box.querySelector("[data-days]").textContent = word("from_dates", { from: begin, to: end });
+    from.setAttribute("aria-valuetext", begin);
+    to.setAttribute("aria-valuetext", end);
   }
 
   function play(on) {
@@ -353,8 +366,7 @@ function bindTime(changed) {
     while (playing) {
       const [first, last] = span();
       if (last + 1 >= weeks.length) return play(false);
-      from.value = String(first + 1);
-      to.value = String(last + 1);
+      set(first + 1, last + 1);
       mark();
       await changed(weeks[first + 1].first, weeks[last + 1].last);
       await new Promise((done) => setTimeout(done, 900));
@@ -365,8 +377,7 @@ function bindTime(changed) {
     if (playing) return play(false);
     const [first, last] = span();
     if (last + 1 >= weeks.length) {
-      from.value = "0";
-      to.value = String(last - first);
+      set(0, last - first);
     }
     play(true);
     mark();
@@ -375,7 +386,9 @@ function bindTime(changed) {
   for (const end of [from, to]) {
     end.addEventListener("input", () => {
       play(false);
-      if (Number(from.value) > Number(to.value)) (end === from ? to : from).value = end.value;
+      const at = Number(end.value);
+      if (end === from && at >= Number(to.value)) set(Math.min(at, weeks.length - 1), Math.min(at, weeks.length - 1));
+      if (end === to && at <= Number(from.value)) set(Math.max(at - 1, 0), Math.max(at - 1, 0));
       mark();
     });
     end.addEventListener("change", () => {
@@ -385,7 +398,7 @@ function bindTime(changed) {
   }
 
   return {
-    show({ bars: counts, from: first, to: last, days }) {
+    show({ bars: counts, from: first, to: last, days: length }) {
       settle();
       weeks = counts;
       const highest = Math.max(1, ...counts.map((one) => one.count + one.left_out));
@@ -393,16 +406,17 @@ function bindTime(changed) {
         const bar = make("div", {}, make("i"), make("i", { class: "is-left-out" }), make("span", {}, day(one.first)));
         bar.children[0].style.blockSize = `${(100 * one.count) / highest}%`;
         bar.children[1].style.blockSize = `${(100 * one.left_out) / highest}%`;
+        bar.children[1].hidden = !one.left_out;
         return bar;
       }));
       const labelled = Math.ceil(counts.length / (phone.matches ? 5 : 10));
       [...bars.children].forEach((bar, place) => (bar.lastChild.hidden = place % labelled !== 0));
       box.querySelector(".hot-scale").replaceChildren(...[highest, highest / 2, 0].map((value) => make("span", {}, number(Math.round(value)))));
-      from.max = to.max = String(counts.length - 1);
+      from.max = to.max = String(counts.length);
       const at = (text) => Math.max(0, counts.findIndex((one) => text <= one.last));
-      from.value = String(at(first));
-      to.value = String(last > counts.at(-1).last ? counts.length - 1 : at(last));
-      box.querySelector("[data-length]").textContent = word("step_days", { count: number(days) });
+      exact = { from: first, to: last, first: at(first), last: last > counts.at(-1).last ? counts.length - 1 : at(last) };
+      set(exact.first, exact.last);
+      box.querySelector("[data-length]").textContent = word("step_days", { count: number(length) });
       box.querySelector("[data-left-key]").hidden = !counts.some((one) => one.left_out);
       box.hidden = false;
       mark();

@@ -10,8 +10,10 @@ const LABELS = {
   grid: { size: 14, bold: true, colour: "#084F50", halo: 4, zoom: 0 },
   building: { size: 11, bold: false, colour: "#4E4942", halo: 2.5, zoom: 17 },
 };
-// A4 landscape at 96 dpi, less the margins.
-const SHEET = { width: 1047, height: 560 };
+// A4 landscape at 96 dpi, less the margins, the head and the legend; less again where there is a time slider.
+const SHEET = { width: 1047, height: 470, below: 75 };
+// A picture has the same size whatever the window's.
+const PNG = { width: 1200, height: 760 };
 
 /** Called by the script that folium writes. */
 export function start(map, config) {
@@ -287,7 +289,7 @@ function bindPaper(map, container, scene, { fit, labels }) {
     view = { centre: map.getCenter(), zoom: map.getZoom() };
     document.body.classList.add("is-paper");
     container.style.inlineSize = `${SHEET.width}px`;
-    container.style.blockSize = `${SHEET.height}px`;
+    container.style.blockSize = `${SHEET.height - (document.querySelector(".picture-time") ? SHEET.below : 0)}px`;
     map.invalidateSize({ pan: false });
     fit();
     labels.place();
@@ -312,7 +314,17 @@ function bindButtons(map, config, { fit, labels, steps }) {
   press("whole", fit);
   press("print", () => window.print());
   press("png", async () => {
+    const container = map.getContainer();
+    const [centre, zoom, wide] = [map.getCenter(), map.getZoom(), map.getSize().x];
+    container.style.inlineSize = `${PNG.width}px`;
+    container.style.blockSize = `${PNG.height}px`;
+    map.invalidateSize({ pan: false });
+    map.setView(centre, zoom + Math.floor(4 * Math.log2(PNG.width / wide)) / 4, { animate: false });
+    labels.place();
     const blob = await paint(map, config, labels, steps);
+    container.style.inlineSize = container.style.blockSize = "";
+    map.invalidateSize({ pan: false });
+    map.setView(centre, zoom, { animate: false });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = `${document.querySelector("[data-file]")?.dataset.file ?? config.code}.png`;
@@ -338,7 +350,8 @@ async function paint(map, config, labels, steps) {
   const entries = [...document.querySelectorAll(".picture-legend li")];
   ctx.font = `13px ${FONT}`;
   const legend = rows(ctx, entries, size.x);
-  const foot = wrap(ctx, text("[data-source]"), size.x);
+  const notes = [...document.querySelectorAll(".picture-left-out")].map((note) => note.innerText.trim());
+  const foot = [...notes, text("[data-source]")].flatMap((line) => wrap(ctx, line, size.x));
   const head = edge + 34 + sentence.length * 26 + 24;
   const height = head + size.y + 14 + legend.length * 24 + foot.length * 18 + edge;
   canvas.width = (size.x + 2 * edge) * scale;

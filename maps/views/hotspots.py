@@ -1,0 +1,226 @@
+"""Views of hotspots: sure cells, density, clusters, cases per household, and what is hot but unpatrolled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data.base.language import _
+from data.views.scenes import FEWEST, Ground
+from maps import symbols
+from maps.hotspots import heat_names
+from maps.views.cases import Told
+from maps.views.frame import Layer, Picture, Row, Style, Table, picture
+
+_HATCH = {"hot_99": 4, "hot_95": 3, "hot_90": 2, "cold_90": 1, "cold_95": 2, "cold_99": 3}
+_HOT = ("hot_99", "hot_95", "hot_90")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run of the analysis came to; rows and dicts as ``data.hotspots`` gives them.
+
+    Attributes
+    ----------
+    cells
+        Rows with ``heat cases density grid_name geojson`` …
+    spots, clusters, default_points, by_grid
+        Dicts; see ``api.hotspots``.
+    used
+        How many cases were looked at.
+    what
+        What they are about, in words.
+    """
+
+    cells: Sequence[Any]
+    spots: Sequence[Mapping[str, Any]]
+    clusters: Sequence[Mapping[str, Any]]
+    default_points: Sequence[Mapping[str, Any]]
+    by_grid: Sequence[Mapping[str, Any]]
+    used: int
+    left_out: int
+    what: str
+
+
+def significant(ground: Ground, found: Found, told: Told) -> Picture:
+    """The cells that are hotter or colder than chance would have them."""
+    names = heat_names()
+    layer = Layer("area", _heats(found))
+    for cell in found.cells:
+        if cell.heat != "none":
+            layer.add(json.loads(cell.geojson), cell.heat, _tip(cell, names[cell.heat]))
+    return _picture(
+        "hotspots", ground, found, told, [layer, _default_points(found)], _("Hotspots: {what}", what=found.what)
+    )
+
+
+def density(ground: Ground, found: Found, told: Told) -> Picture:
+    """How many cases there are on a hectare, smoothed."""
+    highest = max((cell.density for cell in found.cells), default=0.0)
+    limits = [highest * step / 5 for step in range(1, 5)]
+    styles = {}
+    for step, fill in enumerate(symbols.SEQUENTIAL):
+        low = limits[step - 1] if step else highest / 20
+        label = _("{low} cases a hectare and more", low=f"{low:.1f}")
+        styles[str(step)] = Style(fill=fill, width=0, opacity=symbols.RAMP_OPACITY, hatch=step, label=label)
+    layer = Layer("area", styles)
+    for cell in found.cells:
+        if cell.density >= highest / 20 and highest > 0:
+            layer.add(json.loads(cell.geojson), str(sum(cell.density >= limit for limit in limits)))
+    return _picture(
+        "hotspots", ground, found, told, [layer, _default_points(found)], _("Density: {what}", what=found.what)
+    )
+
+
+def clusters(ground: Ground, found: Found, told: Told) -> Picture:
+    """Groups of cases close together, as outlines."""
+    hot = symbols.HOTSPOT
+    style = Style(fill=hot["hot_90"], stroke=hot["hot_99"], width=2, opacity=0.5, hatch=2, label=_("Cluster"))
+    layer = Layer("area", {"cluster": style})
+    for one in found.clusters:
+        if one["cases"] >= FEWEST:
+            layer.add(one["geometry"], "cluster", _("{count} cases", count=f"{one['cases']:,}"))
+    return _picture(
+        "hotspots", ground, found, told, [layer, _default_points(found)], _("Clusters: {what}", what=found.what)
+    )
+
+
+def rate(ground: Ground, found: Found, told: Told) -> Picture:
+    """Cases per 100 households of each grid."""
+    rates = {one["grid_id"]: one for one in found.by_grid if one["rate"] is not None}
+    breaks = symbols.round_breaks(0, max((one["rate"] for one in rates.values()), default=0.0))
+    styles = {}
+    for step in range(len(breaks) + 1):
+        fill = symbols.SEQUENTIAL[round(step * 4 / max(1, len(breaks)))]
+        low, high = breaks[step - 1] if step else 0, breaks[step] if step < len(breaks) else None
+        label = (
+            _("{low} to below {high} cases per 100 households", low=f"{low:g}", high=f"{high:g}")
+            if high
+            else _("{low} cases per 100 households and more", low=f"{low:g}")
+        )
+        styles[str(step)] = Style(fill=fill, width=0, opacity=symbols.RAMP_OPACITY, hatch=step, label=label)
+    layer = Layer("area", styles)
+    for shape in ground.grids:
+        if shape.id in rates:
+            value = rates[shape.id]["rate"]
+            layer.add(shape.geometry, str(sum(value >= limit for limit in breaks)), f"{shape.name} · {value:.1f}")
+    return _picture("hotspots", ground, found, told, [layer], _("Cases per household: {what}", what=found.what))
+
+
+def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told, patrolled: str) -> Picture:
+    """Where cases cluster and patrols do not pass.
+
+    Parameters
+    ----------
+    missed
+        The hot cells that patrols did not pass, most cases first.
+    patrolled
+        The days whose patrols count, in words.
+    """
+    keys = {(cell.q, cell.r) for cell in missed}
+    hot = [cell for cell in found.cells if cell.heat in _HOT]
+    colours = symbols.HOTSPOT
+    layer = Layer(
+        "area",
+        {
+            "passed": Style(
+                fill=colours["hot_90"], stroke="#FFFFFF", opacity=0.6, hatch=1, label=_("Hot, patrols pass")
+            ),
+            "missed": Style(
+                fill=colours["hot_99"], stroke=symbols.PALETTE["ink-1"], width=2, dash="5 3",
+                opacity=symbols.HOTSPOT_OPACITY, hatch=4, label=_("Hot, no patrol passes"),
+            ),
+        },
+    )  # fmt: skip
+    for cell in sorted(hot, key=lambda cell: (cell.q, cell.r) in keys):
+        missing = (cell.q, cell.r) in keys
+        layer.add(json.loads(cell.geojson), "missed" if missing else "passed", _tip(cell, ""))
+    grids: dict[str, int] = {}
+    for cell in missed:
+        name = cell.grid_name or _("In no grid")
+        grids[name] = grids.get(name, 0) + 1
+    if missed:
+        where = max(grids, key=lambda name: grids[name])
+        sentence = _(
+            "{count} of {hot} hot cells were passed by no patrol in {days}, most of them in {grid}.",
+            count=len(missed), hot=len(hot), days=patrolled, grid=where,
+        )  # fmt: skip
+    elif hot:
+        sentence = _("Patrols passed all {hot} hot cells in {days}.", hot=len(hot), days=patrolled)
+    else:
+        sentence = _("There is no hotspot on these days.")
+    rows: list[Row] = [[name, count] for name, count in sorted(grids.items(), key=lambda item: (-item[1], item[0]))]
+    return picture(
+        "unpatrolled", ground=ground, layers=[layer], title=_("Hot but unpatrolled: {what}", what=found.what),
+        sentence=sentence, period=told.period, source=told.source, left_out=_left_out(found),
+        table=Table([_("Grid"), _("Hot cells without a patrol")], rows), veil=True,
+    )  # fmt: skip
+
+
+def _picture(code: str, ground: Ground, found: Found, told: Told, layers: Sequence[Layer], title: str) -> Picture:
+    first = found.spots[0] if found.spots else None
+    if first:
+        where = first["grids"][0]["name"] if first["grids"] else ground.name
+        sentence = _(
+            "{what}: cases cluster in {place}, on {area} of the area {share} of them ({cases} of {used}).",
+            what=found.what, place=where, area=f"{first['area_share']:.0%}", share=f"{first['case_share']:.0%}",
+            cases=f"{first['cases']:,}", used=f"{found.used:,}",
+        )  # fmt: skip
+    elif found.used:
+        sentence = _(
+            "{what}: no place stands out among {used} cases; chance would spread them alike.",
+            what=found.what, used=f"{found.used:,}",
+        )  # fmt: skip
+    else:
+        sentence = _("No case to look at on these days.")
+    names = heat_names()
+    rows: list[Row] = [
+        [", ".join(grid["name"] for grid in one["grids"]) or _("In no grid"), one["cases"], names[one["heat"]]]
+        for one in found.spots
+    ]
+    return picture(
+        code, ground=ground, layers=[layer for layer in layers if layer.features], title=title, sentence=sentence,
+        period=told.period, source=told.source, left_out=_left_out(found),
+        table=Table([_("Hotspot"), _("Cases"), _("How sure")], rows), veil=True,
+    )  # fmt: skip
+
+
+def _heats(found: Found) -> dict[str, Style]:
+    there = {cell.heat for cell in found.cells}
+    return {
+        heat: Style(
+            fill=symbols.HOTSPOT.get(heat, symbols.HOTSPOT["cold_95"]), stroke="#FFFFFF", hatch=_HATCH[heat],
+            opacity=symbols.HOTSPOT_OPACITY, label=name,
+        )
+        for heat, name in heat_names().items()
+        if heat in there and heat != "none"
+    }  # fmt: skip
+
+
+def _default_points(found: Found) -> Layer:
+    """What was left out stays visible."""
+    style = Style(
+        fill="#FFFFFF", stroke=symbols.PALETTE["ink-1"], width=2, dash="4 4", size=12,
+        label=_("Likely a geocoder's default point, left out"),
+    )  # fmt: skip
+    layer = Layer("mark", {"left-out": style})
+    for one in found.default_points:
+        tip = _(
+            "{cases} cases at exactly one coordinate, with {places} different places as address.",
+            cases=f"{one['cases']:,}", places=f"{one['places']:,}",
+        )  # fmt: skip
+        layer.add({"type": "Point", "coordinates": [one["lon"], one["lat"]]}, "left-out", tip)
+    return layer
+
+
+def _left_out(found: Found) -> list[str]:
+    if not found.left_out:
+        return []
+    return [_("{count} cases were left out: they lie on a geocoder's default point.", count=f"{found.left_out:,}")]
+
+
+def _tip(cell: Any, name: str) -> str:
+    cases = _("{count} cases", count=f"{cell.cases:,}") if cell.cases else ""
+    return " · ".join(part for part in (cell.grid_name, name, cases) if part)
