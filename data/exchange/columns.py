@@ -33,7 +33,7 @@ __all__ = [
 
 PLACE_FIELDS = ("wkt", "lon", "lat", "x", "y", "lonlat")
 """Fields that say where a row is; ``reading`` makes the geometry of them."""
-_OPEN_LISTS = frozenset({"categories"})
+_OPEN_LISTS = frozenset({"categories", "incident_source"})
 """Lists that the community edits: a word not in them is kept as it is, for the import to settle."""
 
 

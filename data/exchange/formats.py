@@ -13,7 +13,7 @@ from pathlib import Path
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import encodings
+from data.exchange import encodings, open311
 
 _HEAD = 1 << 16
 
@@ -143,6 +143,7 @@ def _refuse_known(path: Path, head: bytes) -> None:
 def _text_format(path: Path, head: bytes, suffix: str) -> Format:
     encoding = encodings.guess(head[: head.rfind(b"\n") + 1] or head)
     text = head.decode(encoding.name, errors="replace").lstrip("\ufeff \t\r\n\x1e")
+    open311.refuse_answer(text, path.name)
     if text.startswith("<"):
         return _xml_format(path, text)
     if text.startswith(("{", "[")) and suffix not in _TABLE_SUFFIXES:
@@ -165,6 +166,7 @@ def _xml_format(path: Path, text: str) -> Format:
         )  # fmt: skip
     if root in _ROOTS:
         return _ROOTS[root]
+    open311.refuse_root(root, body, path.name)
     raise Invalid(
         _("“{file}” is XML of a kind that cannot be read here (it begins with <{root}>). KML, GPX and OSM can.",
           file=path.name, root=root or "?")

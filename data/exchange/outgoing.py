@@ -251,7 +251,8 @@ def _incident_columns(_day: date) -> list[Column]:
         Column("overdue", words="yes_no"),
         Column("address"),
         Column("building", "building_number"),
-        *_plain("description", "source"),
+        Column("description"),
+        Column("source", words="incident_source"),
         *_IN_GRID,
         *_LOCATED,
     ]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import encodings, geojson
+from data.exchange import encodings, geojson, open311
 from data.exchange.contents import Content
 from data.exchange.values import Reject, is_empty
 
@@ -330,6 +330,7 @@ def read_records(text: str) -> Content:
                 row=number,
             )
         found.append(item)
+    open311.refuse_records(found)
     nested = any(isinstance(value, (dict, list)) for item in found for value in item.values())
     if nested and len(found) == 1 and text.lstrip().startswith("{"):
         raise Invalid(
@@ -342,7 +343,9 @@ def read_records(text: str) -> Content:
 def read_open311(path: Path) -> Content:
     """The requests of an Open311 GeoReport answer."""
     requests = ElementTree.parse(path).getroot()  # noqa: S314 - checked by markup.safe_xml before
-    return _from_dicts([{child.tag: (child.text or "").strip() for child in request} for request in requests])
+    found = [{child.tag: (child.text or "").strip() for child in request} for request in requests]
+    open311.refuse_records(found, path.name)
+    return _from_dicts(found)
 
 
 def _from_dicts(found: list[dict[str, Any]]) -> Content:

@@ -43,7 +43,7 @@ def report(
     kind = session.get(Category, category_code)
     if kind is None:
         raise Invalid(_("There is no category “{code}”.", code=category_code), field="category_code")
-    now = values.pop("reported_at", None) or datetime.now(UTC)
+    now = values.pop("reported_at", None) or now_s()
     if values.get("due_at") is None:
         values["due_at"] = due(session, community.id, kind, None, now)
     if values.get("answers"):
@@ -66,6 +66,11 @@ def report(
     session.flush()
     notifications.tell(session, incident, Action.REPORT, occasion=Action.REPORT, by=actor.account_id)
     return incident
+
+
+def now_s() -> datetime:
+    """The instant it is, in whole seconds: as files carry it, so that an export that comes back is no change."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def due(session: Session, community_id: int, kind: Category, tier: str | None, at: datetime) -> datetime | None:

@@ -30,7 +30,7 @@ is there for its place (``duty``); that is a step of its own, without a person.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
@@ -198,7 +198,7 @@ def act(
     note = (note or reason or "").strip() or None
     if action in EXPLAINED and note is None:
         raise Invalid(_("Say in a few words why, or what was told."), field="note")
-    now = datetime.now(UTC)
+    now = reporting.now_s()
     # The step and what goes with it hold together only when both are written.
     with session.no_autoflush:
         _take_effect(

@@ -99,7 +99,7 @@ def test_the_cases_of_another_city_are_matched(geodata: Path) -> None:
     matched = match_columns("incidents", headings)
     assert matched == {
         "CASE_ENQUIRY_ID": "number", "OPEN_DT": "reported_at", "TARGET_DT": "due_at", "CLOSED_DT": "closed_at",
-        "CASE_STATUS": "state", "CASE_TITLE": "description", "TYPE": "category", "Location": "address",
+        "CASE_STATUS": "state", "CLOSURE_REASON": "note", "CASE_TITLE": "description", "TYPE": "category", "Location": "address",
         "LATITUDE": "lat", "LONGITUDE": "lon", "Source": "source",
     }  # fmt: skip
 
@@ -114,7 +114,8 @@ def test_the_cases_of_another_city_are_matched(geodata: Path) -> None:
         ("basemap", "buildings/wuhan_roads_osm.geojson", {"id": "code", "name": "name", "kind": "kind"}),
         ("incidents", "open311/chicago_requests.json",
          {"service_request_id": "number", "status": "state", "service_name": "category", "requested_datetime":
-          "reported_at", "address": "address", "lat": "lat", "long": "lon"}),
+          "reported_at", "service_code": "external_code", "status_notes": "note", "updated_datetime": "updated_at",
+          "address": "address", "lat": "lat", "long": "lon"}),
     ],
 )  # fmt: skip
 def test_real_files_are_matched(geodata: Path, kind: str, name: str, expected: dict[str, str]) -> None:

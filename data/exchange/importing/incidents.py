@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import shapely
-from sqlalchemy import exists, select, text
+from numpy.typing import NDArray
+from sqlalchemy import Row, exists, func, select, text
 
 from data import incidents, locating
 from data.base import bulk, changes
@@ -23,6 +24,7 @@ OTHER = "other"
 PLACE = bulk.Place(
     given=("geom", "building_id"),
     columns=("geom", "grid_id", "building_id", "located_by", "located_score", "unlocated_reason"),
+    follows=("grid_id", "located_by", "located_score", "unlocated_reason"),
 )
 
 
@@ -37,13 +39,17 @@ def load(batch: Batch) -> None:
     batch.settle()
     _categorise(batch)
     batch.begin("Locating")
+    known = {one.number: one for one in _known(batch)}
+    pointed = shapely.get_type_id(batch.geometries) >= 0
     located = locating.locate(batch.session, batch.community, batch.geometries, _addresses(batch))
     batch.count_places(located)
+    _house(batch, located, known, pointed)
+    _close(batch)
     names = ("address", "description", "source", "reported_at", "due_at", "closed_at")
     columns: dict[str, bulk.Values] = {"number": batch.column("number"), "category_code": batch.column("category")}
     columns |= {name: batch.values[name] for name in names if batch.has(name)}
     if batch.has("state"):
-        columns["step"] = _steps(batch)
+        columns["step"] = _steps(batch, known)
     write(batch, columns, located)
     _take_over(batch)
 
@@ -97,18 +103,62 @@ def _check(batch: Batch) -> None:
         batch.report.notes.append(_("{count} cases close before they were reported; kept as they are.", count=early))
 
 
-def _steps(batch: Batch) -> list[str | None]:
+def _house(batch: Batch, located: Located, known: Mapping[str, Row[Any]], pointed: NDArray[np.bool_]) -> None:
+    """Give cases with a point of their own the building they name, else the one they had at this point."""
+    named = sorted({name for name, there in zip(batch.column("building"), pointed, strict=True) if name and there})
+    matches = locating.match_addresses(batch.session, batch.community, list(named)) if named else []
+    building_ids = {name: match.building_id for name, match in zip(named, matches, strict=True)}
+    numbers, buildings = batch.column("number"), batch.column("building")
+    points = np.column_stack((shapely.get_x(batch.geometries), shapely.get_y(batch.geometries)))
+    for at in np.flatnonzero(pointed).tolist():
+        before = known.get(numbers[at])
+        stays = before is not None and before.lon is not None and _is_at(points[at], before)
+        if before is not None and stays:
+            # A spreadsheet keeps fifteen digits of a number; that is no other place.
+            batch.geometries[at] = shapely.Point(before.lon, before.lat)
+        if buildings[at]:
+            located.building_id[at] = building_ids[buildings[at]] or located.building_id[at]
+        elif before is not None and stays:
+            located.building_id[at] = before.building_id
+
+
+def _is_at(point: NDArray[np.float64], before: Row[Any]) -> bool:
+    """Whether a point is where a case is already, to a tenth of a millimetre."""
+    return bool(np.hypot(point[0] - before.lon, point[1] - before.lat) < 1e-9)
+
+
+def _close(batch: Batch) -> None:
+    """Take the last change of a closed case for its closing, where the file does not say when that was."""
+    if not batch.has("updated_at") or not batch.has("state"):
+        return
+    closed = list(batch.column("closed_at"))
+    missing = [
+        at for at, (state, when, updated) in enumerate(
+            zip(batch.column("state"), closed, batch.column("updated_at"), strict=True)
+        ) if state == State.CLOSED and when is None and updated is not None
+    ]  # fmt: skip
+    for at in missing:
+        closed[at] = batch.column("updated_at")[at]
+    batch.values["closed_at"] = closed
+    if missing:
+        batch.report.notes.append(
+            _("{count} closed cases do not say when they were closed; the time of their last change was taken.",
+              count=len(missing))
+        )  # fmt: skip
+
+
+def _steps(batch: Batch, known: Mapping[str, Row[Any]]) -> list[str | None]:
     """The step of each case; none where the state is what it was, or where people here see to the case.
 
     Another system says how its cases stand. A case that is handled here is not moved on by a file.
     """
-    known = dict(_known(batch))
     steps: list[str | None] = []
     kept = 0
     for number, word in zip(batch.column("number"), batch.column("state"), strict=True):
         state = State(word) if word else None
-        before, handled = known.get(number, (None, False))
-        differs = state is not None and state != before
+        before = known.get(number)
+        differs = state is not None and (before is None or state != before.state)
+        handled = before is not None and before.handled
         kept += bool(differs and handled)
         steps.append(STEP_OF[state] if state is not None and differs and not handled else None)
     if kept:
@@ -118,18 +168,21 @@ def _steps(batch: Batch) -> list[str | None]:
     return steps
 
 
-def _known(batch: Batch) -> Iterator[tuple[str, tuple[str, bool]]]:
-    """Number → state of the cases that are there already, and whether anybody here did something with them."""
+def _known(batch: Batch) -> Iterable[Row[Any]]:
+    """The cases that are there already: ``number, state, building_id, lon, lat, handled`` (somebody here acted)."""
     if batch.is_first_load("incident"):
-        return
+        return ()
     handled = (
         exists()
         .where(IncidentStep.incident_id == Incident.id)
         .where(IncidentStep.action.not_in((Action.REPORT, Action.TAKE_OVER)))
     )
-    query = select(Incident.number, Incident.state, handled).where(Incident.community_id == batch.community.id)
-    for number, state, is_handled in batch.session.execute(query):
-        yield number, (state, is_handled)
+    return batch.session.execute(
+        select(
+            Incident.number, Incident.state, Incident.building_id, func.ST_X(Incident.geom).label("lon"),
+            func.ST_Y(Incident.geom).label("lat"), handled.label("handled"),
+        ).where(Incident.community_id == batch.community.id)
+    ).all()  # fmt: skip
 
 
 def _take_over(batch: Batch) -> None:
@@ -137,6 +190,10 @@ def _take_over(batch: Batch) -> None:
     changes.touch(batch.session, "incident_step", [batch.community.id])
     for statement in (_REPORTED, _STANDS):
         batch.session.execute(text(statement), {"community": batch.community.id})
+    if batch.has("note"):
+        numbers = [number for number, note in zip(batch.column("number"), batch.column("note"), strict=True) if note]
+        notes = [note for note in batch.column("note") if note]
+        batch.session.execute(text(_SAID), {"community": batch.community.id, "numbers": numbers, "notes": notes})
     incidents.forget_numbers(batch.session, batch.community.id)
 
 
@@ -149,11 +206,21 @@ _REPORTED = """
 _STANDS = """
     INSERT INTO incident_step (incident_id, community_id, grid_id, action, step, at, public, level)
     SELECT i.id, i.community_id, i.grid_id, 'take_over', i.step,
-        CASE WHEN i.step = 'closed' THEN coalesce(i.closed_at, now()) ELSE now() END, true, i.level
+        CASE WHEN i.step = 'closed' THEN greatest(coalesce(i.closed_at, now()), i.reported_at) ELSE now() END,
+        true, i.level
     FROM incident i
     WHERE i.community_id = :community AND i.step <> (
         SELECT s.step FROM incident_step s WHERE s.incident_id = i.id ORDER BY s.id DESC LIMIT 1)
     ORDER BY i.id
+"""
+
+#: What a file says was done belongs to the last step that was taken over from it.
+_SAID = """
+    UPDATE incident_step s SET note = f.note
+    FROM unnest(CAST(:numbers AS text[]), CAST(:notes AS text[])) AS f(number, note), incident i
+    WHERE i.community_id = :community AND i.number = f.number AND s.note IS DISTINCT FROM f.note AND s.id = (
+        SELECT l.id FROM incident_step l WHERE l.incident_id = i.id AND l.action IN ('report', 'take_over')
+        ORDER BY l.id DESC LIMIT 1)
 """
 
 
@@ -183,8 +250,9 @@ def _categorise(batch: Batch) -> None:
             if word:
                 known.setdefault(word.casefold(), category.code)
     codes, descriptions, unknown = [], list(batch.column("description")), set()
-    for at, word in enumerate(batch.column("category")):
-        code = known.get(word.casefold()) if word else None
+    for at, (word, outside) in enumerate(zip(batch.column("category"), batch.column("external_code"), strict=True)):
+        code = known.get(outside.casefold()) if outside else None
+        code = known.get(word.casefold()) if word and code is None else code
         if word and code is None:
             unknown.add(word)
             descriptions[at] = f"{word}：{descriptions[at]}" if descriptions[at] else word
