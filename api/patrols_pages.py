@@ -296,16 +296,19 @@ def _cases(page: Page, ids: list[int]) -> list[dict[str, Any]]:
 def track(patrol_id: Id, page: Read) -> Response:
     """A patrol for its map: ``parts`` walked without a gap, ``dropped`` points with their reasons, ``check_ins``."""
     found = patrols.get(page.session, page.actor, patrol_id)
+    checked = [
+        {"lon": one.lon, "lat": one.lat, "says": name} for one, name in _check_ins(page, found) if one.lon is not None
+    ]
+    return JSONResponse({**drawn_track(page, found), "check_ins": checked})
+
+
+def drawn_track(page: Page, found: Patrol) -> dict[str, Any]:
+    """``parts`` and ``dropped`` of a patrol, as ``walked.js`` draws them."""
     names = reason_names()
     lines = [] if found.geom is None else shapely.get_parts(shapely.simplify(to_shape(found.geom), _FINE)).tolist()
     left_out = [
         {"lon": one.lon, "lat": one.lat, "reason": one.reason, "says": names.get(one.reason, (one.reason, ""))[0]}
         for one in patrols.points(page.session, found)
-        if one.reason and one.lon is not None and one.lat is not None and abs(one.lon) <= 180 and abs(one.lat) <= 90
+        if one.reason and one.lon is not None and one.lat is not None
     ]
-    checked = [
-        {"lon": one.lon, "lat": one.lat, "says": name} for one, name in _check_ins(page, found) if one.lon is not None
-    ]
-    return JSONResponse(
-        {"parts": [list(line.coords) for line in lines], "dropped": left_out[:_MOST], "check_ins": checked}
-    )
+    return {"parts": [list(line.coords) for line in lines], "dropped": left_out[:_MOST]}

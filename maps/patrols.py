@@ -41,7 +41,7 @@ def walked(
     bounds: Bounds,
     basemap: Basemap,
     version: str,
-    points: str,
+    points: str = "",
     community: str | None = None,
     static: str = "/static",
     tiles: str = "/tiles",
@@ -51,7 +51,8 @@ def walked(
     Parameters
     ----------
     points
-        The address of its points: ``{parts, dropped, check_ins}``.
+        The address of its points: ``{parts, dropped, check_ins}``. Without one the page brings them itself, in an
+        element ``track-shown``.
     """
     return ground(
         "walked",
