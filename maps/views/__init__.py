@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 import shapely
 from sqlalchemy.orm import Session
 
-from data import coverage, hotspots, incidents, units
+from data import coverage, incidents, units
+from data import hotspots as runs
 from data.base import access, language, settings
 from data.base.access import Actor
 from data.base.errors import Invalid
@@ -118,7 +119,7 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
     flags = {"seen": True, "not_seen": False}
     seen = [(shapely.from_geojson(item.geojson), flags.get(str(item.status))) for item in items if item.geojson]
     days = Told(since, last, "", now).period
-    return hot.unpatrolled(ground, found, hotspots.unpatrolled(session, run, ground.crs, seen), told, days)
+    return hot.unpatrolled(ground, found, runs.unpatrolled(session, run, ground.crs, seen), told, days)
 
 
 def methods() -> dict[str, str]:
@@ -146,7 +147,7 @@ def _items(session: Session, actor: Actor, asked: Asked, first: date, last: date
 
 def _run(
     session: Session, actor: Actor, asked: Asked, ground: Ground, first: date | None, last: date
-) -> tuple[hotspots.HotspotRun, Found]:
+) -> tuple[runs.HotspotRun, Found]:
     """A run of the analysis for a picture.
 
     Raises
@@ -157,18 +158,18 @@ def _run(
     if asked.community is None:
         raise Invalid(_("Hotspots are looked for in one community. Choose it."))
     width = next((w for w in _WIDTHS_M if ground.area_m2 / (0.866 * w * w) <= _CELLS), _WIDTHS_M[-1])
-    params = hotspots.Params(
+    params = runs.Params(
         community=asked.community.code, categories=(asked.category,) if asked.category else None,
-        first=first, last=last, cell_m=float(width), bandwidth_m=50.0 * width / hotspots.CELL_M,
-        cluster_distance_m=40.0 * width / hotspots.CELL_M,
+        first=first, last=last, cell_m=float(width), bandwidth_m=50.0 * width / runs.CELL_M,
+        cluster_distance_m=40.0 * width / runs.CELL_M,
     )  # fmt: skip
-    run = hotspots.get(session, actor, hotspots.run(session, actor, params).id)
+    run = runs.get(session, actor, runs.run(session, actor, params).id)
     category = incidents.category(session, asked.category) if asked.category else None
     zh = language.current() == "zh"
     summary = run.summary or {}
     found = Found(
-        cells=hotspots.cells(session, run), spots=hotspots.spots(run), clusters=hotspots.clusters(run),
-        default_points=hotspots.default_points(run), by_grid=hotspots.by_grid(run), used=summary.get("used", 0),
+        cells=runs.cells(session, run), spots=runs.spots(run), clusters=runs.clusters(run),
+        default_points=runs.default_points(run), by_grid=runs.by_grid(run), used=summary.get("used", 0),
         left_out=summary.get("left_out", 0),
         what=(category.name_zh if zh else category.name_en) if category else _("Cases"),
     )  # fmt: skip
