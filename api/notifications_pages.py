@@ -42,7 +42,7 @@ def listed(page: Own) -> Response:
     # On their way to a place: after marking, one comes back to the same list.
     table["bulk"] = [{"label": _("Mark as read"), "icon": "check", "action": "/notifications/read"}]
     filters = [
-        ledgers.choice("unread", _("Read"), {"true": _("Unread"), "false": _("Read")}),
+        ledgers.choice("unread", _("Which"), {"true": _("Unread"), "false": _("Read")}),
         ledgers.choice("kind", _("Kind"), {str(kind): name for kind, name in notifications.names().items()}),
     ]
     head = ledgers.head(page, _("Notifications"), "notifications", goes_out=False, comes_in=False)

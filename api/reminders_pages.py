@@ -27,8 +27,8 @@ Edit = Annotated[Page, needs("unit.edit")]
 Typed = Annotated[FormData, typed]
 
 _ROBOT = ("name", "form", "address", "secret")
-#: The permission of roles that see cases, which is what everything here is about.
-_SEES_CASES = "incident.read"
+#: Whoever has it works with cases; other roles are shown where a rule names them.
+_REPORTS_CASES = "incident.report"
 
 
 @pages.get("/reminders")
@@ -121,10 +121,11 @@ def _shown(
     names = units.names(page.session, {rule.unit_id for rule in rules if rule.unit_id})
     everywhere = page.actor.area("unit.edit").everywhere
     editable = "unit.edit" in page.can and calendars.may_edit(page.session, page.actor, unit)
-    sees_cases = {code for code, permitted in roles_.by_role(page.session).items() if _SEES_CASES in permitted}
     told = notifications.rules(page.session)
+    named = {role for scopes in told.values() for role in scopes}
+    named |= {code for code, permitted in roles_.by_role(page.session).items() if _REPORTS_CASES in permitted}
     roles = [(notifications.ASSIGNEE, _("Whoever has it"))]
-    roles += [(role.code, name_of(role)) for role in accounts.roles(page.session) if role.code in sees_cases]
+    roles += [(role.code, name_of(role)) for role in accounts.roles(page.session) if role.code in named]
     return page.show(
         "reminders/rules.html",
         section="settings" if "account.read" in page.can else "me",
@@ -138,7 +139,7 @@ def _shown(
                 "id": rule.id,
                 "kind": rule_kinds()[rule.kind],
                 "says": says(rule),
-                "tier": tiers()[rule.tier or ""],
+                "tier": tiers()[rule.tier] if rule.tier else "",
                 "of": names.get(rule.unit_id or 0) or _("Everybody"),
                 "own": rule.unit_id == unit_id,
             }
@@ -196,19 +197,21 @@ def robot_forms() -> dict[str, str]:
 
 def says(rule: ReminderRule) -> str:
     """A rule as a sentence."""
-    days = rule.working_days
+    time = _working_days(rule.working_days)
     if not rule.active:
         return _("Does not happen here.")
     match rule.kind:
         case Kind.DUE_SOON:
             share = f"{(rule.share or 1) * 100:.0f}%"
-            return _(
-                "Told when the last {share} of the time is left, or {days} working days of it.", share=share, days=days
-            )
-        case Kind.OVERDUE if days == 0:
+            return _("Told when the last {share} of the time is left, or {time} of it.", share=share, time=time)
+        case Kind.OVERDUE if rule.working_days == 0:
             return _("Told as the limit passes.")
         case Kind.OVERDUE:
-            return _("Told {days} working days after the limit.", days=days)
+            return _("Told {time} after the limit.", time=time)
         case Kind.ESCALATION:
-            return _("Goes one level up {days} working days after the limit.", days=days)
-    return _("Supervised by the street {days} working days after the limit.", days=days)
+            return _("Goes one level up {time} after the limit.", time=time)
+    return _("Supervised by the street {time} after the limit.", time=time)
+
+
+def _working_days(count: int) -> str:
+    return _("1 working day") if count == 1 else _("{count} working days", count=count)

@@ -16,11 +16,11 @@ from sqlalchemy import Table, insert, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from data import accounts, grids, households, incidents, teams, units
+from data import accounts, grids, households, incidents, notifications, teams, units
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import plan
+from data.demo import plan, walks
 from data.demo.plan import Demo
 
 Row = dict[str, Any]
@@ -66,6 +66,8 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     held_by = {"staff": "community_staff", "street": "supervisor"}
     held = {who: next(one["id"] for one in given if one["role_code"] == role) for who, role in held_by.items()}
     _incidents(session, demo, community.id, ids, building_ids, leaders, held)
+    grid_ids = {number: ids[code] for number, code in enumerate(sorted(demo.grids["code"]), 1)}
+    walks.load(session, community, grid_ids, leaders, plan.SEED, demo.today)
     audit.record(
         session, access.SYSTEM, "load", "unit", community.id, community_id=community.id,
         changes={"households": [None, len(demo.households)], "residents": [None, len(demo.residents)]},
@@ -213,6 +215,24 @@ def _incidents(
         row["assignee_id"] = account(row.pop("held_by"), row["grid_id"])
         steps.append(row)
     _insert_plain(session, incidents.IncidentStep, steps)
+    _notifications(session, community_id)
+
+
+def _notifications(session: Session, community_id: int) -> None:
+    """What the people of the demo were told of open cases: those assigned to them, and those overdue."""
+    assigned = text(
+        """
+        INSERT INTO notification (account_id, incident_id, community_id, grid_id, kind, occasion, at, read_at)
+        SELECT s.assignee_id, i.id, i.community_id, i.grid_id, 'assigned', s.id, s.at,
+               CASE WHEN s.at < now() - interval '2 days' THEN s.at + interval '1 hour' END
+        FROM incident_step s JOIN incident i ON i.id = s.incident_id AND i.assignee_id = s.assignee_id
+        WHERE i.community_id = :community AND s.action = 'assign' AND i.closed_at IS NULL
+        """
+    )
+    session.execute(assigned, {"community": community_id})
+    overdue = select(incidents.Incident).where(incidents.Incident.community_id == community_id)
+    for incident in session.scalars(overdue.where(incidents.Incident.overdue)):
+        notifications.tell(session, incident, notifications.Kind.OVERDUE, occasion="overdue:0")
 
 
 def _basemap(session: Session, demo: Demo, community_id: int) -> None:
