@@ -77,6 +77,8 @@ def ground(
     the_map = folium.Map(
         location=((south + north) / 2, (west + east) / 2),
         zoom_start=16,
+        # Whole steps would leave a small community on half the screen; quarter steps would draw each tile four times.
+        zoom_snap=0.5,
         tiles=None,
         zoom_control=False,
         attribution_control=False,

@@ -381,6 +381,10 @@ def _dissolved(actor: Actor, wanted: Wanted) -> Rows:
 
 # Incidents
 
+#: How wide a mark for several incidents is, in cells: at least, and for each root of their number (``marks.js``).
+_SMALLEST_MARK = 26 / 40
+_MARK_PER_ROOT = 7 / 40
+
 
 def _incidents(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
     chosen = replace(wanted.incidents, community=wanted.community)
@@ -405,7 +409,7 @@ def _marks(zoom: int, actor: Actor, chosen: incidents.Filter) -> Rows:
             count.label("count"),
             func.bool_or(Incident.overdue).label("overdue"),
             func.min(Incident.id).label("id"),
-            func.ST_SetSRID(func.ST_MakePoint(func.sum(x) / count, func.sum(y) / count), 4326).label("middle"),
+            func.ST_SetSRID(_middle(zoom, x, y), 4326).label("middle"),
         )
         .where(near, Incident.geom.is_not(None))
         .group_by(*keys)
@@ -426,6 +430,24 @@ def _marks(zoom: int, actor: Actor, chosen: incidents.Filter) -> Rows:
         .outerjoin(alone, and_(mark.c.count == 1, alone.id == mark.c.id))
         .outerjoin(Category, Category.code == alone.category_code)
     )
+
+
+def _middle(zoom: int, x: ColumnElement[float], y: ColumnElement[float]) -> ColumnElement[Any]:
+    """Where a mark stands: in the middle of its incidents, but within its cell, so that marks do not cover each other.
+
+    One that stands for a single incident is where that is.
+    """
+    count = func.count()
+    middles = [func.sum(value) / count for value in (x, y)]
+    if zoom == 15:
+        room = func.greatest(0, 1 - func.greatest(_SMALLEST_MARK, _MARK_PER_ROOT * func.sqrt(count))) / 2
+        for axis, (value, edges) in enumerate(((x, ("west", "east")), (y, ("south", "north")))):
+            start, end = _parameters(*edges)
+            size = (end - start) / (CELLS + 2)
+            centre = start + (func.min(_cell(value, *edges)) + 0.5) * size
+            held = func.least(func.greatest(middles[axis], centre - room * size), centre + room * size)
+            middles[axis] = case((count == 1, middles[axis]), else_=held)
+    return func.ST_MakePoint(*middles)
 
 
 def _merged(each: Subquery) -> Rows:

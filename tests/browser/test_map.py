@@ -196,10 +196,63 @@ def test_the_counts_beside_the_states_are_those_of_the_list(signed_in: Opens) ->
     for state, count in counts.items():
         expect(page.locator(f"[data-count-state={state}]")).to_have_text(str(count))
     page.locator("input[name=state][value=closed]").uncheck()
-    page.keyboard.press("t")
+    page.locator("#map-list").click()
     expect(page).to_have_url(re.compile(r"/incidents\?"))
     expect(page.locator("h1")).to_have_text("Cases")
     expect(page.locator("tbody")).not_to_contain_text("Closed")
+
+
+def test_the_table_beside_the_map_holds_what_is_in_view_and_selects_with_it(signed_in: Opens) -> None:
+    page = signed_in().page
+    on_the_map(page, "?days=all")
+    page.keyboard.press("t")
+    rows = page.locator("#map-table [data-select]")
+    expect(rows.first.locator("a")).to_be_focused()
+    expect(page).to_have_url(re.compile(r"table=incidents"))
+    title = rows.nth(1).locator("a").inner_text()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel h2")).to_have_text(title)
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    page.locator("[data-table-kind=grids]").click()
+    expect(rows).to_have_count(8)
+    grid_id, area = grid(page, "004")
+    page.mouse.click(*spot(page, *free_point(page, area)))
+    expect(page.locator("#panel h2")).to_contain_text("第四网格")
+    expect(page.locator(f"[data-select='grids/{grid_id}']")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(page.locator("#map-table")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#map-table")).to_be_hidden()
+
+
+def test_the_table_follows_the_view_and_the_filters(signed_in: Opens) -> None:
+    page = signed_in().page
+    on_the_map(page, "?days=all&table=buildings")
+    rows = page.locator("#map-table [data-select]")
+    expect(rows.first).to_be_visible()
+    near = features(page, "buildings")[0]["properties"]
+    page.goto(f"/map?c={near['lat']},{near['lon']},20&days=all&table=buildings&layers=grids,buildings,incidents")
+    expect(page.locator(f"[data-select='buildings/{near['id']}']")).to_be_visible()
+    assert rows.count() < 20
+    page.locator("[data-table-kind=incidents]").click()
+    for state in ("new", "in_progress", "to_verify", "closed"):
+        page.locator(f"input[name=state][value={state}]").uncheck()
+    expect(page.locator(".drawer-nothing")).to_be_visible()
+    expect(rows).to_have_count(0)
+
+
+def test_on_a_phone_a_button_opens_the_table(signed_in: Opens) -> None:
+    page = signed_in("leader", PHONE, "zh").page
+    on_the_map(page)
+    page.locator("#table-open").click()
+    row = page.locator("#map-table [data-select]").first
+    expect(row).to_be_visible()
+    title = row.locator("a").inner_text()
+    row.locator("a").click()
+    expect(page.locator("#panel h2")).to_have_text(title)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_the_keys_lead_to_the_list_and_the_filters(signed_in: Opens) -> None:

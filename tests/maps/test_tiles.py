@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import mapbox_vector_tile
+import numpy as np
 import pytest
 import shapely
 from geoalchemy2.shape import to_shape
@@ -355,6 +356,23 @@ def test_neighbouring_tiles_put_a_mark_to_the_same_place(session: Session, zoom:
         assert len({count for _x, _y, count in seen}) == 1
         assert max(x for x, _y, _count in seen) - min(x for x, _y, _count in seen) <= 1
         assert max(y for _x, y, _count in seen) - min(y for _x, y, _count in seen) <= 1
+
+
+def test_marks_that_stand_for_several_do_not_cover_each_other(session: Session) -> None:
+    city = City.make(session)
+    admin = city.actor("administrator", city.district)
+    scattered = np.random.default_rng(3).uniform(0, 300, (220, 2))
+    for x, y in scattered.tolist():
+        city.incident(x, y)
+    tile = tile_at(*degrees(150, 150), 15)
+    many = [mark for mark in features(session, admin, "incidents", tile) if "count" in mark["properties"]]
+    assert len(many) > 4
+    unit = tiles.EXTENT / 512  # of a pixel
+    widths = [min(40, max(26, 7 * mark["properties"]["count"] ** 0.5)) for mark in many]
+    for at, mark in enumerate(many):
+        for other in range(at):
+            apart = mark["geometry"].distance(many[other]["geometry"]) / unit
+            assert apart >= (widths[at] + widths[other]) / 2 - 1
 
 
 # Who may see what

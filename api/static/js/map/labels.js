@@ -3,6 +3,7 @@
 /* global protomapsL */
 
 import { phone } from "../dom.js";
+import { grain } from "./grain.js";
 import { markSize } from "./marks.js";
 import { number } from "../words.js";
 
@@ -47,37 +48,37 @@ function measure(scratch, lines, leading) {
  * Text at a point: at the first of `offsets` (pixels) where nothing of the same or higher order stands.
  * With `always`, it takes the first place in any case and obstacles give way.
  */
-const textAt = ({ lines, offsets, halo, leading, always = false, padding = 2 }) => ({
+const textAt = ({ lines, offsets, halo, leading, always = false, padding = 2, scale = grain.scale }) => ({
   place(layout, geom, feature) {
     const written = lines(feature, layout.zoom);
     if (!written.length) return undefined;
-    const { width, height } = measure(layout.scratch, written, leading);
+    const { width, height } = measure(layout.scratch, written, leading * scale);
     // A tile also brings what lies just beyond its edge: the tile that holds the middle knows all its neighbours.
     const own = middle(feature.geom, feature);
     if (own.x < 0 || own.y < 0 || own.x >= TILE || own.y >= TILE) return undefined;
     const { x, y } = middle(geom, feature);
-    const draw = (ctx) => write(ctx, written, halo, leading);
+    const draw = (ctx) => write(ctx, written, halo * scale, leading * scale);
     draw.stays = always;
     const label = ([dx, dy]) => {
       const at = { x: x + dx, y: y + dy };
-      const bboxes = [box(at.x, at.y, width + 2 * padding, height + 2 * padding)];
+      const bboxes = [box(at.x, at.y, width + 2 * padding * scale, height + 2 * padding * scale)];
       // The same feature comes with every tile that it touches: one label is enough.
       return {
         anchor: point(geom, at), bboxes, draw,
-        deduplicationKey: `${layout.order}:${feature.props.id}`, deduplicationDistance: 240,
+        deduplicationKey: `${layout.order}:${feature.props.id}`, deduplicationDistance: 240 * scale,
       };
     };
     // Beyond the tile and its margin this tile knows no marks and no boundaries: no place for a label.
-    const scale = 2 ** (layout.overzoom - 1);
+    const enlarged = 2 ** (layout.overzoom - 1);
     const known = ([dx, dy]) =>
-      [own.x + (dx - width / 2) / scale, own.x + (dx + width / 2) / scale,
-        own.y + (dy - height / 2) / scale, own.y + (dy + height / 2) / scale].every(
+      [own.x + (dx - width / 2) / enlarged, own.x + (dx + width / 2) / enlarged,
+        own.y + (dy - height / 2) / enlarged, own.y + (dy + height / 2) / enlarged].every(
         (edge) => edge > -MARGIN && edge < TILE + MARGIN);
     // A name stays in its area, or it would name the neighbour.
     const inside = ([dx, dy]) =>
       !feature.outline ||
       [-0.4, 0, 0.4].every((share) =>
-        protomapsL.pointInPolygon({ x: own.x + (dx + share * width) / scale, y: own.y + dy / scale }, feature.outline));
+        protomapsL.pointInPolygon({ x: own.x + (dx + share * width) / enlarged, y: own.y + dy / enlarged }, feature.outline));
     const places = offsets(width, height).filter((shift) => known(shift) && inside(shift)).map(label);
     const free = places.find((one) => !layout.index.labelCollides(one, layout.order));
     if (free) return [free];
@@ -163,12 +164,13 @@ function alongEdges(geom, feature, spacing, width) {
 
 /** A street's name along its line; where a boundary runs there, 14 px beside it. */
 function streetName(font, colour) {
+  const { scale } = grain;
   const make = (offset) =>
     new protomapsL.LineLabelSymbolizer({
-      labelProps: ["name"], font, fill: colour, stroke: "rgba(255,255,255,.95)", width: 6,
-      position: protomapsL.LineLabelPlacement.Center, offset, repeatDistance: 420,
+      labelProps: ["name"], font, fill: colour, stroke: "rgba(255,255,255,.95)", width: 6 * scale,
+      position: protomapsL.LineLabelPlacement.Center, offset, repeatDistance: 420 * scale,
     });
-  const candidates = [0, 14, -14].map((offset) => ({ offset, symbolizer: make(offset) }));
+  const candidates = [0, 14 * scale, -14 * scale].map((offset) => ({ offset, symbolizer: make(offset) }));
   const shifted = (label, offset) => {
     const [first, last] = [label.bboxes[0], label.bboxes.at(-1)];
     const angle = Math.atan2(last.minY - first.minY, last.minX - first.minX);
@@ -179,7 +181,7 @@ function streetName(font, colour) {
   };
   return {
     place(layout, geom, feature) {
-      layout.scratch.letterSpacing = "3px";
+      layout.scratch.letterSpacing = `${3 * scale}px`;
       const placed = candidates.map(({ offset, symbolizer }) => ({
         offset,
         labels: symbolizer.place(layout, geom, feature) ?? [],
@@ -192,7 +194,7 @@ function streetName(font, colour) {
         return {
           ...free,
           draw: (ctx) => {
-            ctx.letterSpacing = "3px";
+            ctx.letterSpacing = `${3 * scale}px`;
             draw(ctx);
           },
         };
@@ -204,13 +206,14 @@ function streetName(font, colour) {
 /** All label rules for the state of this moment, most important first. */
 export function labelRules(config, state) {
   const { ground, palette, states, font } = config.symbols;
-  const bold = (size) => `700 ${size + plus()}px ${font}`;
-  const plain = (size) => `400 ${size + plus()}px ${font}`;
+  const bold = (size) => `700 ${(size + plus()) * grain.scale}px ${font}`;
+  const plain = (size) => `400 ${(size + plus()) * grain.scale}px ${font}`;
   const figure = config.figures?.find((one) => one.code === state.figure);
   const rules = [];
 
   const grid = (feature, zoom) => {
-    const short = zoom < (phone.matches ? 17 : 16) || state.brief;
+    // Where tiles are shown smaller, there is room as at the zoom between.
+    const short = zoom - Math.log2(grain.scale) < (phone.matches ? 17 : 16) || state.brief;
     const name = short ? feature.props.code?.slice(-2) : feature.props.name;
     const lines = [{ text: name ?? "", font: bold(short ? 12 : 14), colour: ground["grid-name"] }];
     if (figure && zoom >= 15 && feature.props[figure.code] != null) {
@@ -223,7 +226,7 @@ export function labelRules(config, state) {
     rules.push({
       id: "marks", dataSource: "incidents", dataLayer: "incidents",
       symbolizer: obstacles((geom, feature, zoom) => {
-        const size = markSize(feature.props, zoom, states) + 4;
+        const size = (markSize(feature.props, zoom, states) + 4) * grain.scale;
         return [box(geom[0][0].x, geom[0][0].y, size, size)];
       }),
     });
@@ -242,7 +245,7 @@ export function labelRules(config, state) {
     });
     rules.push({
       id: "boundaries", dataSource: "grids", dataLayer: "grids", minzoom: 16,
-      symbolizer: obstacles((geom, feature) => alongEdges(geom, feature, 10, 8)),
+      symbolizer: obstacles((geom, feature) => alongEdges(geom, feature, 10 * grain.scale, 8 * grain.scale)),
     });
   }
   if (state.layers.has("buildings")) {

@@ -1,6 +1,7 @@
 // Incident marks: colour, shape and icon by state; counts where there are too many to show one by one.
 
 import { phone } from "../dom.js";
+import { grain } from "./grain.js";
 import { drawIcon } from "./icons.js";
 
 const FINGER = 1.3;
@@ -9,7 +10,8 @@ const enlarged = () => (phone.matches ? FINGER : 1);
 /** The width in pixels of a mark at a zoom: counts by area, single marks by zoom (look: points by zoom). */
 export function markSize(props, zoom, states) {
   const many = props.count > 1;
-  if (many) return Math.min(40, Math.max(26, Math.sqrt(props.count) * 7)) * enlarged();
+  // The cells that cases gather in are 40 pixels of a tile: larger counts, also for fingers, would cover each other.
+  if (many) return Math.min(40, Math.max(phone.matches ? 30 : 26, Math.sqrt(props.count) * 7)) / grain.scale;
   if (zoom < 17) return 18 * enlarged();
   const small = states[props.state]?.shape === "small";
   return (zoom >= 18 ? (small ? 14 : 24) : small ? 12 : 18) * enlarged();
@@ -34,7 +36,7 @@ function drawCount(ctx, props, size, symbols) {
   ctx.fillStyle = palette.brand;
   ctx.fill();
   ctx.fillStyle = "#FFFFFF";
-  ctx.font = `700 ${size > 34 ? 15 : 13}px ${symbols.font}`;
+  ctx.font = `700 ${size > 34 ? 15 : size < 24 ? 12 : 13}px ${symbols.font}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   ctx.fillText(String(props.count), 0, 0.5);

@@ -14,6 +14,7 @@ import { bindPanel } from "./panel.js";
 import { bindPrint } from "./print.js";
 import { bindReport } from "./report.js";
 import { filters, read, showsNone, write } from "./state.js";
+import { bindTable } from "./table.js";
 import { address, createTiles, haveLimits } from "./tiles.js";
 import { bindTools, scaleBar } from "./tools.js";
 
@@ -63,9 +64,12 @@ export async function start(map, config) {
     for (const name of sources) tiles.source(name, now[name] ?? null);
     tiles.redraw();
     legend();
+    table?.mark();
+    table?.refresh(sources.includes("incidents"));
     keep();
   }
 
+  let table = null;
   const panel = bindPanel({
     map,
     padding,
@@ -79,13 +83,14 @@ export async function start(map, config) {
       container.focus({ preventScroll: true });
     },
   });
+  table = bindTable({ map, state, keep, select: panel.open });
   bindCard({ state, config, changed });
   const modes = [bindMeasure(map), bindReport(map)];
   bindTools(map, config, { padding });
   scaleBar(map);
   bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer });
   bindPick({ map, tiles, config, panel, modes });
-  bindKeys({ map, panel, modes });
+  bindKeys({ map, panel, table, modes });
 
   // The view is noted when it moves, not read back: a link that was opened stays as it is, to the last digit.
   const note = () => {
@@ -117,8 +122,10 @@ export async function start(map, config) {
 /** Room for what floats over the map, so that a fitted view is not covered. */
 function padding() {
   if (phone.matches) {
-    const sheet = document.querySelector(".panel:not([hidden])");
-    return { paddingTopLeft: [12, 124], paddingBottomRight: [12, 24 + (sheet?.offsetHeight ?? 0)] };
+    // The sheet covers the foot of the map, unless the table has already pushed the map up.
+    const foot = document.querySelector(".map-frame").getBoundingClientRect().bottom;
+    const sheet = document.querySelector(".panel:not([hidden])")?.getBoundingClientRect().top ?? foot;
+    return { paddingTopLeft: [12, 124], paddingBottomRight: [12, 24 + Math.max(0, foot - sheet)] };
   }
   const card = document.querySelector(".map-card:not(.is-collapsed)");
   return { paddingTopLeft: [card && !tablet.matches ? 272 : 24, 24], paddingBottomRight: [60, 60] };
@@ -174,7 +181,7 @@ function bindPick({ map, tiles, config, panel, modes }) {
       const hit = best(hits(event.latlng));
       container.style.cursor = hit ? "pointer" : "";
       if (hit?.layer === "incidents") {
-        const size = markSize(hit.feature.props, map.getZoom(), states) + 10;
+        const size = markSize(hit.feature.props, Math.round(map.getZoom()), states) + 10;
         ring.setLatLng(ground(map, hit)).addTo(map);
         const element = ring.getElement();
         element.style.inlineSize = element.style.blockSize = `${size}px`;
@@ -191,19 +198,20 @@ function ground(map, { view, tile, zoom, feature }) {
   return map.unproject(L.point(tile.x + x / size, tile.y + y / size).multiplyBy(256), zoom);
 }
 
-function bindKeys({ map, panel, modes }) {
+function bindKeys({ map, panel, table, modes }) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       if (document.querySelector("details.menu[open], dialog[open]")) return;
       const mode = modes.find((one) => one.active);
       if (mode) mode.stop();
+      else if (table.open && (table.focused || document.getElementById("panel").hidden)) table.close();
       else panel.close();
       return;
     }
     if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "]") panel.toggle();
     else if (event.key === "[") document.getElementById("card-toggle")?.click();
-    else if (event.key.toLowerCase() === "t") location.assign(document.getElementById("map-list").href);
+    else if (event.key.toLowerCase() === "t") table.toggle();
     else return;
     event.preventDefault();
   });

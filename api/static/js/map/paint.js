@@ -1,6 +1,7 @@
 // Areas and lines, from the ground up. Each rule is { dataSource, dataLayer, minzoom?, filter?, symbolizer }.
 
 import { phone } from "../dom.js";
+import { grain } from "./grain.js";
 import { drawMark } from "./marks.js";
 
 const LINE = 2;
@@ -29,7 +30,7 @@ const fill = ({ colour, opacity = 1, edge, width = 1 }) => ({
     if (edge) {
       ctx.globalAlpha = 1;
       ctx.strokeStyle = edge;
-      ctx.lineWidth = width;
+      ctx.lineWidth = width * grain.scale;
       ctx.lineJoin = "miter";
       ctx.stroke();
     }
@@ -42,10 +43,10 @@ const line = ({ colour, width, dash, cap = "round" }) => ({
     trace(ctx, geom);
     ctx.globalAlpha = 1;
     ctx.strokeStyle = colour;
-    ctx.lineWidth = typeof width === "function" ? width(zoom, feature) : width;
+    ctx.lineWidth = typeof width === "function" ? width(zoom, feature) : width * grain.scale;
     ctx.lineCap = cap;
     ctx.lineJoin = "round";
-    ctx.setLineDash(dash ?? []);
+    ctx.setLineDash((dash ?? []).map((part) => part * grain.scale));
     ctx.stroke();
     ctx.setLineDash([]);
   },
@@ -86,7 +87,7 @@ const hatched = (classIndex) => ({
     if (index < 1 || feature.geomType !== POLYGON) return;
     trace(ctx, geom);
     ctx.globalAlpha = 1;
-    ctx.fillStyle = hatch(ctx, [0, 18, 12, 8, 5][Math.min(index, 4)]);
+    ctx.fillStyle = hatch(ctx, Math.round([0, 18, 12, 8, 5][Math.min(index, 4)] * grain.scale));
     ctx.fill();
   },
 });
@@ -98,7 +99,8 @@ function groundRules(config, latitude) {
     dataSource: "basemap", dataLayer: "basemap", filter, symbolizer, minzoom,
   });
   const roadWidth = (extra) => (zoom, feature) =>
-    Math.max(zoom < 15 ? 1.5 : 3, (feature.props.width_m ?? 6) * scaleAt(zoom, latitude)) + extra;
+    Math.max((zoom < 15 ? 1.5 : 3) * grain.scale, (feature.props.width_m ?? 6) * scaleAt(zoom, latitude)) +
+    extra * grain.scale;
   return [
     onGround(kind("landuse"), fill({ colour: ground.landuse }), 14),
     onGround(kind("green"), fill({ colour: ground.green }), 13),
@@ -172,6 +174,7 @@ function markRules(config, state, chosen) {
     draw(ctx, geom, zoom, feature) {
       ctx.save();
       ctx.translate(geom[0][0].x, geom[0][0].y);
+      ctx.scale(grain.scale, grain.scale);
       drawMark(ctx, feature.props, zoom, config.symbols, { selected });
       ctx.restore();
     },

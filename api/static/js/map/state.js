@@ -25,6 +25,7 @@ export function read(query) {
     from: values.get("from") ?? "",
     to: values.get("to") ?? "",
     selected: values.get("at") ?? "",
+    table: values.get("table") ?? "",
     printing: false,
   };
 }
@@ -42,6 +43,7 @@ export function write(state) {
     if (state.to) values.set("to", state.to);
   } else if (state.days !== DAYS) values.set("days", state.days);
   if (state.selected) values.set("at", state.selected);
+  if (state.table) values.set("table", state.table);
   // Commas and slashes are legal in a query and make the link readable.
   return `?${values.toString().replaceAll("%2C", ",").replaceAll("%2F", "/")}`;
 }

@@ -3,6 +3,7 @@
 /* global protomapsL */
 
 import { debounced } from "../dom.js";
+import { grain, grainAt } from "./grain.js";
 
 /** Where the tiles of a layer are, with the filters of this moment. */
 export function address(config, layer, filters = {}) {
@@ -76,6 +77,7 @@ export function createTiles(map, config, { sources, rules, background, target, p
     return made;
   };
 
+  grain.scale = grainAt(map.getZoom());
   const first = rules();
   const layer = protomapsL.leafletLayer({
     sources: {},
@@ -93,16 +95,24 @@ export function createTiles(map, config, { sources, rules, background, target, p
   for (const [name, url] of Object.entries(sources)) layer.views.set(name, view(name, url));
   layer.addTo(map);
 
+  function redraw() {
+    const { paint, labels } = rules();
+    layer.paintRules = paint;
+    layer.labelRules = labels;
+    layer.clearLayout();
+    layer.rerenderTiles();
+  }
+  map.on("zoomend", () => {
+    const scale = grainAt(map.getZoom());
+    if (scale === grain.scale) return;
+    grain.scale = scale;
+    redraw();
+  });
+
   return {
     layer,
     /** Draw again with the rules of this moment; tiles that are here are not fetched again. */
-    redraw() {
-      const { paint, labels } = rules();
-      layer.paintRules = paint;
-      layer.labelRules = labels;
-      layer.clearLayout();
-      layer.rerenderTiles();
-    },
+    redraw,
     /** Other filters for a source, or null to leave it out. The old picture stays until the new one is there. */
     source(name, url) {
       if (url) layer.views.set(name, view(name, url));
@@ -129,7 +139,7 @@ function pick(map, layer, latlng, reach) {
     const size = view.tileCache.tileSize;
     const point = { x: (world.x - tile.x) * size, y: (world.y - tile.y) * size };
     const place = { view, tile, zoom: tileZoom };
-    const scale = 2 ** (zoom - view.levelDiff - tileZoom);
+    const scale = 2 ** (map.getZoom() - view.levelDiff - tileZoom);
     for (const [name, features] of entry.data) {
       for (const feature of features) {
         if (feature.geomType === 1) {
