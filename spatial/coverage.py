@@ -10,8 +10,8 @@ stated accuracy ``a``, the radius of 68 % confidence: ``s = a / sqrt(-2 ln(1 - 0
 position from a place that lies ``r`` from the fix is then Rice distributed, and
 
 - *seen* is ``P(distance <= d) >= confidence``, that is ``r <= seen_radius(a)``;
-- *may have been seen* is that the circle holding ``confidence`` of the positions comes within ``d`` of the place, that
-  is ``r <= poor_radius(a)``.
+- *may have been seen* is ``P(distance <= d) >= 1 - confidence``, that is ``r <= poor_radius(a)``; also a place within
+  the stated accuracy of a fix, however wide that is, may have been seen.
 
 Errors of fixes that follow each other are nearly the same error, so the best single fix decides and several are not
 multiplied into more certainty than there is. Between two fixes the way is taken for the straight leg, as far as the
@@ -57,8 +57,10 @@ _LEG_M = 16.0
 """Tracks are taken apart into legs of at most this length."""
 _CELL_M = 16.0
 """What may be near a leg is looked up by the square in which its middle lies."""
-_CHUNK = 40_000
-"""So many legs are looked at together: few enough for the arrays to stay in the processor's cache."""
+_CHUNK = 60_000
+"""So many pairs of a leg and an edge are looked at together: few enough for the processor's cache."""
+_NARROW = 0.02
+"""A spread below this share of the distance is narrow."""
 _STEP_M = 0.1
 """Accuracies are rounded up to this, so that a radius can be looked up."""
 
@@ -85,16 +87,7 @@ def seen_radius(accuracy_m: ArrayLike, distance_m: float = DISTANCE_M, confidenc
     >>> seen_radius([0, 10, 30]).round(2).tolist()
     [25.0, 15.38, -1.0]
     """
-    from scipy.special import chndtrinc
-
-    spread = _spread(accuracy_m)
-    radius = np.full(spread.shape, -1.0)
-    # Close to a straight edge (a small spread) the Rice distribution is all but normal: mean r + s²/2r.
-    narrow = spread <= 0.02 * distance_m
-    radius[narrow] = distance_m - _normal(confidence) * spread[narrow] - spread[narrow] ** 2 / (2 * distance_m)
-    wide = ~narrow & (-np.expm1(-(distance_m**2) / (2 * np.maximum(spread, 1e-9) ** 2)) >= confidence)
-    radius[wide] = spread[wide] * np.sqrt(chndtrinc((distance_m / spread[wide]) ** 2, 2.0, confidence))
-    return radius
+    return _radius(_spread(accuracy_m), distance_m, confidence)
 
 
 def poor_radius(accuracy_m: ArrayLike, distance_m: float = DISTANCE_M, confidence: float = CONFIDENCE) -> Floats:
@@ -103,25 +96,33 @@ def poor_radius(accuracy_m: ArrayLike, distance_m: float = DISTANCE_M, confidenc
     Returns
     -------
     numpy.ndarray
-        Metres: the distance and the radius that holds ``confidence`` of the true positions.
+        Metres: where the chance falls to ``1 - confidence``, and at least the accuracy itself.
 
     Examples
     --------
-    >>> poor_radius([0, 10, 30]).round(2).tolist()
-    [25.0, 39.22, 67.65]
+    >>> poor_radius([0, 10, 60]).round(2).tolist()
+    [25.0, 32.72, 60.0]
     """
-    return np.asarray(distance_m + _spread(accuracy_m) * np.sqrt(-2 * np.log1p(-confidence)))
+    stated = np.asarray(accuracy_m, dtype=np.float64)
+    return np.maximum(_radius(_spread(stated), distance_m, 1 - confidence), stated)
+
+
+def _radius(spread: Floats, distance_m: float, chance: float) -> Floats:
+    """Where the chance of having been within the distance falls below ``chance``; -1 where it is nowhere as high."""
+    from scipy.special import chndtrinc, ndtri
+
+    radius = np.full(spread.shape, -1.0)
+    # Close to a straight edge (a small spread) the Rice distribution is all but normal: mean r + s²/2r.
+    narrow = spread <= _NARROW * distance_m
+    radius[narrow] = distance_m - ndtri(chance) * spread[narrow] - spread[narrow] ** 2 / (2 * distance_m)
+    wide = ~narrow & (-np.expm1(-(distance_m**2) / (2 * np.maximum(spread, 1e-9) ** 2)) >= chance)
+    radius[wide] = spread[wide] * np.sqrt(chndtrinc((distance_m / spread[wide]) ** 2, 2.0, chance))
+    return radius
 
 
 def _spread(accuracy_m: ArrayLike) -> Floats:
     """Standard deviation along each axis of a circular normal with 68 % within ``accuracy_m``."""
     return np.asarray(np.asarray(accuracy_m, dtype=np.float64) / np.sqrt(-2 * np.log1p(-0.68)))
-
-
-def _normal(confidence: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(confidence))
 
 
 @dataclass(frozen=True)
@@ -310,9 +311,11 @@ def observe(
     perfect = bool((legs.seen_m == legs.poor_m).all())
     found = []
     near = _Near(legs, places)
-    for chunk in _chunks(legs.track):
+    for chunk in _chunks(legs.track, near.count):
         leg, edge = near.pairs(chunk)
-        wide = _spans(legs, leg, places, edge, legs.poor_m)
+        low, high = _spans(legs, leg, places, edge, legs.poor_m)
+        some = np.flatnonzero(low <= high)
+        leg, edge, wide = leg[some], edge[some], (low[some], high[some])
         narrow = wide if perfect else _spans(legs, leg, places, edge, legs.seen_m)
         found.append(_gathered(legs.track[leg], legs.last[leg], places, edge, narrow, wide))
     frame = pd.concat(found, ignore_index=True) if found else _frame(*(np.empty(0) for _name in _COLUMNS))
@@ -381,12 +384,13 @@ def _legs(tracks: Tracks, distance_m: float, confidence: float) -> _Legs:
     return legs if not len(alone) else legs[np.argsort(legs.track, kind="stable")]
 
 
-def _chunks(track: Positions) -> list[slice]:
-    """Spans of whole tracks with about ``_CHUNK`` legs each."""
+def _chunks(track: Positions, count: Positions) -> list[slice]:
+    """Spans of whole tracks with about ``_CHUNK`` pairs each; ``count`` has those of each leg."""
     if not len(track):
         return []
     starts = np.flatnonzero(np.diff(track, prepend=track[0] - 1))
-    cuts = np.unique(starts[np.searchsorted(starts, np.arange(0, len(track), _CHUNK), side="right") - 1])
+    before = (np.cumsum(count) - count)[starts]
+    cuts = starts[np.flatnonzero(np.diff(before // _CHUNK, prepend=-1))]
     return [slice(int(start), int(stop)) for start, stop in zip(cuts, [*cuts[1:], len(track)], strict=True)]
 
 
@@ -415,17 +419,19 @@ class _Near:
             at, edge = places.edges_near(x, y, reach + _LEG_M / 2 + _CELL_M * np.sqrt(0.5))
             counts.append(np.bincount(at, minlength=len(cells)))
             edges.append(edge)
-        self._count = np.concatenate(counts) if counts else np.empty(0, dtype=np.int64)
-        self._edge = np.concatenate(edges) if edges else np.empty(0, dtype=np.int64)
-        self._first = np.cumsum(self._count) - self._count
+        nothing = np.empty(0, dtype=np.int64)
+        in_cell = np.concatenate([nothing, *counts])
+        self._edge = np.concatenate([nothing, *edges])
+        self._first = (np.cumsum(in_cell) - in_cell)[self._cell]
+        #: How many edges may be near each leg.
+        self.count = in_cell[self._cell]
 
     def pairs(self, legs: slice) -> tuple[Positions, Positions]:
         """Pairs of a leg and an edge that may be near it."""
-        cell = self._cell[legs]
-        count = self._count[cell]
-        leg = np.repeat(np.arange(len(cell)), count)
+        count = self.count[legs]
+        leg = np.repeat(np.arange(legs.start, legs.stop), count)
         nth = np.arange(len(leg)) - np.repeat(np.cumsum(count) - count, count)
-        return leg + legs.start, self._edge[self._first[cell][leg] + nth]
+        return leg, self._edge[self._first[leg] + nth]
 
 
 def _spans(legs: _Legs, leg: Positions, places: Places, edge: Positions, radius: Floats) -> tuple[Floats, Floats]:
@@ -436,7 +442,7 @@ def _spans(legs: _Legs, leg: Positions, places: Places, edge: Positions, radius:
     """
     ux, uy = places.ux[edge], places.uy[edge]
     px, py = legs.px[leg] - places.ax[edge], legs.py[leg] - places.ay[edge]
-    way_x, way_y = (legs.qx - legs.px)[leg], (legs.qy - legs.py)[leg]
+    way_x, way_y = legs.qx[leg] - legs.px[leg], legs.qy[leg] - legs.py[leg]
     r = radius[leg]
     along_p, off_p = px * ux + py * uy, px * uy - py * ux
     along_q, off_q = along_p + way_x * ux + way_y * uy, off_p + way_x * uy - way_y * ux
@@ -464,16 +470,12 @@ def _gathered(
     narrow: tuple[Floats, Floats], wide: tuple[Floats, Floats],
 ) -> pd.DataFrame:  # fmt: skip
     """The spans of legs on edges united into shares and masks, by track and place."""
-    low, high = wide
-    some = np.flatnonzero(low <= high)
-    if not len(some):
+    if not len(track):
         return _frame(*(np.empty(0) for _name in _COLUMNS))
-    number = track[some] - track[some[0]]
-    # Pieces of one place have successive numbers, so this order is also that of places.
-    key = number * len(places.owner) + edge[some]
-    order = np.argsort(key, kind="stable")
-    some, key = some[order], key[order]
-    tracks, edges = track[some], edge[some]
+    # Edges of one place have successive numbers, so this order is also that of places.
+    key = (track - track[0]) * len(places.owner) + edge
+    some = np.argsort(key, kind="stable")
+    key, tracks, edges = key[some], track[some], edge[some]
     owners = places.owner[edges]
     new_place = np.flatnonzero((np.diff(tracks, prepend=-1) != 0) | (np.diff(owners, prepend=-1) != 0))
     new_edge = np.diff(key, prepend=-1) != 0
@@ -485,7 +487,7 @@ def _gathered(
         start, stop = from_[some], to[some]
         hit = start <= stop
         touched = np.bitwise_or.reduceat(hit, new_place)
-        met = np.add.reduceat(_united(start, stop, hit, new_edge, key), new_place)
+        met = np.add.reduceat(_united(start, stop, hit, new_edge), new_place)
         share = np.where(
             places.by_length[place], met / np.where(places.total[place] > 0, places.total[place], 1.0), touched
         )
@@ -498,7 +500,7 @@ def _gathered(
     return _frame(*columns, *shares, *masks, *lasts)
 
 
-def _united(start: Floats, stop: Floats, hit: Flags, new_edge: Flags, key: Positions) -> Floats:
+def _united(start: Floats, stop: Floats, hit: Flags, new_edge: Flags) -> Floats:
     """What each span adds to the length that the spans before it on the same edge cover."""
     # By start within each edge; edges stay in their order. Every edge is shorter than the step between them.
     step = 2 * _EDGE_M

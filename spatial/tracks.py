@@ -112,7 +112,8 @@ class Cleaned:
     reasons
         A :class:`Reason` for each point that is not, else None.
     parts
-        Number of the part (from 0) in which a kept point lies; -1 for the others. Parts are walked without a gap.
+        Number of the part (from 0) in which a kept point lies; -1 for the others. A part was walked without a gap and
+        without standing still.
     timed
         Whether the track has times.
     """
@@ -184,13 +185,10 @@ def clean(
         _drop_impossible(given, reasons)
         _drop(reasons, _regular(given, reasons), Reason.MOCK)
         _drop(reasons, _rides(given, reasons), Reason.TOO_FAST)
-        parts = _parts(given, reasons)
-        _drop(reasons, _standing(given, reasons, parts), Reason.STANDING)
+        _drop(reasons, _standing(given, reasons, _parts(given, reasons)), Reason.STANDING)
     else:
         _drop_spikes(given, reasons)
-        parts = _parts(given, reasons)
-    kept = _alive(reasons)
-    return Cleaned(kept, reasons, np.where(kept, parts, -1), given.timed)
+    return Cleaned(_alive(reasons), reasons, _parts(given, reasons), given.timed)
 
 
 @dataclass(frozen=True)
@@ -390,8 +388,8 @@ def _parts(given: _Given, reasons: NDArray[np.object_]) -> Positions:
     new = ~together
     if given.timed:
         new |= (dt > given.limits.gap_s) | given.too_far(at[:-1], at[1:])
-        rides = np.cumsum(np.asarray(reasons == Reason.TOO_FAST, dtype=np.int64))
-        new |= np.diff(rides[at]) > 0
+        breaks = np.cumsum(np.asarray((reasons == Reason.TOO_FAST) | (reasons == Reason.STANDING), dtype=np.int64))
+        new |= np.diff(breaks[at]) > 0
     parts[at] = np.concatenate(([0], np.cumsum(new)))
     return parts
 

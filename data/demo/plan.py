@@ -40,6 +40,8 @@ class Demo:
 
     Attributes
     ----------
+    today
+        The day on which all of it is true.
     units
         ``level, code, parent_code, name, phone, metric_crs``, parents first.
     grids
@@ -78,6 +80,7 @@ class Demo:
         ``username, name, role_code, unit_code, post``: one for each role.
     """
 
+    today: date
     units: pd.DataFrame
     grids: gpd.GeoDataFrame
     valid_from: date
@@ -118,6 +121,7 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
     units = _units()
     incidents, incident_steps = _incidents(_chance(seed, "incidents"), homes, addresses, day)
     return Demo(
+        today=day,
         units=units,
         grids=_frame([{"code": _grid_code(number), "name": _grid_name(number)} for number in site.grids()],
                      list(site.grids().values())),
