@@ -20,7 +20,7 @@ from data import accounts, grids, households, incidents, notifications, teams, u
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import plan
+from data.demo import plan, walks
 from data.demo.plan import Demo
 
 Row = dict[str, Any]
@@ -66,6 +66,8 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     held_by = {"staff": "community_staff", "street": "supervisor"}
     held = {who: next(one["id"] for one in given if one["role_code"] == role) for who, role in held_by.items()}
     _incidents(session, demo, community.id, ids, building_ids, leaders, held)
+    grid_ids = {number: ids[code] for number, code in enumerate(sorted(demo.grids["code"]), 1)}
+    walks.load(session, community, grid_ids, leaders, plan.SEED, demo.today)
     audit.record(
         session, access.SYSTEM, "load", "unit", community.id, community_id=community.id,
         changes={"households": [None, len(demo.households)], "residents": [None, len(demo.residents)]},
