@@ -312,7 +312,7 @@ def _triage(session: Session, incident: Incident, tier: Tier | None) -> None:
 
 def _assign_by_rule(session: Session, incident: Incident, action: Action, now: datetime) -> None:
     """Give an incident to whoever is there for it; whoever had it before it was closed gets it back."""
-    if action is Action.TRIAGE:
+    if action is Action.TRIAGE or (action is Action.REOPEN and incident.assignee_id is None):
         incident.assignee_id = duty.after_triage(session, incident, Tier(incident.tier or Tier.GRID))
     elif incident.assignee_id is None:
         incident.assignee_id = duty.holder(session, incident, Level(incident.level))
