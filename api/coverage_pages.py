@@ -118,7 +118,7 @@ def shown(page: Read, wanted: Wanted) -> Response:
 
 @pages.get("/coverage/features")
 def features(page: Read, wanted: Wanted) -> Response:
-    """The same for the map, as GeoJSON: ``kind id name status last_seen_at by``."""
+    """The same for the map, as GeoJSON: ``kind id name status last_seen by``."""
     _community, filter_ = _wanted(page, wanted)
     found = ",".join(
         '{{"type":"Feature","geometry":{},"properties":{}}}'.format(
@@ -126,7 +126,7 @@ def features(page: Read, wanted: Wanted) -> Response:
             json.dumps(
                 {
                     "kind": row.kind, "id": row.id, "name": name_of(row), "status": row.status, "by": row.by,
-                    "last_seen_at": row.last_seen_at.isoformat() if row.last_seen_at else None,
+                    "last_seen": labels.minute(row.last_seen_at) if row.last_seen_at else None,
                 },
                 ensure_ascii=False,
             ),

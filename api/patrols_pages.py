@@ -108,7 +108,7 @@ def listed(page: Read) -> Response:
         Column(_("Grid"), lead=True),
         Column(_("Took"), number=True),
         Column(_("Length"), number=True, side=True),
-        Column(_("Points"), number=True),
+        Column(_("Track points"), number=True),
         Column(_("Left out"), number=True),
         Column(_("Source")),
     ]
@@ -138,7 +138,7 @@ def _cells(row: Any) -> list[Cell]:
     return [
         labels.minute(row.started_at),
         row.account_name,
-        row.grid_name or _("Whole community"),
+        row.grid_name or _("The whole community"),
         _time(row) or {"text": _("under way"), "tag": "care"},
         length(row.length_m),
         row.point_count,
@@ -165,7 +165,9 @@ def replay(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
     """The patrols of a day under a time slider."""
     on = day or _today()
     rows = _of_day(page, on)
-    drawn = patrol_maps.replay(**ground.frame(page), tracks=f"/patrols/replay/tracks?day={on}")
+    drawn = patrol_maps.replay(
+        **ground.frame(page), tracks=f"/patrols/replay/tracks?day={on}", timezone=page.settings.timezone
+    )
     return page.show(
         "patrols/replay.html",
         section="patrols",
@@ -240,7 +242,7 @@ def record(patrol_id: Id, page: Read) -> Response:
         figures=[
             {"value": length(row.length_m), "label": _("Length")},
             {"value": _time(row) or "—", "label": _("Took")},
-            {"value": f"{kept:,}", "label": _("Points")},
+            {"value": f"{kept:,}", "label": _("Track points")},
             {"value": f"{row.dropped_count:,}", "label": _("Left out")},
         ],
         dropped=drops(left_out),
@@ -262,13 +264,13 @@ def sentence(points: int, kept: int) -> str:
         return _("No point has arrived yet.")
     if kept == points:
         return _("All {count} points are believed.", count=f"{points:,}")
-    return _("{kept} of {count} points are believed; {left} are left out.", kept=f"{kept:,}", count=f"{points:,}",
+    return _("{kept} of {count} points are believed, {left} left out.", kept=f"{kept:,}", count=f"{points:,}",
              left=f"{points - kept:,}")  # fmt: skip
 
 
 def _facts(row: Any) -> list[dict[str, Any]]:
     facts = [
-        {"label": _("Grid"), "value": row.grid_name or _("Whole community")},
+        {"label": _("Grid"), "value": row.grid_name or _("The whole community")},
         {"label": _("Began"), "value": labels.minute(row.started_at)},
         {"label": _("Ended"), "value": labels.minute(row.stopped_at) if row.stopped_at else _("under way")},
         {"label": _("Source"), "value": source_names().get(row.source, row.source)},

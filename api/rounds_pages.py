@@ -102,7 +102,7 @@ def listed(page: Read) -> Response:
 def _cells(row: Any) -> list[Cell]:
     return [
         row.name,
-        row.grid_name or _("Whole community"),
+        row.grid_name or _("The whole community"),
         often(row.rhythm, row.weekdays) if row.active else {"text": _("Paused"), "tag": "plain"},
         begins(row.starts_at),
         row.account_name or _("Whoever comes first"),

@@ -1,7 +1,7 @@
 """The map of what patrols passed: buildings, pieces of street and assets that were seen, were not, or may have been.
 
-Features come from the API as GeoJSON with the properties ``kind`` (building, street, asset), ``id``, ``name``,
-``status`` (seen, not_seen, too_poor), ``last_seen_at`` and ``by``.
+Features come as GeoJSON with the properties ``kind`` (building, street, asset), ``id``, ``name``,
+``status`` (seen, not_seen, too_poor), ``last_seen`` and ``by``.
 """
 
 from __future__ import annotations

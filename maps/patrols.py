@@ -72,6 +72,7 @@ def replay(
     basemap: Basemap,
     version: str,
     tracks: str,
+    timezone: str,
     community: str | None = None,
     static: str = "/static",
     tiles: str = "/tiles",
@@ -82,6 +83,8 @@ def replay(
     ----------
     tracks
         The address of the day's tracks.
+    timezone
+        In which the clock runs.
     """
     return ground(
         "replay",
@@ -92,6 +95,7 @@ def replay(
         static=static,
         tiles=tiles,
         tracks=tracks,
+        timezone=timezone,
     )
 
 

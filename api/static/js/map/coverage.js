@@ -8,7 +8,6 @@ import { plainGround } from "./placing.js";
 import { bindPrint } from "./print.js";
 import { bindTools } from "./tools.js";
 
-const MOMENT = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 const ORDER = ["street", "building", "asset"];
 
 /** Stripes or dots as a fill. */
@@ -76,8 +75,8 @@ export async function start(map, config) {
   if (still.matches) map.options.zoomAnimation = map.options.fadeAnimation = false;
   const how = styles(config.symbols);
   const { tiles, state } = await plainGround(map, config);
-  putLabelsOnTop(map, config, tiles, state);
   map.fitBounds(config.bounds, { ...padding(), animate: false });
+  putLabelsOnTop(map, config, tiles, state);
   bindTools(map, config, { padding });
   bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer });
 
@@ -164,15 +163,13 @@ export async function start(map, config) {
     say(`${properties.name}: ${config.statuses[properties.status]}`);
   }
 
-  const card = ({ name, status, last_seen_at: at, by }) =>
+  const card = ({ name, status, last_seen: time, by }) =>
     make("div", { class: "place-card" },
       make("b", {}, name ?? "—"),
       make("span", { class: `label seen-${status}` }, config.statuses[status]),
-      make("small", {}, at ? word("last_seen", { time: MOMENT.format(new Date(at)), name: by ?? "—" }) : word("never_seen")));
+      make("small", {}, time ? word(by ? "last_seen_by" : "last_seen", { time, name: by }) : word("never_seen")));
 
-  document.getElementById("card-form").addEventListener("change", ({ target }) => {
-    if (["status", "kind"].includes(target.name)) show();
-  });
+  bindCard(show);
   document.addEventListener("click", (event) => {
     const row = event.target.closest("a[data-at]");
     if (!row || event.ctrlKey || event.metaKey) return;
@@ -189,7 +186,10 @@ export async function start(map, config) {
   container.setAttribute("aria-label", word("map"));
   show();
   const linked = new URLSearchParams(location.search).get("at");
+  // Whoever sees one grid only is shown that grid.
+  const all = L.featureGroup([...layers.values()].map(({ layer }) => layer));
   if (linked) choose(linked, { fit: true });
+  else if (layers.size) map.fitBounds(all.getBounds(), { ...padding(), animate: false });
   container.dataset.ready = "true";
 }
 
@@ -207,6 +207,34 @@ function putLabelsOnTop(map, config, { layer }, state) {
   });
   for (const [name, view] of layer.views) names.views.set(name, view);
   names.addTo(map);
+}
+
+/** The card: what is shown changes here, period and distance ask the server. */
+function bindCard(show) {
+  const card = document.querySelector(".map-card");
+  const form = document.getElementById("card-form");
+  const toggle = document.getElementById("card-toggle");
+  const fold = (folded) => {
+    card.classList.toggle("is-collapsed", folded);
+    toggle.setAttribute("aria-expanded", String(!folded));
+  };
+  fold(phone.matches);
+  toggle.addEventListener("click", () => fold(!card.classList.contains("is-collapsed")));
+  const days = form.querySelector(".custom-days");
+  const custom = () => form.elements.days.value === "custom";
+  // What is not asked for stays out of the address.
+  const tidy = () => {
+    days.hidden = !custom();
+    for (const field of days.querySelectorAll("input")) field.disabled = !custom();
+  };
+  tidy();
+  form.addEventListener("change", ({ target }) => {
+    if (["status", "kind"].includes(target.name)) show();
+    else {
+      tidy();
+      if (!custom() || target.name !== "days") form.requestSubmit();
+    }
+  });
 }
 
 function trouble(text) {

@@ -9,7 +9,6 @@ import { drawTrack } from "./track.js";
 /** A minute of the day in this many milliseconds. */
 const MINUTE_MS = 60;
 const STEP_S = 300;
-const CLOCK = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
 /** The parts of a track until an instant, and where its walker is then. */
 export function until(parts, at) {
@@ -45,6 +44,8 @@ export async function start(map, config) {
   const answer = await fetch(config.tracks, { headers: { Accept: "application/json" } });
   if (!answer.ok) return;
   const { patrols } = await answer.json();
+  const time = { hour: "2-digit", minute: "2-digit", timeZone: config.timezone };
+  const hours = new Intl.DateTimeFormat(document.documentElement.lang, time);
   const slider = document.getElementById("time");
   const clock = document.getElementById("clock");
   const play = document.getElementById("play");
@@ -65,7 +66,7 @@ export async function start(map, config) {
   let at = last;
   function show() {
     slider.value = at;
-    clock.textContent = CLOCK.format(new Date(at * 1000));
+    clock.textContent = hours.format(new Date(at * 1000));
     slider.setAttribute("aria-valuetext", clock.textContent);
     for (const { parts, track, head } of walkers) {
       const found = until(parts, at);

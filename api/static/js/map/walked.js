@@ -70,6 +70,6 @@ function bindPreview(map, config) {
     remove();
     remove = () => {};
     const shown = document.getElementById("track-shown");
-    if (shown) remove = draw(map, config, JSON.parse(shown.textContent));
+    if (shown) remove = draw(map, config, JSON.parse(shown.dataset.track));
   });
 }
