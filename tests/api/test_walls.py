@@ -23,15 +23,33 @@ from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
 from api.app import create_app
-from data import accounts, assets, buildings, coverage, households, incidents, patrols, rounds, teams
+from data import (
+    accounts,
+    assets,
+    buildings,
+    coverage,
+    households,
+    incidents,
+    patrols,
+    photos,
+    place_codes,
+    rounds,
+    teams,
+)
 from data.base import access, reference
 from tests.api.conftest import TestClient
 from tests.city import City, degrees
+from tests.data import pictures
 
 ROLES = [row["code"] for row in reference.rows("roles")]
 PLACES = ["grid", "community", "elsewhere"]
 #: Tiles are drawn from committed rows by connections of their own; their own tests hold them against the lists.
 APART = ("/tiles/", "/static")
+#: Pages for residents without an account: they tell everybody the same, and their own tests hold what that is.
+RESIDENTS = {
+    "/r", "/r/{code}", "/r/ground", "/r/where", "/r/similar", "/r/photos", "/r/photos/{photo_id}/{key}", "/track",
+    "/track/{code}", "/track/{code}/rate", "/track/{code}/photos/{photo_id}",
+}  # fmt: skip
 #: Changes to oneself, which everybody may make.
 ONES_OWN = (
     "/api/me",
@@ -77,11 +95,12 @@ def test_every_route_declares_who_may_use_it() -> None:
 
 def test_what_anyone_may_use_is_only_signing_in_and_the_document() -> None:
     public = {context.path for context in walked(create_app()) if None in declared(context)}
-    assert public == {"/signin", "/language", "/api/signin", "/api/openapi.json"}
+    # A link to a view opens what its maker let out; its own tests hold what that is.
+    assert public - RESIDENTS - {"/v/{token}"} == {"/signin", "/language", "/api/signin", "/api/openapi.json"}
 
 
 #: Pages that need something in their address before they show anything.
-NEEDS_MORE = ("/new", "/choices", "/incidents/panel")
+NEEDS_MORE = ("/new", "/choices", "/incidents/panel", "/incidents/similar")
 
 
 @dataclass
@@ -125,6 +144,14 @@ class Spot:
             session, access.SYSTEM, community_id=city.community.id, kind="street_lamp", number=f"{mark}灯", lon=lon,
             lat=lat,
         )  # fmt: skip
+        photo = photos.store(
+            session, access.SYSTEM, pictures.photo((8, 8)), community_id=city.community.id, grid_id=unit.id,
+            incident_id=case.id,
+        ).photo  # fmt: skip
+        code = place_codes.PlaceCode(
+            community_id=city.community.id, kind="building", building_id=building.id, code=f"{mark}码"
+        )
+        session.add(code)
         member = teams.TeamMember(
             community_id=city.community.id, grid_id=unit.id, post="leader", name=f"{mark}长", phone="13812346021"
         )
@@ -136,6 +163,7 @@ class Spot:
         ids = {
             "building_id": building.id, "dwelling_id": door.id, "household_id": home.id, "resident_id": person.id,
             "tenancy_id": let.id, "incident_id": case.id, "grid_id": unit.id, "unit_id": unit.id,
+            "photo_id": photo.id, "code_id": code.id,
             "membership_id": joined.id, "community_id": city.community.id, "account_id": account.id,
             "patrol_id": walk.id, "round_id": planned.id, "asset_id": lamp.id,
             "grant_id": grant, "parent_id": city.community.id, "head_id": person.id, "lost_id": lost.id,
@@ -181,7 +209,8 @@ class World:
         tables = (
             "unit", "division", "building", "dwelling", "household", "resident", "household_group", "tenancy",
             "tenancy_tenant", "incident", "team_member", "account", '"grant"', "role", "role_permission", "category",
-            "special_group", "patrol", "patrol_point", "round", "asset", "check_in", "coverage_day", "coverage_rule",
+            "special_group", "photo", "report",
+            "patrol", "patrol_point", "round", "asset", "check_in", "coverage_day", "coverage_rule",
         )  # fmt: skip
         return {table: sorted(self.session.scalars(text(f"SELECT t::text FROM {table} t")).all()) for table in tables}
 
@@ -240,7 +269,7 @@ def test_no_answer_bears_a_mark_from_outside(app: FastAPI, world: World, place: 
         found = False
         for context in walked(app):
             path = context.path or ""
-            if "GET" not in (context.methods or ()) or path.startswith(APART):
+            if "GET" not in (context.methods or ()) or path.startswith(APART) or path in RESIDENTS:
                 continue
             codes = {code for codes in declared(context) for code in codes or ()}
             allowed = codes <= permissions
@@ -285,7 +314,7 @@ def test_nobody_changes_anything_outside_their_area(app: FastAPI, world: World, 
     for role, client, permissions in everybody:
         for context in walked(app):
             path = context.path or ""
-            if path.startswith(APART + ONES_OWN):
+            if path.startswith(APART + ONES_OWN) or path in RESIDENTS:
                 continue
             codes = {code for codes in declared(context) for code in codes or ()}
             target = address(context, foreign) or re.sub(r"{(code|post)}", "leader", path)
