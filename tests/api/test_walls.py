@@ -61,6 +61,8 @@ ONES_OWN = (
     "/password",
     "/language",
     "/community",
+    "/notifications",
+    "/api/notifications",
 )
 
 
