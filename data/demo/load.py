@@ -234,9 +234,8 @@ def _notifications(session: Session, community_id: int) -> None:
     late = incidents.Incident.overdue & (incidents.Incident.step != incidents.Step.ON_HOLD)
     for incident in session.scalars(overdue.where(late)):
         notifications.tell(session, incident, notifications.Kind.OVERDUE, occasion="overdue:0")
-    session.execute(
-        text("UPDATE notification n SET at = i.due_at FROM incident i WHERE i.id = n.incident_id AND n.kind = 'overdue'")
-    )
+    at_its_time = "UPDATE notification n SET at = i.due_at FROM incident i WHERE i.id = n.incident_id AND n.kind = :kind"
+    session.execute(text(at_its_time), {"kind": notifications.Kind.OVERDUE})
 
 
 def _basemap(session: Session, demo: Demo, community_id: int) -> None:
