@@ -234,8 +234,10 @@ def _notifications(session: Session, community_id: int) -> None:
     late = incidents.Incident.overdue & (incidents.Incident.step != incidents.Step.ON_HOLD)
     for incident in session.scalars(overdue.where(late)):
         notifications.tell(session, incident, notifications.Kind.OVERDUE, occasion="overdue:0")
-    at_its_time = "UPDATE notification n SET at = i.due_at FROM incident i WHERE i.id = n.incident_id AND n.kind = :kind"
-    session.execute(text(at_its_time), {"kind": notifications.Kind.OVERDUE})
+    told_at = text(
+        "UPDATE notification n SET at = i.due_at FROM incident i WHERE i.id = n.incident_id AND n.kind = 'overdue'"
+    )
+    session.execute(told_at)
 
 
 def _basemap(session: Session, demo: Demo, community_id: int) -> None:
