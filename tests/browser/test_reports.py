@@ -72,7 +72,7 @@ def test_a_broken_corridor_light_from_the_code_on_the_wall_to_the_resident_who_i
     expect(resident.locator("#spot-grid")).to_have_text("将转给第四网格处理")
     resident.get_by_text("楼道灯不亮", exact=True).click()
     resident.get_by_label("哪一层").fill("3")
-    resident.get_by_text("声控灯", exact=True).click()
+    resident.get_by_role("radio", name="声控灯", exact=True).check()
     resident.set_input_files("input[name=photo]", picture)
     expect(resident.locator(".resident-photo input[name=claim]")).to_have_count(1)
     expect(resident.locator(".photo-place")).to_contain_text("照片里记有拍摄位置")
@@ -92,7 +92,7 @@ def test_a_broken_corridor_light_from_the_code_on_the_wall_to_the_resident_who_i
     expect(leader.locator(".case-photos img")).to_have_count(1)
     expect(leader.locator(".case-facts")).to_contain_text("声控灯")
     expect(leader.locator("#field-contact-value")).to_have_text("138****6021")
-    expect(leader.locator(".btn-primary")).to_have_count(1)
+    expect(leader.locator(".case-columns .btn-primary")).to_have_count(1)
     leader.get_by_role("button", name="分级", exact=True).click()
     expect(leader.locator(".done")).to_contain_text("已分级")
     expect(leader.locator(".timeline")).to_contain_text("给陈立新")
@@ -101,7 +101,7 @@ def test_a_broken_corridor_light_from_the_code_on_the_wall_to_the_resident_who_i
     leader.get_by_role("button", name="灯已修好").click()
     leader.set_input_files("#resolve-photo", picture)
     leader.get_by_role("button", name="处置完成").click()
-    expect(leader.locator(".timeline li").last).to_contain_text("已更换灯具并通电试亮")
+    expect(leader.locator(".timeline > li").last).to_contain_text("已更换灯具并通电试亮")
     leader.get_by_role("button", name="告知已办结").click()
     leader.get_by_role("button", name="反馈", exact=True).click()
     expect(leader.locator(".done")).to_contain_text("已反馈")
@@ -123,7 +123,7 @@ def test_what_is_urgent_climbs_to_the_street_at_once(opened: Opens, signed_in: O
     ready(resident)
     resident.get_by_text("Other kinds").click()
     resident.get_by_text("Smell of gas", exact=True).click()
-    resident.get_by_label("Building").select_option(label="Building 18")
+    resident.locator("#building_id").select_option(label="Building 18")
     expect(resident.locator("#spot-name")).to_have_text("Building 18")
     number = send(resident)
 
@@ -139,7 +139,7 @@ def test_what_is_urgent_climbs_to_the_street_at_once(opened: Opens, signed_in: O
     street.get_by_role("row").filter(has_text=number).get_by_role("link").click()
     street.get_by_role("button", name="Begin work").click()
     expect(street.locator(".done")).to_contain_text("Work begun")
-    expect(street.locator(".timeline li").nth(1)).to_contain_text("Urgent")
+    expect(street.locator(".timeline > li").nth(1)).to_contain_text("Urgent")
 
 
 def test_what_the_grid_cannot_settle_is_escalated_level_by_level(opened: Opens, signed_in: Opens, code: str) -> None:
@@ -170,7 +170,7 @@ def test_the_pin_says_what_is_there_and_what_was_reported_already(opened: Opens,
     page.goto("/r")
     ready(page)
     page.get_by_text("Corridor light broken", exact=True).click()
-    page.get_by_label("Building").select_option(label=f"Building {known['building_number']}")
+    page.locator("#building_id").select_option(label=f"Building {known['building_number']}")
     expect(page.locator(".similar")).to_contain_text("ago")
     assert known["description"] not in page.locator(".similar").inner_text()
     page.locator(".leaflet-container").focus()
@@ -178,7 +178,7 @@ def test_the_pin_says_what_is_there_and_what_was_reported_already(opened: Opens,
         page.keyboard.press("ArrowDown")
     expect(page.locator("#spot-name")).to_have_text(re.compile("Near Building|In |Outside"))
     assert float(page.locator("input[name=lon]").input_value()) == pytest.approx(known["lon"], abs=0.002)
-    expect(page.get_by_label("Building")).to_have_value("")
+    expect(page.locator("#building_id")).to_have_value("")
 
 
 def test_what_is_missing_is_said_before_anything_is_sent(opened: Opens) -> None:
@@ -220,7 +220,7 @@ def test_a_report_needs_no_script(without_script: Page, picture: Path) -> None:
     page.get_by_text("Corridor light broken", exact=True).click()
     page.get_by_label("Which floor").fill("3")
     page.set_input_files("input[name=photo]", picture)
-    page.get_by_label("Building").select_option(label="Building 18")
+    page.locator("#building_id").select_option(label="Building 18")
     number = send(page)
     assert re.fullmatch(r"\d{8}-\d{3}", number)
     expect(page.locator(".stage-photos img")).to_have_count(1)
