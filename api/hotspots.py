@@ -43,6 +43,7 @@ class RunNew(Input):
     cell_m: float = Field(hotspots.CELL_M, ge=5, le=5_000, allow_inf_nan=False, description="Width of a cell.")
     rings: int = Field(2, ge=1, le=5, description="Rings of cells that count as neighbours.")
     permutations: int = Field(99_999, ge=0, le=99_999, description="Of the test; 0 for the normal approximation.")
+    conditional: bool = Field(False, description="Whether a cell's own cases say nothing for or against it.")
     leave_out_default_points: bool = Field(True, description="Stacks of cases whose addresses disagree.")
     per_household: bool = Field(False, description="Compare cases per household instead of cases.")
     bandwidth_m: float = Field(50, ge=5, le=5_000, allow_inf_nan=False, description="Of the density surface.")

@@ -63,7 +63,7 @@ def city(random: np.random.Generator, kind: str) -> City:
     return City(lattice, cells, hot, xy, week, addresses)
 
 
-def found(made: City, seed: int) -> tuple[list[hotspots.Heat], np.ndarray, int]:
+def found(made: City, seed: int, conditional: bool = False) -> tuple[list[hotspots.Heat], np.ndarray, int]:
     """How hot each cell is called, its p before correction, and how many default points were left out."""
     stacks = hotspots.default_points(made.xy, made.addresses)
     stays = np.ones(len(made.xy), dtype=bool)
@@ -71,7 +71,7 @@ def found(made: City, seed: int) -> tuple[list[hotspots.Heat], np.ndarray, int]:
         stays[stack.cases] = False
     counts = hotspots.count(made.xy[stays], made.lattice, made.cells)
     near = made.lattice.neighbours(made.cells, RINGS)
-    tested = hotspots.gi_star(counts, near, permutations=9_999, seed=seed)
+    tested = hotspots.gi_star(counts, near, permutations=9_999, conditional=conditional, seed=seed)
     p = tested.p_permuted
     assert p is not None, "permutations were asked for"
     return hotspots.heat(tested.z, hotspots.false_discovery(p)), p, len(stacks)
@@ -90,7 +90,8 @@ def alarm(made: City, seed: int) -> tuple[float, bool]:
 def report(cities: int, seed: int = 20260318) -> Iterator[dict[str, Any]]:
     """One line for each kind of city."""
     random = np.random.default_rng(seed)
-    yield hot(random, cities)
+    for conditional in (False, True):
+        yield hot(random, cities, conditional)
     yield quiet(random, cities, "quiet")
     yield quiet(random, cities, "busy")
     yield stacked(random, cities)
@@ -103,7 +104,7 @@ def report(cities: int, seed: int = 20260318) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def hot(random: np.random.Generator, cities: int) -> dict[str, Any]:
+def hot(random: np.random.Generator, cities: int, conditional: bool = False) -> dict[str, Any]:
     """Precision and recall with two planted clusters.
 
     A cell is *called* when it is hot at 95 %. What Gi* says of a cell it says of it and its neighbours, so a call is
@@ -113,7 +114,7 @@ def hot(random: np.random.Generator, cities: int) -> dict[str, Any]:
     clusters = clusters_hit = 0
     for number in range(cities):
         made = city(random, "hot")
-        heats, _p, _stacks = found(made, number)
+        heats, _p, _stacks = found(made, number, conditional)
         flags = np.array([one in HOT for one in heats])
         near = made.lattice.neighbours(made.cells, RINGS)
         touches = near.sums(made.hot) > 0
@@ -123,7 +124,7 @@ def hot(random: np.random.Generator, cities: int) -> dict[str, Any]:
         for group in range(groups.max() + 1):
             clusters, clusters_hit = clusters + 1, clusters_hit + bool(flags[groups == group].any())
     return {
-        "bench": "hotspots: Gi*, hot cities", "cities": cities,
+        "bench": f"hotspots: Gi*{', conditional' if conditional else ''}, hot cities", "cities": cities,
         "precision": round(right / max(called, 1), 3), "recall": round(planted_called / planted, 3),
         "precision_of_planted_cells_alone": round(planted_called / max(called, 1), 3),
         "clusters_found": round(clusters_hit / clusters, 3),

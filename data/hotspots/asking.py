@@ -38,6 +38,9 @@ class Params:
         How many rings of cells around one are its neighbours.
     permutations
         Of the test; 0 for the normal approximation.
+    conditional
+        Whether a cell's own cases say nothing for or against it, as in esda. Otherwise all of its cases count, which
+        finds more of what is there (``bench/hotspots --planted``) at no more false alarms.
     leave_out_default_points
         Whether stacks of cases on one coordinate with different addresses are left out.
     per_household
@@ -62,6 +65,7 @@ class Params:
     cell_m: float = CELL_M
     rings: int = 2
     permutations: int = 99_999
+    conditional: bool = False
     leave_out_default_points: bool = True
     per_household: bool = False
     bandwidth_m: float = 50.0

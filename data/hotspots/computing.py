@@ -29,7 +29,8 @@ CELLS_MAX = 100_000
 REPEAT_DAYS = 90
 PERIODS_LEAST = 4
 """With fewer periods there is no trend to speak of."""
-_SIMULATIONS = 999
+_SCANS = ((100_000, 999), (1_000_000, 99))
+"""How many circles and spans are scanned at most with how many simulations, which is a matter of seconds."""
 _PERMUTATIONS_IN_TIME = 9_999
 _REACH_CELLS = 4
 _MAIN_SHARE = 0.9
@@ -89,11 +90,13 @@ def compute(params: Params, data: Gathered) -> Outcome:
     left_out = stacked if params.leave_out_default_points else np.zeros(len(data.cases), dtype=bool)
     study = _study(params, data, data.cases.those(~left_out))
     tested, values = _tested(study)
-    z, p, adjusted, heats = (np.full(len(study.cells), np.nan) for _each in range(4))
-    heats = np.full(len(study.cells), Heat.NONE, dtype=object)
+    z, p, adjusted = (np.full(len(study.cells), np.nan) for _each in range(3))
+    # Not np.full, which would make plain text of the word.
+    heats = np.array([Heat.NONE] * len(study.cells), dtype=object)
     z[tested], p[tested] = values.z, values.p if values.p_permuted is None else values.p_permuted
     adjusted[tested] = hotspots.false_discovery(p[tested])
-    heats[tested] = hotspots.heat(z[tested], adjusted[tested])
+    for cell, heat in zip(tested.tolist(), hotspots.heat(z[tested], adjusted[tested]), strict=True):
+        heats[cell] = heat
     trend, patterns, lasting = _over_time(study)
     spots, spot_of = _spots(study, heats, z, patterns, lasting)
     outcome = _beside(study, stacks, left_out, spots, heats)
@@ -139,7 +142,9 @@ def _tested(study: _Study) -> tuple[Integers, hotspots.GiStar]:
     if params.per_household:
         values = hotspots.rates(values, study.households[chosen]).smoothed
     near = study.lattice.neighbours(study.cells[chosen], params.rings)
-    return chosen, hotspots.gi_star(values, near, permutations=params.permutations, seed=params.seed)
+    return chosen, hotspots.gi_star(
+        values, near, permutations=params.permutations, conditional=params.conditional, seed=params.seed
+    )
 
 
 def _over_time(study: _Study) -> tuple[Floats | None, list[Pattern], Integers]:
@@ -149,7 +154,9 @@ def _over_time(study: _Study) -> tuple[Floats | None, list[Pattern], Integers]:
         return None, *nothing
     near = study.lattice.neighbours(study.cells, study.params.rings)
     draws = min(study.params.permutations, _PERMUTATIONS_IN_TIME)
-    found = hotspots.gi_star_in_time(study.in_time, near, permutations=draws, seed=study.params.seed)
+    found = hotspots.gi_star_in_time(
+        study.in_time, near, permutations=draws, conditional=study.params.conditional, seed=study.params.seed
+    )
     p = found.p if found.p_permuted is None else found.p_permuted
     z = np.nan_to_num(found.z)
     hot = (hotspots.false_discovery(p.ravel()).reshape(p.shape) <= 0.10) & (z > 0)
@@ -163,7 +170,8 @@ def _spots(
 ) -> tuple[list[dict[str, Any]], Integers]:
     """The hotspots: hot cells that touch, surest and then greatest first; and the number of each cell's."""
     hot = np.isin(heats, _HOT)
-    group = hotspots.groups(hot, study.lattice.neighbours(study.cells, 1))
+    touching = study.lattice.neighbours(study.cells, 1)
+    group = hotspots.groups(hot, touching)
     found = []
     for number in range(group.max(initial=-1) + 1):
         mine = np.flatnonzero(group == number)
@@ -181,7 +189,7 @@ def _spots(
                 "rank": rank, "heat": surest, "cells": len(mine), "cases": len(cases),
                 "case_share": len(cases) / len(study.used), "area_share": len(mine) / len(study.cells),
                 "z": float(z[hottest]), "pattern": patterns[hottest], "lasting_periods": int(lasting[mine].max()),
-                "grids": _grids_of(study, cases), "buildings": _buildings_of(study, cases, mine),
+                "grids": _grids_of(study, cases), "buildings": _buildings_of(study, touching, mine),
                 "categories": _frequent(study, cases), **_span(study, cases),
                 "geometry": _degrees(study, outline),
                 "centre": _centre(study, study.lattice.centres(study.cells[[hottest]])),
@@ -201,10 +209,19 @@ def _grids_of(study: _Study, cases: Integers) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _buildings_of(study: _Study, cases: Integers, cells: Integers) -> list[dict[str, Any]]:
-    """The buildings that some cases belong to, by number; those that stand in the cells when no case names one."""
-    at = {int(one): position for position, one in enumerate(study.data.houses.ids)}
-    counted = Counter(at[int(one)] for one in study.used.building_ids[cases] if int(one) in at)
+def _buildings_of(study: _Study, touching: hotspots.Neighbours, cells: Integers) -> list[dict[str, Any]]:
+    """The buildings with cases in the cells or beside them, by number; those that stand there when no case names one.
+
+    A hot cell says of its neighbours too that they hold much, so what lies beside it in the grid of most of its cases
+    belongs to the place that is named.
+    """
+    inside = np.isin(study.cell_of, cells)
+    (home, _number), *_rest = Counter(study.used.grid_ids[inside].tolist()).most_common(1) or [(-1, 0)]
+    there = (study.data.houses.grid_ids == home) | np.isin(study.data.houses.ids, study.used.building_ids[inside])
+    at = {int(one): position for position, one in enumerate(study.data.houses.ids) if there[position]}
+    reach = np.unique(np.concatenate([touching.indices[touching.starts[c] : touching.starts[c + 1]] for c in cells]))
+    beside = set(study.used.building_ids[np.isin(study.cell_of, reach)].tolist())
+    counted = Counter(at[one] for one in study.used.building_ids.tolist() if one in beside and one in at)
     if not counted:
         where = hotspots.position_in(study.lattice.locate(study.data.houses.xy), study.cells)
         counted = Counter(dict.fromkeys(np.flatnonzero(np.isin(where, cells)).tolist(), 0))
@@ -218,13 +235,15 @@ def _buildings_of(study: _Study, cases: Integers, cells: Integers) -> list[dict[
 
 
 def _main(counted: Counter[int]) -> set[int]:
-    """The fewest buildings that together have nine in ten of the cases, and those with as many as the last of them."""
-    total, held, least = counted.total(), 0, 0
-    for _building, number in counted.most_common():
-        held, least = held + number, number
+    """The fewest buildings that together have nine in ten of the cases; of equals the first."""
+    total, held = counted.total(), 0
+    found: set[int] = set()
+    for building, number in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])):
         if held >= _MAIN_SHARE * total:
             break
-    return {building for building, number in counted.items() if number >= least}
+        held += number
+        found.add(building)
+    return found
 
 
 def _natural(number: str) -> tuple[int, str]:
@@ -363,12 +382,16 @@ def _alarms(study: _Study) -> tuple[list[dict[str, Any]], bool]:
     if study.periods < PERIODS_LEAST or not len(study.used):
         return [], True
     centres = study.lattice.centres(study.cells)
-    try:
-        found = hotspots.scan(
-            centres, study.in_time, radius_m=_REACH_CELLS * study.params.cell_m, simulations=_SIMULATIONS,
-            seed=study.params.seed,
-        )  # fmt: skip
-    except hotspots.TooManyZones:
+    for most, simulations in _SCANS:
+        try:
+            found = hotspots.scan(
+                centres, study.in_time, radius_m=_REACH_CELLS * study.params.cell_m, cylinders_max=most,
+                simulations=simulations, seed=study.params.seed,
+            )  # fmt: skip
+            break
+        except hotspots.TooManyZones:
+            continue
+    else:
         return [], False
     return [
         {

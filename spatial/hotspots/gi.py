@@ -18,6 +18,9 @@ __all__ = ["GiStar", "Heat", "false_discovery", "gi_star", "gi_star_in_time", "h
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_DECK = 2_000_000
+"""Numbers shuffled at once: 16 MB."""
+
 
 class Heat(StrEnum):
     """How sure one can be that a cell is hot or cold."""
@@ -53,7 +56,10 @@ class GiStar:
     p_permuted: Floats | None
 
 
-def gi_star(values: ArrayLike, neighbours: Neighbours, *, permutations: int = 0, seed: int | None = None) -> GiStar:
+def gi_star(
+    values: ArrayLike, neighbours: Neighbours, *, permutations: int = 0, conditional: bool = True,
+    seed: int | None = None,
+) -> GiStar:  # fmt: skip
     """Getis and Ord's Gi* with binary weights.
 
     Parameters
@@ -65,6 +71,9 @@ def gi_star(values: ArrayLike, neighbours: Neighbours, *, permutations: int = 0,
     permutations
         How often the others' values are drawn anew; 0 for the normal approximation alone. That is poor where few cells
         hold anything at all: counts are skewed, and it then finds hot cells where there are none.
+    conditional
+        Whether a cell's own value stays where it is while the others are drawn, as in esda: it then says nothing for or
+        against the cell. Otherwise all values are drawn, which is the exact counterpart of ``z``.
     seed
         Of the drawing; the same seed gives the same result.
 
@@ -73,11 +82,12 @@ def gi_star(values: ArrayLike, neighbours: Neighbours, *, permutations: int = 0,
     With n values of mean m and variance s² (divided by n) and k neighbours that hold S together:
     z = (S − m k) / (s √(k (n − k) / (n − 1))).
 
-    The conditional permutation keeps the value of a cell and draws its k − 1 neighbours among the n − 1 others without
-    replacement. As in esda one series of draws serves all cells: each is a random row of cells; of the row's first
-    k − 1 a cell that meets itself leaves itself out and takes the next one, which is again a fair draw. So all cells of
-    one k share a sorted list of sums, in which each looks up its own, and only the few that met themselves are
-    corrected. The pseudo-p is (1 + as many as lie as far out) / (1 + draws) on the side where the cell lies, doubled.
+    Without condition k of the n values are drawn without replacement and their sums compared with the cell's. The
+    conditional permutation keeps the value of a cell and draws its k − 1 neighbours among the n − 1 others. As in esda
+    one series of draws serves all cells: each is a random row of cells; of the row's first k − 1 a cell that meets
+    itself leaves itself out and takes the next one, which is again a fair draw. So all cells of one k share a sorted
+    list of sums, in which each looks up its own, and only the few that met themselves are corrected. The pseudo-p is
+    (1 + as many as lie as far out) / (1 + draws) on the side where the cell lies, doubled.
 
     Source: J. K. Ord, A. Getis, Local Spatial Autocorrelation Statistics: Distributional Issues and an Application,
     Geographical Analysis 27 (1995) 286–306, eq. 14b; L. Anselin, Local Indicators of Spatial Association – LISA,
@@ -92,12 +102,13 @@ def gi_star(values: ArrayLike, neighbours: Neighbours, *, permutations: int = 0,
     [-0.632, -0.866, 1.155, 1.155, 1.155, -0.866, -0.632]
     """
     x = np.asarray(values, dtype=np.float64)
-    return _tested(x, neighbours.sums(x), neighbours.counts, permutations, seed)
+    return _tested(x, neighbours.sums(x), neighbours.counts, permutations, conditional, seed)
 
 
 def gi_star_in_time(
-    counts: ArrayLike, neighbours: Neighbours, *, lags: int = 1, permutations: int = 0, seed: int | None = None
-) -> GiStar:
+    counts: ArrayLike, neighbours: Neighbours, *, lags: int = 1, permutations: int = 0, conditional: bool = True,
+    seed: int | None = None,
+) -> GiStar:  # fmt: skip
     """Gi* of each cell in each period, its neighbours being the near cells in this period and some before it.
 
     Parameters
@@ -108,7 +119,7 @@ def gi_star_in_time(
         Which cells are near, themselves included.
     lags
         How many periods before count as near too.
-    permutations, seed
+    permutations, conditional, seed
         As for :func:`gi_star`.
 
     Returns
@@ -127,12 +138,14 @@ def gi_star_in_time(
     for lag in range(1, min(lags, cube.shape[1] - 1) + 1):
         held[:, lag:] += sums[:, :-lag]
         sizes[:, lag:] += near[:, :-lag]
-    found = _tested(cube.ravel(), held.ravel(), sizes.ravel(), permutations, seed)
+    found = _tested(cube.ravel(), held.ravel(), sizes.ravel(), permutations, conditional, seed)
     drawn = None if found.p_permuted is None else found.p_permuted.reshape(cube.shape)
     return GiStar(held, found.z.reshape(cube.shape), found.p.reshape(cube.shape), drawn)
 
 
-def _tested(x: Floats, sums: Floats, k: Integers, permutations: int, seed: int | None) -> GiStar:
+def _tested(
+    x: Floats, sums: Floats, k: Integers, permutations: int, conditional: bool, seed: int | None
+) -> GiStar:  # fmt: skip
     from scipy.special import ndtr
 
     n = len(x)
@@ -143,41 +156,47 @@ def _tested(x: Floats, sums: Floats, k: Integers, permutations: int, seed: int |
     known = spread > 1e-12 * max(float(np.abs(x).max()), 1e-300)
     z = np.divide(sums - x.mean() * k, spread, out=np.full(n, np.nan), where=known)
     p = np.where(known, 2 * ndtr(-np.abs(z)), 1.0)
-    drawn = _permuted(x, sums, k, permutations, seed) if permutations else None
+    drawn = _permuted(x, sums, k, permutations, conditional, seed) if permutations else None
     return GiStar(sums, z, p, drawn)
 
 
-def _permuted(x: Floats, sums: Floats, k: Integers, permutations: int, seed: int | None) -> Floats:
+def _permuted(
+    x: Floats, sums: Floats, k: Integers, permutations: int, conditional: bool, seed: int | None
+) -> Floats:  # fmt: skip
     n, most = len(x), int(k.max())
     rows = _rows(n, min(most, n), permutations, np.random.default_rng(seed))
     held = x[rows]
     totals = np.concatenate([np.zeros((permutations, 1)), np.cumsum(held, axis=1)], axis=1)
-    # What the neighbours hold beside the cell itself; a rounding error must not tell equal sums apart.
-    own = sums - x
+    # Of its own value a cell that keeps it needs no draw.
+    own, drawn = (sums - x, k - 1) if conditional else (sums, k)
+    # A rounding error must not tell equal sums apart.
     slack = 1e-9 * max(1.0, float(np.abs(sums).max()))
     above, below = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    for size in np.unique(k):
-        mine = np.flatnonzero(k == size)
-        column = np.sort(totals[:, size - 1])
+    for size in np.unique(drawn):
+        mine = np.flatnonzero(drawn == size)
+        column = np.sort(totals[:, size])
         above[mine] = permutations - np.searchsorted(column, own[mine] - slack, side="left")
         below[mine] = np.searchsorted(column, own[mine] + slack, side="right")
-    met, at = np.divmod(np.arange(rows.size), rows.shape[1])
-    cell = rows.ravel()
-    itself = at < k[cell] - 1
-    met, cell = met[itself], cell[itself]
-    wrong = totals[met, k[cell] - 1]
-    # One more neighbour was drawn than needed, to take the place of the cell that met itself.
-    right = wrong - x[cell] + held[met, k[cell] - 1]
-    for counts, side in ((above, 1.0), (below, -1.0)):
-        was, now = side * (wrong - own[cell]) >= -slack, side * (right - own[cell]) >= -slack
-        counts += np.bincount(cell, weights=now.astype(np.float64) - was, minlength=n).astype(np.int64)
+    if conditional:
+        met, at = np.divmod(np.arange(rows.size), rows.shape[1])
+        cell = rows.ravel()
+        itself = at < drawn[cell]
+        met, cell = met[itself], cell[itself]
+        wrong = totals[met, drawn[cell]]
+        # One more neighbour was drawn than needed, to take the place of the cell that met itself.
+        right = wrong - x[cell] + held[met, drawn[cell]]
+        for counts, side in ((above, 1.0), (below, -1.0)):
+            was, now = side * (wrong - own[cell]) >= -slack, side * (right - own[cell]) >= -slack
+            counts += np.bincount(cell, weights=now.astype(np.float64) - was, minlength=n).astype(np.int64)
     return np.minimum(1.0, 2 * (1 + np.minimum(above, below)) / (1 + permutations))
 
 
 def _rows(n: int, length: int, draws: int, random: np.random.Generator) -> Integers:
     """``draws`` rows of ``length`` different whole numbers below ``n``, each row a fair draw without replacement."""
-    if length * 8 > n or n < 64:
-        return np.asarray(random.permuted(np.tile(np.arange(n), (draws, 1)), axis=1)[:, :length], dtype=np.int64)
+    if length**2 > 4 * n:
+        many = max(1, _DECK // n)
+        return np.concatenate([_dealt(n, length, min(many, draws - at), random) for at in range(0, draws, many)])
+    # Numbers seldom meet in a short row, so rows in which two are equal are simply drawn again.
     rows = random.integers(0, n, (draws, length))
     waiting = np.arange(draws)
     while len(waiting):
@@ -185,6 +204,18 @@ def _rows(n: int, length: int, draws: int, random: np.random.Generator) -> Integ
         waiting = waiting[(ordered[:, 1:] == ordered[:, :-1]).any(axis=1)]
         rows[waiting] = random.integers(0, n, (len(waiting), length))
     return rows
+
+
+def _dealt(n: int, length: int, draws: int, random: np.random.Generator) -> Integers:
+    """The first cards of shuffled decks (Fisher and Yates), all decks at once."""
+    decks = np.tile(np.arange(n), (draws, 1))
+    every = np.arange(draws)
+    for at in range(length):
+        picked = random.integers(at, n, draws)
+        card = decks[every, picked]
+        decks[every, picked] = decks[:, at]
+        decks[:, at] = card
+    return decks[:, :length]
 
 
 def false_discovery(p: ArrayLike) -> Floats:

@@ -38,11 +38,13 @@ class TooManyZones(ValueError):
     ----------
     cylinders
         How many there would be.
+    most
+        How many there may be.
     """
 
-    def __init__(self, cylinders: int) -> None:
+    def __init__(self, cylinders: int, most: int) -> None:
         super().__init__(
-            f"{cylinders:,} circles and spans are too many to scan (at most {CYLINDERS_MAX:,}); "
+            f"{cylinders:,} circles and spans are too many to scan (at most {most:,}); "
             "take greater cells, a smaller radius or fewer periods"
         )
         self.cylinders = cylinders
@@ -89,6 +91,7 @@ def scan(
     simulations: int = 999,
     seed: int | None = None,
     most: int = 5,
+    cylinders_max: int = CYLINDERS_MAX,
 ) -> list[Alarm]:
     """Scan for clusters that reach up to the last period.
 
@@ -115,6 +118,8 @@ def scan(
         Of the drawing.
     most
         How many clusters are returned, none of them sharing a place with a stronger one.
+    cylinders_max
+        With more circles times spans than this nothing is scanned.
 
     Returns
     -------
@@ -150,7 +155,7 @@ def scan(
         size = people / people.sum()
     else:
         size = counts.sum(axis=1) / total
-    zones = _zones(flat, counts.sum(axis=1) > 0, size, radius_m, share_max, spans)
+    zones = _zones(flat, counts.sum(axis=1) > 0, size, radius_m, share_max, spans, cylinders_max)
     if model == Model.POISSON:
         expected = zones.grow(size[:, None] * (np.arange(1, spans + 1) / periods)[None, :] * total)
     else:
@@ -182,7 +187,8 @@ class _Zones:
 
 
 def _zones(
-    xy: Floats, busy: NDArray[np.bool_], size: Floats, radius_m: float, share_max: float, spans: int
+    xy: Floats, busy: NDArray[np.bool_], size: Floats, radius_m: float, share_max: float, spans: int,
+    cylinders_max: int,
 ) -> _Zones:  # fmt: skip
     from scipy.spatial import KDTree
 
@@ -191,8 +197,8 @@ def _zones(
     useful = np.flatnonzero(busy | (size > 0))
     around = KDTree(xy[useful]).query_ball_point(xy[centres], radius_m * (1 + 1e-9))
     widest = max(len(one) for one in around)
-    if len(centres) * widest * spans > CYLINDERS_MAX:
-        raise TooManyZones(len(centres) * widest * spans)
+    if len(centres) * widest * spans > cylinders_max:
+        raise TooManyZones(len(centres) * widest * spans, cylinders_max)
     near = np.full((len(centres), widest), len(xy), dtype=np.int64)
     distance = np.full((len(centres), widest), np.inf)
     for row, (centre, one) in enumerate(zip(centres, around, strict=True)):
