@@ -51,7 +51,7 @@ WALKING_MPS = 1.4
 CONFIDENCE = 0.9
 DISTANCE_M = 25.0
 _FULL = np.int64(2**BINS - 1)
-_EDGE_M = 32.0
+_EDGE_M = 64.0
 """Places are taken apart into edges of at most this length."""
 _LEG_M = 16.0
 """Tracks are taken apart into legs of at most this length."""

@@ -27,7 +27,7 @@ from data.demo.plan import Demo
 from data.incidents import STATES, TRANSITIONS, Action, State, Step
 
 TODAY = date(2026, 3, 18)
-FRAMES = [name for name in Demo.__annotations__ if name not in {"valid_from", "outline"}]
+FRAMES = [name for name in Demo.__annotations__ if name not in {"today", "valid_from", "outline"}]
 
 
 @pytest.fixture(scope="module")
