@@ -305,3 +305,24 @@ def test_a_grid_leader_sees_the_figures_of_the_own_grid_only(signed_in: Opens) -
     grids = listed(page, "/api/grids")
     assert [one["code"][-3:] for one in grids] == ["004"]
     assert {one["grid_code"] for one in listed(page, "/api/buildings?limit=1000")} == {grids[0]["code"]}
+
+
+def test_the_map_prints_on_one_sheet_with_title_legend_source_and_date(signed_in: Opens) -> None:
+    page = signed_in().page
+    on_the_map(page, "?figure=households")
+    page.evaluate("window.print = () => document.body.setAttribute('data-printed-once', '')")
+    page.locator("#print").click()
+    page.wait_for_selector("body[data-printed-once]", timeout=10_000)
+    expect(page.locator("#print-head h1")).to_have_text(re.compile(r"梧桐里社区 · Households, cases .+–.+"))
+    expect(page.locator("#legend .legend-items")).to_contain_text(re.compile(r"New.*In progress.*To verify.*Closed"))
+    sheet = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
+    page.emulate_media(media="print")
+    for part in ("#print-head .north", "#scale", "#print-foot"):
+        expect(page.locator(part)).to_be_visible()
+    for part in (".rail", ".map-card", ".map-tools", "#map-table"):
+        expect(page.locator(part)).to_be_hidden()
+    expect(page.locator("#print-foot")).to_contain_text("Source: records and ground of the community")
+    expect(page.locator("#print-foot [data-printed]")).not_to_be_empty()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator("body")).not_to_have_class(re.compile("is-printing"))

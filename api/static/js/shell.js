@@ -1,6 +1,6 @@
 // What every page does: keys, messages, forms that keep what was typed, and htmx's manners.
 
-import { typing } from "./dom.js";
+import { make, typing } from "./dom.js";
 import { say, word } from "./words.js";
 import "./search.js";
 import "./forms.js";
@@ -80,6 +80,15 @@ document.addEventListener(
   },
   true,
 );
+
+// The foot of a sheet says when it was printed, not when the page was opened.
+addEventListener("beforeprint", () => {
+  const now = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+  for (const foot of document.querySelectorAll(".page-foot:not(:has([data-printed]))")) {
+    foot.append(make("span", { "data-printed": true }));
+  }
+  for (const place of document.querySelectorAll("[data-printed]")) place.textContent = now.format(new Date());
+});
 
 addEventListener("offline", () => document.documentElement.classList.add("is-offline"));
 addEventListener("online", () => document.documentElement.classList.remove("is-offline"));

@@ -28,6 +28,11 @@ function figureLegend(figure, ramp) {
     make("ul", {}, ...classes));
 }
 
+function stateEntry(code) {
+  const row = document.querySelector(`.state-row:has(input[value="${code}"])`);
+  return entry(row.querySelector("svg").cloneNode(true), row.querySelector("span").textContent);
+}
+
 /** Fill the legend for the state of this moment. */
 export function showLegend(config, state) {
   const place = document.getElementById("legend");
@@ -41,7 +46,11 @@ export function showLegend(config, state) {
     items.push(entry(swatch("residential"), word("residential")));
     items.push(entry(swatch("other"), word("other_building")));
   }
-  if (state.layers.has("incidents") && !showsNone(state)) items.push(entry(swatch("count"), word("several_cases")));
+  if (state.layers.has("incidents") && !showsNone(state)) {
+    // On the screen the states stand in the card beside the map; on paper only here.
+    if (state.printing) items.push(...[...state.states].map(stateEntry));
+    items.push(entry(swatch("count"), word("several_cases")));
+  }
   place.replaceChildren(
     make("button", { type: "button", class: "legend-fold", "aria-expanded": "true", "aria-label": word("legend") },
       icon("list")),

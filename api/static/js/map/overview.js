@@ -88,7 +88,15 @@ export async function start(map, config) {
   const modes = [bindMeasure(map), bindReport(map)];
   bindTools(map, config, { padding });
   scaleBar(map);
-  bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer });
+  bindPrint(map, config, state, {
+    redraw() {
+      tiles.redraw();
+      legend();
+    },
+    layer: tiles.layer,
+    seen: padding,
+    about: () => shownIn(config, state),
+  });
   bindPick({ map, tiles, config, panel, modes });
   bindKeys({ map, panel, table, modes });
 
@@ -117,6 +125,14 @@ export async function start(map, config) {
   if (!linked) note();
   if (state.selected) panel.open(...state.selected.split("/"), { fit: !linked });
   container.dataset.ready = "true";
+}
+
+/** What the map shows, in words: the figure that colours the grids, and of which time the cases are. */
+function shownIn(config, state) {
+  const figure = config.figures.find((one) => one.code === state.figure)?.label;
+  const period = document.querySelector("[data-period]").textContent;
+  const cases = state.layers.has("incidents") && !showsNone(state) && word("cases_of", { period });
+  return [figure, cases].filter(Boolean).join(word("between"));
 }
 
 /** Room for what floats over the map, so that a fitted view is not covered. */

@@ -1,26 +1,36 @@
 // The map on A4: the sheet gets the size of the paper, the fills get patterns, then the browser prints.
 
+/* global L */
+
 import { word } from "../words.js";
 
-// A4 landscape at 96 dpi, less margins of 10 mm, title and foot.
-const SHEET = { width: 1047, height: 610 };
+// A4 landscape at 96 dpi, less margins of 10 mm, title, legend and foot.
+const SHEET = { width: 1047, height: 550 };
 
-export function bindPrint(map, config, state, { redraw, layer }) {
+/** `seen()` is the part of the screen's map that nothing floats over, as `fitBounds` takes it; `about()` what it shows. */
+export function bindPrint(map, config, state, { redraw, layer, seen = () => ({}), about = () => "" }) {
   const container = map.getContainer();
   const title = document.querySelector("#print-head h1");
+
+  /** What is seen now, without what lies below cards and panels. */
+  function viewOf({ paddingTopLeft = [0, 0], paddingBottomRight = [0, 0] }) {
+    const { x, y } = map.getSize();
+    return L.latLngBounds(
+      map.containerPointToLatLng(paddingTopLeft),
+      map.containerPointToLatLng([x - paddingBottomRight[0], y - paddingBottomRight[1]]));
+  }
 
   async function print() {
     const centre = map.getCenter();
     const zoom = map.getZoom();
     state.printing = true;
-    title.textContent = config.title || document.title;
-    document.querySelector("#print-foot [data-printed]").textContent = new Intl.DateTimeFormat(
-      document.documentElement.lang, { dateStyle: "long", timeStyle: "short" }).format(new Date());
+    title.textContent = [config.title || document.title, about()].filter(Boolean).join(" · ");
+    const view = viewOf(seen());
     document.body.classList.add("is-printing");
     container.style.inlineSize = `${SHEET.width}px`;
     container.style.blockSize = `${SHEET.height}px`;
     map.invalidateSize({ pan: false });
-    map.setView(centre, zoom, { animate: false });
+    map.fitBounds(view, { animate: false });
     redraw();
     await new Promise((done) => {
       layer.once("load", done);
@@ -28,16 +38,16 @@ export function bindPrint(map, config, state, { redraw, layer }) {
       setTimeout(done, 2500);
     });
     await new Promise((done) => setTimeout(done, 150));
-    try {
-      window.print();
-    } finally {
+    // Phones come back from print() at once and draw the paper later: the screen is restored when they are done.
+    addEventListener("afterprint", () => {
       state.printing = false;
       document.body.classList.remove("is-printing");
       container.style.inlineSize = container.style.blockSize = "";
       map.invalidateSize({ pan: false });
       map.setView(centre, zoom, { animate: false });
       redraw();
-    }
+    }, { once: true });
+    window.print();
   }
 
   document.getElementById("print").addEventListener("click", print);
