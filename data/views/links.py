@@ -74,7 +74,7 @@ def make(
     Invalid
         ``days`` is not between 1 and ``DAYS_MAX``, or nobody is acting whose rights the link could follow.
     """
-    access.require(actor, PERMISSION, *((community.id,) if community else ()))
+    _require(session, actor, community.id if community else None)
     if not 1 <= days <= DAYS_MAX:
         raise Invalid(_("A link lasts for 1 to {most} days, not {days}.", most=DAYS_MAX, days=days), field="days")
     if actor.account_id is None:
@@ -147,7 +147,19 @@ def opened(session: Session, token: str) -> tuple[ViewLink, Actor]:
         raise gone
     actor = accounts.actor(session, maker)
     try:
-        access.require(actor, PERMISSION, *((link.community_id,) if link.community_id else ()))
+        _require(session, actor, link.community_id)
     except (Forbidden, NotFound) as error:
         raise gone from error
     return link, actor
+
+
+def _require(session: Session, actor: Actor, community_id: int | None) -> None:
+    """Raise unless the actor may export in the community, or in a grid of it: a link then shows that grid."""
+    area = actor.area(PERMISSION)
+    if community_id is not None and area.grids and not area.covers(community_id):
+        own = select(units.Unit.id).where(
+            units.Unit.community_id == community_id, units.Unit.id.in_(sorted(area.grids))
+        )
+        if session.scalar(own.limit(1)) is not None:
+            return
+    access.require(actor, PERMISSION, *((community_id,) if community_id else ()))

@@ -100,7 +100,7 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
         Where the ground comes from.
     """
     for permission in PERMISSIONS.get(asked.view, ()):
-        access.require(actor, permission, *((asked.community.id,) if asked.community else ()))
+        access.require(actor, permission)
     now = datetime.now(ZoneInfo(settings.get().timezone))
     last = asked.last or now.date()
     first = asked.first or (last - timedelta(days=_looks_back(asked.view) - 1) if _looks_back(asked.view) else None)
@@ -157,9 +157,10 @@ def _run(
     """
     if asked.community is None:
         raise Invalid(_("Hotspots are looked for in one community. Choose it."))
+    grid = _own_grid(session, actor, asked.community)
     width = next((w for w in _WIDTHS_M if ground.area_m2 / (0.866 * w * w) <= _CELLS), _WIDTHS_M[-1])
     params = runs.Params(
-        community=asked.community.code, categories=(asked.category,) if asked.category else None,
+        community=asked.community.code, grid=grid, categories=(asked.category,) if asked.category else None,
         first=first, last=last, cell_m=float(width), bandwidth_m=50.0 * width / runs.CELL_M,
         cluster_distance_m=40.0 * width / runs.CELL_M,
     )  # fmt: skip
@@ -174,6 +175,15 @@ def _run(
         what=(category.name_zh if zh else category.name_en) if category else _("Cases"),
     )  # fmt: skip
     return run, found
+
+
+def _own_grid(session: Session, actor: Actor, community: units.Unit) -> str | None:
+    """The grid of somebody who may analyse only grids of the community; nothing for the whole of it."""
+    area = actor.area("hotspot.run")
+    if area.covers(community.id):
+        return None
+    below = units.listed(session, actor, level=units.Level.GRID, under=community.id)
+    return next((grid.code for grid in below if grid.id in area.grids), None)
 
 
 def _wanted(asked: Asked) -> incidents.Filter:

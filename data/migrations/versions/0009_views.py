@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from data.migrations.walls import open_to_app, placed, protect
+from data.migrations.walls import among, open_to_app, placed, protect
 
 revision = "0009"
 down_revision = "0008"
@@ -40,5 +40,6 @@ def upgrade() -> None:
     op.create_index("ix_view_link_community_id_expires_at", "view_link", ["community_id", "expires_at"])
     op.create_index("ix_view_link_created_by", "view_link", ["created_by"])
     # A link to several communities has none; what it shows is restricted again when it is opened.
-    protect("view_link", f"{placed('community_id', None)} OR community_id IS NULL")
+    of_grids = f"community_id IN (SELECT u.community_id FROM unit u WHERE {among('u.id', 'grids')})"
+    protect("view_link", f"{placed('community_id', None)} OR {of_grids} OR community_id IS NULL")
     open_to_app("view_link")

@@ -11,7 +11,7 @@ const LABELS = {
   building: { size: 11, bold: false, colour: "#4E4942", halo: 2.5, zoom: 17 },
 };
 // A4 landscape at 96 dpi, less the margins, the head and the legend; less again where there is a time slider.
-const SHEET = { width: 1047, height: 470, below: 75 };
+const SHEET = { width: 1047, height: 540, below: 75 };
 // A picture has the same size whatever the window's.
 const PNG = { width: 1200, height: 760 };
 

@@ -1,0 +1,134 @@
+"""Views over HTTP: pages, files with nothing personal in them, and links that need no sign-in and end."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+
+from maps.views import names
+from tests.api.conftest import ClientFor, TestClient
+from tests.city import City
+
+SECRETS = ("二层廊灯不亮", "锦绣路", "李小明", "张三的家")
+
+
+@pytest.fixture
+def city(city: City) -> City:
+    """The small city with enough cases for a cell, and texts that must not leave the house."""
+    for number in range(12):
+        city.incident(50 + number, 50, address="锦绣路12弄1号楼101室", description=f"张三的家{number}")
+    city.session.flush()
+    return city
+
+
+@pytest.mark.parametrize("view", [view.value for view in names()])
+def test_every_view_opens_in_both_languages(city: City, client_for: ClientFor, view: str) -> None:
+    client = client_for("community_staff", city.community)
+    for lang in ("zh", "en"):
+        answer = client.get(f"/views/{view}?lang={lang}")
+        assert answer.status_code == 200, answer.text
+        for part in ("data-sentence", "data-period", "data-source", "picture-legend"):
+            assert part in answer.text
+        assert "style=" not in answer.text.split("<main")[1].split("</main>")[0], "the policy allows no inline styles"
+
+
+@pytest.mark.parametrize("view", [view.value for view in names()])
+def test_a_file_asks_for_nothing_and_holds_nothing_personal(city: City, client_for: ClientFor, view: str) -> None:
+    answer = client_for("community_staff", city.community).get(
+        f"/api/views/{view}/file?community={city.community.code}"
+    )
+    assert answer.status_code == 200, answer.text
+    assert "attachment" in answer.headers["content-disposition"]
+    text = answer.text
+    assert "default-src 'none'" in text
+    page = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"""(?:src|href)=["'](?!data:)|@import|url\((?!['"]?data:|#)""", page)
+    assert "import(" not in text
+    assert [secret for secret in SECRETS if secret in text] == []
+
+
+def link(client: TestClient, city: City, **more: object) -> tuple[int, str]:
+    body = {"view": "lights", "community": city.community.code, "days": 7, **more}
+    made = client.post("/api/views/links", json=body)
+    assert made.status_code == 201, made.text
+    return made.json()["id"], "/v/" + made.json()["address"].rsplit("/", 1)[1]
+
+
+def test_a_link_is_opened_without_signing_in_and_framed_only_there(
+    city: City, client_for: ClientFor, client: TestClient
+) -> None:
+    staff = client_for("community_staff", city.community)
+    number, address = link(staff, city)
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert "frame-ancestors *" in answer.headers["content-security-policy"]
+    assert [secret for secret in SECRETS if secret in answer.text] == []
+    for other in ("/signin", "/api/openapi.json"):
+        assert "frame-ancestors 'self'" in client.get(other).headers["content-security-policy"]
+    assert staff.delete(f"/api/views/links/{number}").status_code == 204
+    assert client.get(address).status_code == 404
+    assert client.get("/v/guessed").status_code == 404
+
+
+def test_a_link_speaks_the_language_it_was_made_in(city: City, client_for: ClientFor, client: TestClient) -> None:
+    _number, address = link(client_for("community_staff", city.community), city)
+    assert 'lang="en-GB"' in client.get(address).text
+
+
+def test_the_token_of_a_link_stands_in_no_log(
+    city: City, client_for: ClientFor, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    _number, address = link(client_for("community_staff", city.community), city)
+    with caplog.at_level(logging.INFO):
+        client.get(address)
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("wangge")]
+    assert any("/v/…" in line for line in lines)
+    assert not any(address.rsplit("/", 1)[1] in line for line in lines)
+
+
+def test_links_are_listed_with_maker_and_end_but_without_address(city: City, client_for: ClientFor) -> None:
+    staff = client_for("community_staff", city.community)
+    _number, address = link(staff, city)
+    (row,) = staff.get("/api/views/links").json()
+    assert (row["view"], row["community_name"], row["maker"]) == ("lights", "梧桐里社区", "community_staff")
+    assert address.rsplit("/", 1)[1] not in str(row)
+    assert client_for("building_warden", city.grids["A1"]).get("/api/views/links").status_code == 403
+
+
+def test_a_link_shows_no_more_than_its_maker_sees(city: City, client_for: ClientFor, client: TestClient) -> None:
+    other = City.make(city.session, "310102001001")
+    other.community.name = "秘社区"
+    other.grids["A1"].name = "秘格"
+    other.session.flush()
+    staff = client_for("community_staff", city.community)
+    assert staff.post("/api/views/links", json={"view": "lights", "community": other.community.code}).status_code == 404
+    _number, address = link(staff, city, community=None)
+    assert "秘" not in client.get(address).text
+
+
+def test_the_page_makes_a_link_shows_it_once_and_revokes_it(
+    city: City, client_for: ClientFor, client: TestClient
+) -> None:
+    staff = client_for("community_staff", city.community)
+    page = staff.post("/views/overdue/links?lang=en", data={"days": "30"})
+    assert page.status_code == 200, page.text
+    address = re.search(r"/v/[\w-]+", page.text)
+    assert address
+    assert client.get(address.group()).status_code == 200
+    listed = staff.get("/views?lang=en").text
+    assert address.group() not in listed
+    number = re.search(r"/views/links/(\d+)/revoke", listed)
+    assert number
+    assert staff.post(number.group()).status_code == 303
+    assert client.get(address.group()).status_code == 404
+    assert "Revoked" in staff.get("/views?lang=en").text
+
+
+def test_views_need_what_they_show(city: City, client_for: ClientFor) -> None:
+    warden = client_for("building_warden", city.grids["A1"])
+    assert warden.get("/views/lights").status_code == 200
+    assert warden.get("/views/hotspots").status_code == 403
+    assert warden.get("/views/lights/file").status_code == 403
+    assert "/views/hotspots" not in warden.get("/views").text
