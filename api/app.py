@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+import anyio
 from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -149,6 +151,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or all_settings.get()
     app.state.transaction = db.transaction
     app.state.actors = deps.Actors()
+    app.state.turns = anyio.Semaphore(deps.TURNS)
     app.include_router(tiles.api)
     for module in _API:
         app.include_router(module.api, dependencies=[Depends(deps.known_parameters)])
@@ -177,5 +180,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What every page needs is made before the first one is asked for.
     static.version()
     app.openapi()
+    # Threads hand over sooner, so that the event loop answers the map while they are at work.
+    sys.setswitchinterval(0.001)
     async with tiles.serving(app, cluster.dsn()):
         yield

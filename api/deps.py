@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
+from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import event, orm
 from starlette.concurrency import run_in_threadpool
@@ -203,9 +204,15 @@ anyone = Depends(_anyone)
 SignedIn = Annotated[Actor, signed_in]
 
 
-def get_session(request: Request, actor: Annotated[Actor, Depends(current_actor)]) -> Iterator[orm.Session]:
+#: How many requests are at work in the database at a time. More would not be done sooner: they would wait for the same
+#: cores, and keep the event loop waiting, which answers the map. And every thread could come to wait for a connection,
+#: with none left for those who have one and would give it back.
+TURNS = 12
+
+
+async def get_session(request: Request, actor: Annotated[Actor, Depends(current_actor)]) -> AsyncIterator[orm.Session]:
     """The transaction of this request. It commits before the answer goes out (``scope="function"``)."""
-    with transactions(request)(actor) as session:
+    async with request.app.state.turns, contextmanager_in_threadpool(transactions(request)(actor)) as session:
         yield session
 
 
