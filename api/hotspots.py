@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
+import shapely
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import Field
 from starlette.responses import JSONResponse
@@ -15,13 +16,15 @@ from api import listing
 from api.deps import Session, permission
 from api.fields import Change, Code, Day, Id, Input, Line, Output, Reference
 from api.listing import CommunityCode, From, Listed, Paging, To
-from data import grids, hotspots, units
+from data import coverage, grids, hotspots, units
 from data.base.access import Actor
 from data.hotspots import HotspotRun, Params
 from data.incidents import State
 from spatial.hotspots import Heat, Method, Pattern, Shape
 
 api = APIRouter(prefix="/api/hotspots", tags=["hotspots"])
+#: How far back a hot cell may have been patrolled, the last day included.
+PATROLLED = timedelta(days=27)
 _Item = TypeVar("_Item", bound=Output)
 Read = Annotated[Actor, permission("hotspot.read")]
 #: Who runs the analysis reads the cases and buildings it is made from.
@@ -378,6 +381,36 @@ def compare_run(
     rows = hotspots.compare(session, actor, hotspots.get(session, actor, run_id), first=first, last=last)
     drawn = [{**row, "geometry": json.loads(row["geojson"])} for row in rows]
     return _drawn(request, drawn, ChangeOut, geojson)
+
+
+@api.get(
+    "/runs/{run_id}/unpatrolled", summary="Hot but unpatrolled", response_model=list[CellOut],
+    responses=listing.AS_GEOJSON,
+)  # fmt: skip
+def run_unpatrolled(
+    request: Request, session: Session, actor: Annotated[Actor, permission("hotspot.read", "coverage.read")],
+    run_id: Id, geojson: AsGeoJson, first: From = None, last: To = None,
+) -> list[CellOut] | Response:  # fmt: skip
+    """The hot cells of which patrols saw less than half, most cases first; in the run's last 28 days, unless others are
+    asked for. Where the GPS was too poor to say, nothing is held against anybody."""
+    found = hotspots.get(session, actor, run_id)
+    params = Params.from_json(found.params)
+    end = last or params.last
+    assert end is not None, "the parameters of a run are settled"
+    days = coverage.Filter(
+        first=first or end - PATROLLED, last=end, community=params.community, grid=params.grid
+    )  # fmt: skip
+    told = {coverage.Status.SEEN: True, coverage.Status.NOT_SEEN: False}
+    seen = [
+        (shapely.from_geojson(item.geojson), told.get(item.status))
+        for item in coverage.of(session, actor, days)
+        if item.geojson
+    ]
+    crs = units.community(session, actor, found.community_id).metric_crs
+    rows = hotspots.unpatrolled(session, found, crs, seen)
+    if geojson:
+        return _collection(request, [(CellOut.model_validate(row), json.loads(row.geojson)) for row in rows])
+    return [CellOut.model_validate(row) for row in rows]
 
 
 def _drawn(

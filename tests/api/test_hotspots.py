@@ -57,14 +57,14 @@ def test_a_run_tells_its_cells_hotspots_grids_and_trend(hot: City, client_for: C
     assert (grids["A1"]["cases"], grids["A1"]["households"], grids["B1"]["rate"]) == (19, 1, None)
     assert sum(row["used"] for row in client.get(f"{address}/trend").json()) == 27
     assert client.get(f"{address}/default-points").json() == []
-    for what in ("alarms", "repeats", "compare"):
+    for what in ("alarms", "repeats", "compare", "unpatrolled"):
         assert client.get(f"{address}/{what}").status_code == 200
 
 
 def test_cells_come_as_geojson(hot: City, client_for: ClientFor) -> None:
     client = client_for("analyst", hot.community)
     address = made(client, hot)
-    for what in ("cells", "spots", "clusters", "default-points", "compare"):
+    for what in ("cells", "spots", "clusters", "default-points", "compare", "unpatrolled"):
         answer = client.get(f"{address}/{what}?f=geojson")
         assert answer.headers["content-type"] == "application/geo+json"
         assert answer.json()["type"] == "FeatureCollection"
@@ -112,3 +112,12 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:  # fmt: skip
     client = client_for("analyst", city.community)
     assert client.post("/api/hotspots/runs", json=body(city, **values)).status_code == status
+
+
+def test_what_is_hot_and_was_never_patrolled_is_told(hot: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", hot.community)
+    address = made(client, hot, permutations=9_999)
+    heats = {(cell["q"], cell["r"]): cell["heat"] for cell in client.get(f"{address}/cells").json()}
+    missed = client.get(f"{address}/unpatrolled").json()
+    assert missed
+    assert all(heats[cell["q"], cell["r"]].startswith("hot") for cell in missed)

@@ -28,6 +28,7 @@ from data import (
     assets,
     buildings,
     coverage,
+    hotspots,
     households,
     incidents,
     patrols,
@@ -150,6 +151,10 @@ class Spot:
             session, access.SYSTEM, pictures.photo((8, 8)), community_id=city.community.id, grid_id=unit.id,
             incident_id=case.id,
         ).photo  # fmt: skip
+        analysis = hotspots.run(
+            session, access.SYSTEM, hotspots.Params(community=city.community.code, grid=unit.code, permutations=0),
+            name=f"{mark}热",
+        )  # fmt: skip
         code = place_codes.PlaceCode(
             community_id=city.community.id, kind="building", building_id=building.id, code=f"{mark}码"
         )
@@ -165,7 +170,7 @@ class Spot:
         ids = {
             "building_id": building.id, "dwelling_id": door.id, "household_id": home.id, "resident_id": person.id,
             "tenancy_id": let.id, "incident_id": case.id, "grid_id": unit.id, "unit_id": unit.id,
-            "photo_id": photo.id, "code_id": code.id,
+            "run_id": analysis.id, "photo_id": photo.id, "code_id": code.id,
             "membership_id": joined.id, "community_id": city.community.id, "account_id": account.id,
             "patrol_id": walk.id, "round_id": planned.id, "asset_id": lamp.id,
             "grant_id": grant, "parent_id": city.community.id, "head_id": person.id, "lost_id": lost.id,
@@ -211,7 +216,7 @@ class World:
         tables = (
             "unit", "division", "building", "dwelling", "household", "resident", "household_group", "tenancy",
             "tenancy_tenant", "incident", "team_member", "account", '"grant"', "role", "role_permission", "category",
-            "special_group", "photo", "report",
+            "special_group", "photo", "report", "hotspot_run",
             "patrol", "patrol_point", "round", "asset", "check_in", "coverage_day", "coverage_rule",
         )  # fmt: skip
         return {table: sorted(self.session.scalars(text(f"SELECT t::text FROM {table} t")).all()) for table in tables}
