@@ -181,7 +181,7 @@ def _shown(page: Page, found: Incident, pictures: list[photos.Photo]) -> dict[st
             "tier_name": labels.tiers().get(row.tier or ""),
             "supervised": row.supervised,
             "recurrent": row.recurrent,
-            "description": row.description if row.description != shown["title"] else None,
+            "description": _beyond(row.description, shown["title"]),
             "contact": _masked(contact) if contact else None,
             "satisfied": report.satisfied if report and report.rated_at else None,
             "by_resident": report is not None,
@@ -191,6 +191,11 @@ def _shown(page: Page, found: Incident, pictures: list[photos.Photo]) -> dict[st
         "photos": [_photo(one) for one in pictures if one.step_id is None],
         "steps": _steps(page, found, pictures),
     }
+
+
+def _beyond(description: str | None, title: str) -> str | None:
+    """The description, unless the title says all of it."""
+    return description if (description or "").strip().rstrip("。.；;") != title else None
 
 
 def _masked(contact: str) -> str:
@@ -293,7 +298,9 @@ def _action(
 ) -> dict[str, Any]:
     """The form of an action: what it asks for."""
     kind = incidents.category(page.session, found.category_code)
-    values = {"number": found.number, "category": labels.name(kind), "address": found.address}
+    # The texts are written in the office's language, whatever the page speaks.
+    category = kind.name_zh if page.settings.language == "zh" else kind.name_en
+    values = {"number": found.number, "category": category, "address": found.address}
     texts = [
         {"name": labels.name(one), "text": incidents.filled(one.text, values)}
         for one in incidents.templates(page.session, action)

@@ -20,7 +20,8 @@ from api import deps, forms, ground, labels, static
 from api.fields import Code, Input, Lat, Line, Lon, Reference, Text
 from api.pages import plain
 from data import glance, incidents, photos, place_codes, reports
-from data.base import access
+from data.base import access, language
+from data.base import settings as all_settings
 from data.base.access import SYSTEM, Actor
 from data.base.errors import Invalid, WanggeError
 from data.base.language import _
@@ -161,7 +162,7 @@ def _similar(one: reports.Similar, kind: Category) -> dict[str, Any]:
     return {
         "title": labels.name(kind),
         "icon": kind.icon,
-        "away": labels.away(one.distance_m),
+        "away": labels.away(one.distance_m) or (_("same building") if one.same_building else ""),
         "age": labels.ago(one.age),
         "photo": f"/r/photos/{one.photo_id}/{reports.photo_key(one.photo_id)}" if one.photo_id else None,
     }
@@ -262,10 +263,17 @@ def _values(session: Any, where: Place, form: FormData) -> dict[str, Any]:
     building_id = values["building_id"]
     if building_id is None and values["lon"] is None and where.building is not None:
         values["building_id"] = building_id = where.building.id
+    if values["lon"] is None and building_id is None:
+        # A lamp with a number stands where it is known to stand.
+        texts = [one for one in (values["address"], *values["answers"].values()) if isinstance(one, str)]
+        found = filter(None, (place_codes.numbered(session, where.community.id, text) for text in texts))
+        values["lon"], values["lat"] = next(found, (None, None))
     if values["lon"] is None and building_id is None and not values["address"]:
         detail = _("Say where it is: move the map, choose a building, or describe the place.")
         raise Invalid(detail, faults={"place": detail})
-    values["address"] = _address(session, where, building_id, values["address"])
+    # What is kept is read by staff, whichever language the resident reads.
+    with language.using(all_settings.get().language):
+        values["address"] = _address(session, where, building_id, values["address"])
     if values["lon"] is None:
         values["accuracy_m"] = None
     return {**values, "once": forms.text_in(form, "once")[:100]}

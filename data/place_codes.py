@@ -21,6 +21,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, func, 
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from data import buildings, grids, units
+from data.assets import Asset
 from data.base import access, db
 from data.base.access import SYSTEM, Actor, Rows
 from data.base.errors import NotFound
@@ -251,6 +252,15 @@ def near(session: Session, community_id: int, lon: float, lat: float, reach_m: f
         .limit(1)
     ).first()
     return Near(grid, row[0] if row else None, float(row[1]) if row else None)
+
+
+def numbered(session: Session, community_id: int, number: str) -> tuple[float, float] | None:
+    """Where the asset with this number stands (degrees, EPSG:4326); ``None`` when there is none, or several."""
+    query = select(func.ST_X(Asset.geom), func.ST_Y(Asset.geom)).where(
+        Asset.community_id == community_id, func.lower(Asset.number) == number.strip().lower()
+    )
+    found = session.execute(query.limit(2)).all()
+    return (float(found[0][0]), float(found[0][1])) if len(found) == 1 else None
 
 
 #: What is drawn under a report: enough to recognise the street, little enough for a phone.

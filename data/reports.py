@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data import accounts, grids, incidents, photos
-from data.base import db, secrets
+from data.base import db, language, secrets, settings
 from data.base.access import SYSTEM
 from data.base.errors import Invalid, NotFound
 from data.base.language import _
@@ -304,7 +304,9 @@ def rate(session: Session, code: str, *, satisfied: bool, note: str = "") -> Pro
     if not found.may_rate:
         raise Invalid(_("This case cannot be rated now. It is rated once, after it has been settled."))
     found.report.satisfied, found.report.rated_at = satisfied, datetime.now(UTC)
-    said = _("The resident is satisfied.") if satisfied else _("The resident says that it is not settled.")
+    # Staff read it, whichever language the resident reads.
+    with language.using(settings.get().language):
+        said = _("The resident is satisfied.") if satisfied else _("The resident says that it is not settled.")
     words = f"{said} {note}".strip()
     if not satisfied:
         action = Action.REOPEN
@@ -335,6 +337,7 @@ class Similar:
 
     category_code: str
     distance_m: float | None
+    same_building: bool
     age: timedelta
     photo_id: int | None
 
@@ -358,7 +361,7 @@ def similar(
         shown = session.scalar(
             select(photos.Photo.id).where(photos.Photo.incident_id == row["id"], photos.Photo.public).limit(1)
         )
-        found.append(Similar(row["category_code"], row["distance_m"], row["age"], shown))
+        found.append(Similar(row["category_code"], row["distance_m"], row["same_building"], row["age"], shown))
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from data import incidents, photos, place_codes, reports
+from data import assets, incidents, photos, place_codes, reports
 from data.base import access, language
 from data.incidents import Action, Incident
 from data.place_codes import CodeKind
@@ -56,7 +56,7 @@ def test_a_report_is_sent_without_an_account_and_followed_by_its_code(resident: 
     assert answer.status_code == 303, answer.text
     found = reported(city)
     assert (found.source, found.building_id, found.contact) == ("resident", city.buildings["A1"].id, "138 1234 6021")
-    assert found.address == "Building 1 unit 2, floor 3"
+    assert found.address == "1 号楼 unit 2, floor 3", "what is kept speaks the office's language"
     progress = resident.get(answer.headers["location"])
     assert found.number in progress.text
     assert "138" not in progress.text
@@ -87,6 +87,17 @@ def test_with_several_communities_one_is_chosen_first(resident: TestClient, city
     assert "/r?community=310102001001" in resident.get("/r").text
     assert "Which community" not in resident.get("/r?community=310102001001").text
     assert resident.get("/r?community=999").status_code == 404
+
+
+def test_the_number_on_a_lamp_is_a_place(resident: TestClient, city: City) -> None:
+    lon, lat = degrees(250, 150)
+    assets.add(
+        city.session, SYSTEM, community_id=city.community.id, kind="street_lamp", number="L-0412", lon=lon, lat=lat
+    )
+    data = filled(city, building_id="", address="", category_code="facility.street_light")
+    answer = send(resident, data | {"q.facility.street_light.pole": "L-0412"})
+    assert answer.status_code == 303, answer.text
+    assert (reported(city).grid_id, reported(city).located_by) == (city.grids["C2"].id, "point")
 
 
 def test_what_is_missing_is_said_and_nothing_typed_is_lost(resident: TestClient, city: City) -> None:

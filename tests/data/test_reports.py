@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from data import incidents, photos, place_codes, reports
+from data import assets, incidents, photos, place_codes, reports
 from data.base import access
 from data.base.errors import Invalid, NotFound
 from data.incidents import Action, Incident, Step
@@ -94,7 +94,7 @@ def test_the_progress_shows_public_steps_and_photos_and_nothing_else(city: City)
     case = reports.progress(city.session, tracking).own
     incidents.act(city.session, SYSTEM, case, Action.TRIAGE, note="Known troublemaker")
     step = incidents.act(city.session, SYSTEM, case, Action.RESOLVE, note="Bulb changed", public=True)
-    place = {"community_id": case.community_id, "grid_id": case.grid_id, "incident_id": case.id}
+    place: dict[str, Any] = {"community_id": case.community_id, "grid_id": case.grid_id, "incident_id": case.id}
     shown = photos.store(city.session, SYSTEM, pictures.photo(), step_id=step.id, public=True, **place).photo
     hidden = photos.store(city.session, SYSTEM, pictures.photo((9, 9)), step_id=step.id, **place).photo
     found = reports.progress(city.session, tracking)
@@ -137,7 +137,7 @@ def test_who_is_not_satisfied_opens_the_case_again_and_can_rate_what_follows(cit
     settled(city, found.incident)
     after = reports.rate(city.session, found.tracking, satisfied=False, note="Out again after an hour")
     assert after.incident.step == Step.IN_PROGRESS
-    assert after.stages[-1].note == "The resident says that it is not settled. Out again after an hour"
+    assert after.stages[-1].note == "居民表示没有解决。 Out again after an hour", "staff read it in their language"
     assert not after.may_rate
     incidents.act(city.session, SYSTEM, found.incident, Action.RESOLVE)
     assert reports.progress(city.session, found.tracking).may_rate
@@ -167,7 +167,8 @@ def test_contacts_go_thirty_days_after_the_end_and_not_a_day_before(city: City) 
     later = now - timedelta(days=40)
     city.session.execute(update(Incident).where(Incident.id == cases["declined"].id).values(updated_at=later))
     assert reports.forget_contacts(city.session, now) == 2
-    left = {name: case.contact for name, case in cases.items() if city.session.refresh(case) is None}
+    city.session.expire_all()
+    left = {name: case.contact for name, case in cases.items()}
     assert {name for name, contact in left.items() if contact} == {"closed 29 days ago", "open"}
 
 
@@ -267,6 +268,16 @@ def test_the_ground_for_visitors_has_buildings_and_grids_and_nobodys_home(city: 
     assert sum(one["properties"]["kind"] == "residential" for one in found) == 9
     assert sum(one["properties"]["kind"] == "grid" for one in found) == 9
     assert "李" not in str(found)
+
+
+def test_a_numbered_lamp_is_a_place_unless_two_have_the_number(city: City) -> None:
+    lon, lat = degrees(250, 150)
+    lamp = {"community_id": city.community.id, "lon": lon, "lat": lat, "number": "L-0412"}
+    assets.add(city.session, SYSTEM, kind="street_lamp", **lamp)
+    assert place_codes.numbered(city.session, city.community.id, " l-0412 ") == pytest.approx((lon, lat))
+    assert place_codes.numbered(city.session, city.community.id, "L-0413") is None
+    assets.add(city.session, SYSTEM, kind="hydrant", **lamp)
+    assert place_codes.numbered(city.session, city.community.id, "L-0412") is None
 
 
 def test_what_is_near_a_point_is_the_building_next_to_it(city: City) -> None:
