@@ -198,10 +198,10 @@ def _of_day(page: Page, day: date) -> list[Any]:
 
 
 @pages.get("/patrols/replay/tracks")
-def tracks(page: Read, day: Annotated[date, Query(ge=date(1900, 1, 1), le=date(2999, 12, 31))]) -> Response:
+def tracks(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
     """The kept points of a day's patrols: ``parts`` of ``[lon, lat, seconds since 1970]``, at most one in 5 seconds."""
     found = []
-    for row in _of_day(page, day):
+    for row in _of_day(page, day or _today()):
         parts: dict[int, list[list[float]]] = {}
         for point in patrols.points(page.session, patrols.get(page.session, page.actor, row.id)):
             if not point.kept or point.at is None:

@@ -34,12 +34,7 @@ Walk = Annotated[Page, needs("patrol.record")]
 
 #: More buildings than this are more than somebody walks past in a day.
 _MOST = 600
-_ENTRIES = ("js/shell.js", "js/map/patrolling.js")
 _IMPORT = re.compile(r'^(?:import|export)\b[^;]*?"(\.[^"]+)"', re.MULTILINE)
-_VENDOR = (
-    "tabler.min.css", "symbols.css", "leaflet.css", "leaflet.js", "protomaps-leaflet.js", "htmx.min.js", "icons.svg",
-)  # fmt: skip
-_STYLES = ("css/shell.css", "css/ledger.css", "css/map.css", "css/patrol.css", "css/print.css", "img/logo.svg")
 
 
 @pages.get("/patrol")
@@ -59,29 +54,34 @@ def kept(request: Request, _actor: deps.SignedIn) -> Response:
 
 
 @pages.get("/patrol.js")
-def worker(_actor: deps.SignedIn) -> Response:
+def worker(request: Request, actor: deps.SignedIn) -> Response:
     """The service worker; another language or another version of the scripts makes it another one."""
+    page = bytes(kept(request, actor).body).decode()
+    named = set(re.findall(re.escape(static.address()) + r"([^\"#\s]+)", page))
     script = shell.templates().get_template("patrols/worker.js")
     text = script.render(
-        version=f"{static.version()} {language.current()}", files=[static.address(name) for name in files()],
+        version=f"{static.version()} {language.current()}",
+        files=[static.address(name) for name in files(frozenset(named))],
         page="/patrol/kept",
-    )  # fmt: skip
+    )
     return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @cache
-def files() -> tuple[str, ...]:
-    """The static files that the page needs: styles, libraries, and its scripts with all that they import."""
-    found: dict[str, None] = {}
-    waiting = list(_ENTRIES)
+def files(named: frozenset[str]) -> tuple[str, ...]:
+    """The static files that a page names, with all that its scripts import."""
+    found: set[str] = set()
+    waiting = sorted(named)
     while waiting:
         name = waiting.pop()
-        if name in found:
+        path = static.FOLDER / name
+        if name in found or not path.is_file():
             continue
-        found[name] = None
-        text = (static.FOLDER / name).read_text("utf-8")
-        waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in _IMPORT.findall(text)]
-    return (*_STYLES, *(f"vendor/{name}" for name in _VENDOR), *sorted(found))
+        found.add(name)
+        if path.suffix == ".js" and "vendor" not in path.parts:
+            steps = _IMPORT.findall(path.read_text("utf-8"))
+            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), step)) for step in steps]
+    return tuple(sorted(found))
 
 
 @pages.get("/patrol/today")

@@ -11,7 +11,7 @@ const MINUTE_MS = 60;
 const STEP_S = 300;
 
 /** The parts of a track until an instant, and where its walker is then. */
-export function until(parts, at) {
+function until(parts, at) {
   const seen = [];
   let last = null;
   for (const part of parts) {

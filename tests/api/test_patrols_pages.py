@@ -1,0 +1,246 @@
+"""Pages of patrols: what a phone keeps, what a file would bring, who sees whose track, and what coverage says."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from api import static
+from data import patrols, rounds
+from data.base import access, settings
+from tests.api.conftest import ClientFor, TestClient
+from tests.api.test_patrols import START, begin, send, walked
+from tests.city import City, degrees
+
+
+def gpx(*points: tuple[str, str, str]) -> bytes:
+    """A GPX file of latitude, longitude and time."""
+    body = "".join(f'<trkpt lat="{lat}" lon="{lon}"><time>{at}</time></trkpt>' for lat, lon, at in points)
+    head = '<gpx version="1.1" creator="test" xmlns="http://www.topografix.com/GPX/1/1"><trk><name>早巡</name><trkseg>'
+    return f"{head}{body}</trkseg></trk></gpx>".encode()
+
+
+def walk_file() -> bytes:
+    """A walk of sixty points, one of which has no place and one a time of long ago."""
+    points = [(str(one["lat"]), str(one["lon"]), one["at"]) for one in walked()]
+    points[10] = ("undefined", points[10][1], points[10][2])
+    points[20] = (*points[20][:2], "1901-01-01T00:00:00Z")
+    return gpx(*points)
+
+
+def english(client: TestClient) -> TestClient:
+    """The client, reading pages in English."""
+    client.cookies.set("wangge_language", "en")
+    return client
+
+
+def upload(client: TestClient, path: str, content: bytes, **fields: str) -> Any:
+    """Hand in a file."""
+    return client.post(path, data=fields, files={"file": ("walk.gpx", content, "application/gpx+xml")})
+
+
+def test_the_page_that_a_phone_keeps_says_nothing_about_anybody(client_for: ClientFor, city: City) -> None:
+    kept = client_for("grid_leader", city.grids["A1"]).get("/patrol/kept")
+    assert kept.status_code == 200
+    assert 'name="csrf-token" content=""' in kept.text
+    assert "grid_leader" not in kept.text
+    assert city.community.name not in kept.text
+    assert "/signout" not in kept.text
+    other = client_for("community_staff", city.community).get("/patrol/kept")
+    nonces = re.compile(r'nonce="[^"]+"|map_[0-9a-f]{32}|[a-z_]+_[0-9a-f]{32}')
+    assert nonces.sub("", kept.text) == nonces.sub("", other.text)
+
+
+def test_the_worker_keeps_every_script_that_the_page_imports_and_no_page_but_one(client_for: ClientFor) -> None:
+    client = client_for()
+    worker = client.get("/patrol.js")
+    assert worker.headers["content-type"].startswith("text/javascript")
+    (files,) = re.findall(r"const FILES = (\[.*?\]);", worker.text)
+    addresses = json.loads(files)
+    assert all(one.startswith(static.address()) for one in addresses)
+    assert {static.address("js/patrol/store.js"), static.address("js/map/patrolling.js")} <= set(addresses)
+    assert all(client.get(one).status_code == 200 for one in addresses)
+    page = client.get("/patrol").text
+    assert set(re.findall(r'(?:src|href)="(/static/[^"#]+)', page)) <= set(addresses)
+
+
+def test_the_worker_changes_with_the_language(client_for: ClientFor) -> None:
+    client = client_for()
+    told = {client.get("/patrol.js", params={"lang": language}).text for language in ("zh", "en")}
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("path", ["/patrol", "/patrol/kept", "/patrol.js", "/patrol/today"])
+def test_a_phone_that_is_signed_out_gets_nothing(client: TestClient, path: str) -> None:
+    assert client.get(path, headers={"Accept": "application/json"}).status_code == 401
+
+
+def test_a_phone_is_told_the_rounds_of_who_walks_them(client_for: ClientFor, city: City) -> None:
+    leader, other = (city.account("grid_leader", city.grids["A1"], name) for name in ("first", "second"))
+    for name, account in (("mine", leader.id), ("theirs", other.id), ("anybody's", None)):
+        rounds.add(
+            city.session, access.SYSTEM, community_id=city.community.id, grid_id=city.grids["A1"].id, name=name,
+            account_id=account,
+        )  # fmt: skip
+    rounds.add(city.session, access.SYSTEM, community_id=city.community.id, name="paused", active=False)
+    client = client_for("grid_leader", city.grids["A1"])
+    found = client.get("/patrol/today").json()
+    assert [one["name"] for one in found["rounds"]] == ["anybody's"]
+    assert [one["name"] for one in found["grids"]] == ["A1"]
+    assert [one["id"] for one in found["buildings"]] == [city.buildings["A1"].id]
+    assert found["rounds"][0]["stops"] == [city.buildings["A1"].id]
+    ring = found["buildings"][0]["rings"][0]
+    assert ring[0] == ring[-1]
+
+
+def test_a_preview_says_what_is_left_out_and_keeps_nothing(client_for: ClientFor, city: City) -> None:
+    client = english(client_for("community_staff", city.community))
+    answer = upload(client, "/patrols/upload/preview", walk_file())
+    assert answer.status_code == 200
+    assert "58 of 60 points are believed, 2 left out." in answer.text
+    assert "No coordinates" in answer.text
+    assert "No time" in answer.text
+    (shown,) = re.findall(r'data-track="([^"]*)"', answer.text)
+    track = json.loads(unescape(shown))
+    assert sum(len(part) for part in track["parts"]) > 1
+    assert [one["reason"] for one in track["dropped"]] == ["no_time"]
+    assert client.get("/api/patrols").json()["items"] == []
+
+
+def test_what_was_previewed_is_what_is_kept(client_for: ClientFor, city: City) -> None:
+    client = english(client_for("community_staff", city.community))
+    for _again in range(2):
+        answer = upload(client, "/patrols/upload", walk_file(), grid_id=str(city.grids["A1"].id))
+        assert answer.status_code == 303, answer.text
+    (patrol,) = client.get("/api/patrols").json()["items"]
+    assert answer.headers["location"] == f"/patrols/{patrol['id']}"
+    assert (patrol["point_count"], patrol["dropped_count"]) == (60, 2)
+    page = client.get(f"/patrols/{patrol['id']}").text
+    assert "58 of 60 points are believed, 2 left out." in page
+    assert 'data-reason="no_time"' in page
+    assert "早巡" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"<gpx", "walk.gpx"), (gpx(), "track"), (gpx(*[("31.2", "121.4", "2026-01-01T00:00:00Z")] * 5), "track")],
+)
+def test_a_file_that_cannot_be_taken_is_refused_with_a_sentence(
+    client_for: ClientFor, city: City, content: bytes, says: str
+) -> None:
+    client = client_for("community_staff", city.community)
+    preview = upload(client, "/patrols/upload/preview", content)
+    assert preview.status_code == 200
+    assert 'role="alert"' in preview.text
+    kept = upload(client, "/patrols/upload", content)
+    assert kept.status_code in (409, 422)
+    assert client.get("/api/patrols").json()["items"] == []
+
+
+def test_others_see_no_track_and_no_page_of_it(client_for: ClientFor, city: City) -> None:
+    walker = client_for("building_warden", city.grids["A1"])
+    patrol = begin(walker, city)
+    send(walker, patrol, walked())
+    assert walker.get(f"/patrols/{patrol['id']}").status_code == 200
+    assert len(walker.get(f"/patrols/{patrol['id']}/track").json()["parts"]) == 1
+    other = client_for("information_officer", city.grids["A1"])
+    for path in (f"/patrols/{patrol['id']}", f"/patrols/{patrol['id']}/track"):
+        assert other.get(path).status_code == 404
+    assert other.get("/patrols/replay/tracks").json() == {"patrols": []}
+    assert "building_warden" not in other.get("/coverage").text
+
+
+def test_a_replay_tells_the_kept_points_of_the_day_with_their_times(client_for: ClientFor, city: City) -> None:
+    client = client_for("grid_leader", city.grids["A1"])
+    patrol = begin(client, city)
+    points = walked()
+    points[30]["lat"] += 0.01  # nobody gets a kilometre away and back in four seconds
+    send(client, patrol, points)
+    day = START.astimezone(access_zone()).date()
+    (one,) = client.get("/patrols/replay/tracks", params={"day": day.isoformat()}).json()["patrols"]
+    told = [point for part in one["parts"] for point in part]
+    assert told[0][2] == pytest.approx(START.timestamp())
+    assert [point[2] for point in told] == sorted(point[2] for point in told)
+    assert max(point[1] for point in told) < points[30]["lat"]
+    yesterday = (day - timedelta(days=1)).isoformat()
+    assert client.get("/patrols/replay/tracks", params={"day": yesterday}).json() == {"patrols": []}
+
+
+def access_zone() -> Any:
+    """The community's time zone."""
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(settings.get().timezone)
+
+
+def test_the_sentence_the_list_and_the_map_of_coverage_say_the_same(client_for: ClientFor, city: City) -> None:
+    client = english(client_for("community_staff", city.community))
+    patrol = begin(client, city)
+    send(client, patrol, walked())
+    page = client.get("/coverage").text
+    features = client.get("/coverage/features").json()["features"]
+    status = {one["properties"]["id"]: one["properties"]["status"] for one in features}
+    assert len(status) == 9
+    seen = [id_ for id_, one in status.items() if one == "seen"]
+    assert city.buildings["A1"].id in seen
+    missed = sum(one == "not_seen" for one in status.values())
+    assert f"Of 9 buildings, nobody passed {missed} in the last 7 days." in page
+    listed = {int(one) for one in re.findall(r'data-at="building/(\d+)"', page)}
+    assert listed == set(status) - set(seen)
+    assert "community_staff" in json.dumps(features)
+
+
+def test_a_distance_and_a_grid_of_ones_own_choice_are_kept_in_every_link(client_for: ClientFor, city: City) -> None:
+    client = client_for("community_staff", city.community)
+    page = unescape(client.get("/coverage", params={"distance": 50, "days": 30, "grid": city.grids["B2"].code}).text)
+    (link,) = set(re.findall(r'href="(/coverage\?[^"]*at=building/\d+)"', page))
+    assert "distance=50" in link
+    assert "days=30" in link
+    assert f"grid={city.grids['B2'].code}" in link
+    assert f'data-at="building/{city.buildings["B2"].id}"' in page
+
+
+def test_a_route_past_every_building_is_suggested_and_saved_with_its_stops(client_for: ClientFor, city: City) -> None:
+    client = client_for("community_staff", city.community)
+    route = client.get("/rounds/suggest").json()["route"]
+    assert len(route["coordinates"]) == 10
+    form = {"name": "Morning", "rhythm": "daily", "active": "true", "route": json.dumps(route), "weekdays": ["1", "4"]}
+    answer = client.post("/rounds", data=form)
+    assert answer.status_code == 303, answer.text
+    (found,) = client.get("/api/rounds").json()["items"]
+    assert sorted(found["building_ids"]) == sorted(building.id for building in city.buildings.values())
+    assert found["weekdays"] == [1, 4]
+    # A line past the lowest row of buildings stops at these three, from west to east.
+    line = {"type": "LineString", "coordinates": [degrees(0, 35), degrees(300, 35)]}
+    version = re.findall(r'name="version" value="([^"]*)"', client.get(answer.headers["location"]).text)[0]
+    changed = client.post(
+        answer.headers["location"], data={**form, "route": json.dumps(line), "version": unescape(version)}
+    )
+    assert changed.status_code == 303, changed.text
+    (found,) = client.get("/api/rounds").json()["items"]
+    assert found["building_ids"] == [city.buildings[name].id for name in ("A1", "B1", "C1")]
+    assert found["length_m"] == pytest.approx(300, rel=1e-3)
+
+
+def test_who_only_walks_cannot_plan(client_for: ClientFor, city: City, app: FastAPI) -> None:
+    warden = client_for("building_warden", city.grids["A1"])
+    assert warden.get("/rounds/new").status_code == 403
+    assert warden.get("/rounds").status_code == 200
+    assert "Plan a round" not in warden.get("/rounds").text
+
+
+def test_a_patrol_under_way_has_no_end_yet(client_for: ClientFor, city: City) -> None:
+    client = english(client_for("grid_leader", city.grids["A1"]))
+    patrol = begin(client, city)
+    page = client.get(f"/patrols/{patrol['id']}").text
+    assert "No point has arrived yet." in page
+    assert "under way" in page
+    found = patrols.get(city.session, access.SYSTEM, patrol["id"])
+    assert found.stopped_at is None
+    assert found.started_at <= datetime.now(UTC)
