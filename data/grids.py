@@ -303,9 +303,10 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
 
 
 def relocate(session: Session, community_id: int) -> None:
-    """Put the community's buildings, and incidents with a point, into the grids that hold today.
+    """Put the community's buildings, assets, streets, and incidents with a point, into the grids that hold today.
 
-    An incident that was located by its building follows the building. What lies in no grid is marked as outside.
+    An incident that was located by its building follows the building. What lies in no grid is marked as outside; a
+    piece of street beside the grids stays with the one it was beside while that lasts.
     """
     for table, place, unless in (("building", "t.point", ""), ("incident", "t.geom", "address")):
         session.execute(
@@ -340,6 +341,26 @@ def relocate(session: Session, community_id: int) -> None:
         ),
         {"community": community_id},
     )
+    for table, place in (("asset", "t.geom"), ("street_segment", "ST_LineInterpolatePoint(t.geom, 0.5)")):
+        session.execute(
+            text(
+                f"""
+                UPDATE {table} t SET grid_id = f.grid_id
+                FROM (
+                    SELECT t.id, g.grid_id FROM {table} t LEFT JOIN LATERAL (
+                        SELECT b.grid_id FROM grid_boundary b JOIN unit u ON u.id = b.grid_id
+                        WHERE b.community_id = :community AND b.valid @> CURRENT_DATE AND ST_Covers(b.geom, {place})
+                        ORDER BY u.code LIMIT 1
+                    ) g ON true
+                    WHERE t.community_id = :community
+                ) f
+                WHERE f.id = t.id AND t.grid_id IS DISTINCT FROM f.grid_id
+                    AND (f.grid_id IS NOT NULL OR '{table}' = 'asset' OR NOT EXISTS (
+                        SELECT FROM grid_boundary b WHERE b.grid_id = t.grid_id AND b.valid @> CURRENT_DATE))
+                """  # noqa: S608 - the two names are ours
+            ),
+            {"community": community_id},
+        )
 
 
 def locate(session: Session, community_id: int, lon: float, lat: float) -> int | None:

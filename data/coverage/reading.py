@@ -194,23 +194,14 @@ def set_rule(
 
 def _items(actor: Actor, wanted: Filter) -> Any:
     """What is to be seen, a row each: ``kind id name detail community_id grid_id length_m geojson``."""
+    building = func.coalesce(Building.name, Building.number, Building.address, Building.code)
     parts: dict[Kind, Rows] = {
-        Kind.BUILDING: select(
-            literal(Kind.BUILDING.value).label("kind"), Building.id,
-            func.coalesce(Building.name, Building.number, Building.address, Building.code).label("name"),
-            Building.kind.label("detail"), Building.community_id, Building.grid_id,
-            cast(null(), Double).label("length_m"), func.ST_AsGeoJSON(Building.geom, 7).label("geojson"),
-        ).where(Building.grid_id.is_not(None)),
-        Kind.STREET: select(
-            literal(Kind.STREET.value), StreetSegment.id, StreetSegment.name, StreetSegment.kind,
-            StreetSegment.community_id, StreetSegment.grid_id, StreetSegment.length_m,
-            func.ST_AsGeoJSON(StreetSegment.geom, 7),
+        Kind.BUILDING: _told(Kind.BUILDING, Building, building, cast(null(), Double)).where(
+            Building.grid_id.is_not(None)
         ),
-        Kind.ASSET: select(
-            literal(Kind.ASSET.value), Asset.id, func.coalesce(Asset.name, Asset.number), Asset.kind,
-            Asset.community_id, Asset.grid_id, cast(null(), Double), func.ST_AsGeoJSON(Asset.geom, 7),
-        ),
-    }  # fmt: skip
+        Kind.STREET: _told(Kind.STREET, StreetSegment, StreetSegment.name, StreetSegment.length_m),
+        Kind.ASSET: _told(Kind.ASSET, Asset, func.coalesce(Asset.name, Asset.number), cast(null(), Double)),
+    }
     tables = {Kind.BUILDING: Building, Kind.STREET: StreetSegment, Kind.ASSET: Asset}
     chosen = []
     for kind, query in parts.items():
@@ -221,6 +212,14 @@ def _items(actor: Actor, wanted: Filter) -> Any:
     if not chosen:
         chosen = [parts[Kind.BUILDING].where(literal(value=False))]
     return union_all(*chosen).subquery("item")
+
+
+def _told(kind: Kind, table: Any, name: Any, length_m: Any) -> Rows:
+    return select(
+        literal(kind.value).label("kind"), table.id.label("id"), name.label("name"), table.kind.label("detail"),
+        table.community_id.label("community_id"), table.grid_id.label("grid_id"), length_m.label("length_m"),
+        func.ST_AsGeoJSON(table.geom, 7).label("geojson"),
+    )  # fmt: skip
 
 
 def _with_status(session: Session, actor: Actor, wanted: Filter) -> Any:

@@ -117,7 +117,7 @@ def _taken_apart(
     pieces, of = [], []
     for line, owner in zip(lines.tolist(), owners.tolist(), strict=True):
         count = max(1, int(np.ceil(line.length / LONGEST_M)))
-        cuts = np.linspace(0, line.length, count + 1)
-        pieces += [substring(line, start, stop) for start, stop in pairwise(cuts.tolist())]
+        cuts = np.linspace(0, line.length, count + 1).tolist()
+        pieces += [line] if count == 1 else [substring(line, start, stop) for start, stop in pairwise(cuts)]
         of += [owner] * count
     return np.array(pieces, dtype=object), np.array(of, dtype=np.int64)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from data import coverage
 from data.base import bulk
 from data.base.language import _
 from data.basemaps import Basemap, GroundKind
@@ -44,6 +45,9 @@ def load(batch: Batch) -> None:
     else:
         key = ("community_id", "code")
         batch.count_merged(bulk.merge(batch.session, batch.actor, table, columns, key=key, told=batch.told))
+    # What patrols saw of streets is told by pieces of these roads.
+    if coverage.split(batch.session, batch.community):
+        coverage.recompute(batch.session, batch.community)
 
 
 def _codes(batch: Batch, kinds: list[str]) -> list[str]:
