@@ -81,6 +81,9 @@ document.addEventListener(
   true,
 );
 
+// Tabs that do not fit scroll sideways: the current one is seen from the start.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // The foot of a sheet says when it was printed, not when the page was opened.
 addEventListener("beforeprint", () => {
   const now = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });

@@ -26,12 +26,11 @@ export async function start(map, config) {
   const container = map.getContainer();
   map.setMinZoom(4).setMaxZoom(21);
   if (still.matches) map.options.zoomAnimation = map.options.fadeAnimation = false;
-  if (state.selected) {
-    // The panel takes its room before the view is set, so that a link shows the same middle again.
-    document.getElementById("panel").hidden = false;
-    document.body.classList.add("has-panel");
-    map.invalidateSize({ pan: false });
-  }
+  // Panel and table take their room before the view is set, so that a link shows the same middle again.
+  document.getElementById("panel").hidden = !state.selected;
+  document.body.classList.toggle("has-panel", Boolean(state.selected));
+  document.getElementById("map-table").hidden = !state.table;
+  map.invalidateSize({ pan: false });
   if (state.centre) map.setView(state.centre, state.zoom, { animate: false });
   else map.fitBounds(config.bounds, { ...padding(), animate: false });
 
