@@ -160,7 +160,7 @@ def _over_time(study: _Study) -> tuple[Floats | None, list[Pattern], Integers]:
     p = found.p if found.p_permuted is None else found.p_permuted
     z = np.nan_to_num(found.z)
     hot = (hotspots.false_discovery(p.ravel()).reshape(p.shape) <= 0.10) & (z > 0)
-    trend = hotspots.mann_kendall(z)
+    trend = hotspots.mann_kendall(np.nan_to_num(hotspots.gi_star_in_time(study.in_time, near, lags=0).z))
     lasting = np.where(hot.all(axis=1), hot.shape[1], np.argmin(hot[:, ::-1], axis=1))
     return trend.z, hotspots.patterns(hot, trend), lasting.astype(np.int64)
 

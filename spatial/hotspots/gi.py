@@ -118,7 +118,7 @@ def gi_star_in_time(
     neighbours
         Which cells are near, themselves included.
     lags
-        How many periods before count as near too.
+        How many periods before count as near too; 0 for a series whose periods share no cases.
     permutations, conditional, seed
         As for :func:`gi_star`.
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spatial.hotspots.gi import false_discovery
+
 __all__ = ["Change", "MannKendall", "Pattern", "changes", "mann_kendall", "patterns"]
 
 Floats = NDArray[np.float64]
@@ -62,7 +64,8 @@ def mann_kendall(series: ArrayLike) -> MannKendall:
     Parameters
     ----------
     series
-        Array (series, periods), the oldest first; at most some hundred periods.
+        Array (series, periods), the oldest first; at most some hundred periods. The periods must not share cases: of
+        Gi* scores only those without lags will do, or three times as many trends are found as there are by chance.
 
     Notes
     -----
@@ -102,14 +105,15 @@ def patterns(hot: ArrayLike, trend: MannKendall) -> list[Pattern]:
     hot
         Array (cells, periods), the oldest first: whether the cell was significantly hot.
     trend
-        Of the cells' Gi* scores over the periods.
+        Of the cells' Gi* scores over the periods, without lags.
 
     Notes
     -----
     New: hot in the last period alone. Consecutive: hot in the last periods without a break, not before, and in under
     90 % of them. Intensifying, persistent, diminishing: hot in 90 % of the periods, the last among them, with a trend
     upwards, none, downwards. Sporadic: hot at last and on and off before. Historical: hot in 90 % of the periods, but
-    not in the last. Where none of this holds, a significant trend alone is rising or falling.
+    not in the last. Where none of this holds, a trend alone is rising or falling; it must be significant after control
+    of the false discovery rate, because there are as many tests as cells.
 
     Source: Esri, How Emerging Hot Spot Analysis works (ArcGIS Pro documentation), whose hot categories these are;
     rising and falling are ours.
@@ -130,10 +134,11 @@ def patterns(hot: ArrayLike, trend: MannKendall) -> list[Pattern]:
     lasting = np.where(flags.all(axis=1), periods, np.argmin(flags[:, ::-1], axis=1)) if periods else times
     significant = trend.p < _SIGNIFICANT
     up, down = significant & (trend.z > 0), significant & (trend.z < 0)
+    sure = false_discovery(trend.p) <= _SIGNIFICANT
     chosen = np.select(
         [
             mostly & now & up, mostly & now & down, mostly & now, mostly & ~now,
-            now & (times == 1), now & (lasting == times), now, up, down,
+            now & (times == 1), now & (lasting == times), now, up & sure, down & sure,
         ],
         range(9),
         default=9,

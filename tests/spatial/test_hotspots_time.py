@@ -48,6 +48,18 @@ def test_mann_kendall_finds_a_trend_as_often_as_was_asked_for_where_there_is_non
     assert low - 0.01 <= share <= high
 
 
+def test_the_trend_of_gi_is_no_trend_where_cases_fall_anywhere_at_any_time() -> None:
+    random, near, cities = np.random.default_rng(12), LATTICE.neighbours(CELLS, 2), 60
+    found = [
+        hotspots.mann_kendall(hotspots.gi_star_in_time(uniform(random, periods=12), near, lags=0).z)
+        for _city in range(cities)
+    ]
+    assert np.mean([(one.p <= 0.05).mean() for one in found]) <= 0.06
+    never = np.zeros((len(CELLS), 12), dtype=bool)
+    alarmed = sum(set(hotspots.patterns(never, one)) != {Pattern.NONE} for one in found)
+    assert alarmed <= stats.binom.ppf(0.999, cities, 0.05)
+
+
 @pytest.mark.parametrize(
     ("hot", "rises", "expected"),
     [
