@@ -301,11 +301,12 @@ def _bars(rates: list[dict[str, Any]], spots: list[dict[str, Any]], mean: float 
 
 
 def _time(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
-    """The bars of the time slider: twice the days that are looked at, in weeks that end on the last day."""
-    last = settings.today() if asked.last <= settings.today() else asked.last
+    """The bars of the time slider, in weeks."""
     days = (asked.last - asked.first).days + 1
-    begin = min(asked.first, last - timedelta(days=2 * days - 1))
-    steps = [(day, day + timedelta(days=STEP_DAYS - 1)) for day in _weeks(begin, last)][-120:]
+    # As many days before and, where there are any yet, after; the weeks end with the days that are looked at.
+    later = max(0, min(days, (settings.today() - asked.last).days) // STEP_DAYS)
+    begins = _weeks(asked.first - timedelta(days=days), asked.last + timedelta(days=STEP_DAYS * later))
+    steps = [(day, day + timedelta(days=STEP_DAYS - 1)) for day in begins]
     day_of = func.date(func.timezone(settings.get().timezone, Incident.reported_at))
     wanted = incidents.Filter(
         community=run.params["community"], grid=run.params["grid"], first=steps[0][0], last=steps[-1][1],

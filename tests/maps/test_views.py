@@ -119,7 +119,7 @@ def test_a_case_is_seen_from_its_report_to_its_end() -> None:
     (mark,) = drawn(picture, "mark")
     labels = config(picture)["steps"]["labels"]
     assert (labels[mark["a"]], labels[mark["b"] - 1]) == ("2026-03-10", "2026-03-13")
-    counts = dict(picture.table.rows)
+    counts: dict[Any, Any] = {row[0]: row[1] for row in picture.table.rows}
     assert (counts["2026-03-09"], counts["2026-03-10"], counts["2026-03-13"], counts["2026-03-14"]) == (0, 1, 1, 0)
 
 

@@ -85,7 +85,7 @@ export async function start(map, config) {
     if (data.method === "points") shown.addLayer(drawClusters(clusters, config));
     else shown.addLayer(drawCells(map, cells, data.method, config));
     for (const one of data.spots) if (data.method === "significant") shown.addLayer(badge(one));
-    for (const one of data.default_points) shown.addLayer(crossed(one));
+    for (const one of data.default_points) shown.addLayer(crossed(one, map));
     legend(data, cells, config);
     time.show(data.time);
     map.invalidateSize({ pan: false });
@@ -269,12 +269,14 @@ const CROSS =
   '<svg viewBox="0 0 34 34" aria-hidden="true"><circle cx="17" cy="17" r="14.500"/><path d="M11.500 11.500l11 11M22.500 11.500l-11 11"/></svg>';
 
 /** What was left out stays visible: a dashed circle with a cross, how many, and why. */
-function crossed({ at, says, why }) {
+function crossed({ at, says, why }, map) {
   const icon = L.divIcon({ className: "hot-crossed", html: CROSS, iconSize: [34, 34], iconAnchor: [17, 17] });
   const mark = L.marker([at[1], at[0]], { icon, alt: says, keyboard: true });
   const text = make("span", {}, make("b", {}, says), make("br"), why);
+  const right = map.latLngToContainerPoint([at[1], at[0]]).x < 0.68 * map.getSize().x;
   return mark.bindTooltip(text, {
-    permanent: !phone.matches, direction: "bottom", offset: [0, 18], className: "picture-tip hot-callout", opacity: 1,
+    permanent: !phone.matches, direction: right ? "right" : "left", offset: [right ? 20 : -20, 30],
+    className: "picture-tip hot-callout", opacity: 1,
   });
 }
 
@@ -291,6 +293,8 @@ function legend({ method, default_points: points }, cells, config) {
   const item = (sample, text) => items.push(make("li", {}, sample, make("span", {}, text)));
   if (method === "significant") {
     const there = new Set(cells.features.map(({ properties }) => properties.heat));
+    // Cold is told in two steps; the surest of it has the colour of the second.
+    if (there.delete("cold_99")) there.add("cold_95");
     for (const [heat, name] of config.heats) {
       if (there.has(heat) || heat === "none") item(swatch(hotspot[heat] ?? hotspot.cold_95), name);
     }
