@@ -177,35 +177,50 @@ def sweep(session: Session, now: datetime, *, limit: int = BATCH) -> int:
 
     Runs without walls, in a transaction of its own. Call it until it returns 0.
     """
+    # Case and watch are taken together or not at all: whoever acts on a case holds it and then wants its watch.
     due = (
-        select(CaseWatch.incident_id)
+        select(Incident)
+        .join(CaseWatch, CaseWatch.incident_id == Incident.id)
         .where(CaseWatch.next_at <= now)
         .order_by(CaseWatch.next_at, CaseWatch.incident_id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=(Incident, CaseWatch))
+        .execution_options(populate_existing=True)
     )
-    ids = list(session.scalars(due))
-    if not ids:
+    cases = session.scalars(due).all()
+    if not cases:
         return 0
-    cases = {one.id: one for one in session.scalars(select(Incident).where(Incident.id.in_(ids)))}
-    known = _known(session, cases.values())
-    rules: dict[int, list[ReminderRule]] = {}
-    for incident_id in ids:
-        incident = cases[incident_id]
-        community_id = incident.community_id
-        if community_id not in rules:
-            rules[community_id] = [rule for rule in in_force(session, community_id) if rule.active]
+    known = _known(session, cases)
+    desks: dict[int, _Desk] = {}
+    watched = []
+    for incident in cases:
+        desk = desks.get(incident.community_id)
+        if desk is None:
+            desk = desks[incident.community_id] = _Desk.of(session, incident.community_id)
         try:
-            with session.begin_nested():
-                next_at = _look(session, incident, rules[community_id], known.get(incident_id, set()), now)
+            next_at = _look(session, incident, desk, known.get(incident.id, set()), now)
         except Exception:
             # One case that cannot be dealt with must not keep the others from it.
-            log.exception("The limits of case %s could not be looked at", incident_id)
+            log.exception("The limits of case %s could not be looked at", incident.id)
             session.refresh(incident)
             next_at = now + AGAIN_AFTER
-        watched = {"due_at": incident.due_at, "next_at": next_at}
-        session.execute(update(CaseWatch).where(CaseWatch.incident_id == incident_id).values(**watched))
-    return len(ids)
+        watched.append({"incident_id": incident.id, "due_at": incident.due_at, "next_at": next_at})
+    session.execute(update(CaseWatch), watched)
+    return len(cases)
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What holds in a community during one sweep."""
+
+    rules: list[ReminderRule]
+    calendar: Calendar
+
+    @classmethod
+    def of(cls, session: Session, community_id: int) -> _Desk:
+        """The rules that take effect in a community, and its calendar."""
+        rules = [rule for rule in in_force(session, community_id) if rule.active]
+        return cls(rules, calendars.of(session, community_id))
 
 
 def _known(session: Session, cases: Iterable[Incident]) -> dict[int, set[str]]:
@@ -218,25 +233,22 @@ def _known(session: Session, cases: Iterable[Incident]) -> dict[int, set[str]]:
     return found
 
 
-def _look(
-    session: Session, incident: Incident, rules: Sequence[ReminderRule], known: set[str], now: datetime
-) -> datetime | None:
-    """Let what has come of one case take effect; returns when its next threshold comes."""
+def _look(session: Session, incident: Incident, desk: _Desk, known: set[str], now: datetime) -> datetime | None:
+    """Let what has come of one case take effect, all of it or nothing; returns when its next threshold comes."""
     if incident.due_at is None or incident.state not in incidents.OPEN or incident.step == Step.ON_HOLD:
         return None
     due_at = incident.due_at
-    coming = thresholds(rules, calendars.of(session, incident.community_id), incident)
+    coming = thresholds(desk.rules, desk.calendar, incident)
     passed = [one for one in coming if one.at <= now and one.name not in known]
-    late = [one for one in passed if one.at < incident.created_at]
-    fresh = [one for one in passed if one not in late]
     if passed:
-        row = insert(Reminder)
+        fresh = [one for one in passed if one.at >= incident.created_at]
         values = [
             {"incident_id": incident.id, "threshold": one.name, "due_at": due_at, "told": one in fresh}
             for one in passed
         ]  # fmt: skip
-        session.execute(row.on_conflict_do_nothing(), values)
-    _take_effect(session, incident, fresh, now)
+        with session.begin_nested():
+            session.execute(insert(Reminder).on_conflict_do_nothing(), values)
+            _take_effect(session, incident, fresh, now)
     if incident.due_at != due_at:
         return now
     return min((one.at for one in coming if one.at > now), default=None)
