@@ -268,26 +268,22 @@ def _longest_in_order(t: Floats) -> Positions:
 
 
 def _drop_impossible(given: _Given, reasons: NDArray[np.object_]) -> None:
-    """Drop jumps and sudden turns until none is left; each round drops one at least."""
+    """Drop jumps, rides and sudden turns until none is left; each round drops one at least."""
     while True:
         at = np.flatnonzero(_alive(reasons))
         fast = given.too_far(at[:-1], at[1:]) & (np.diff(given.segment[at]) == 0)
-        found = _spikes(given, at, fast)
-        if len(found):
-            reasons[found] = Reason.JUMP
-            continue
-        found = _sudden(given, at)
-        if len(found):
-            reasons[found] = Reason.SUDDEN
-            continue
-        found = _between_fast_legs(at, fast)
-        if len(found):
-            reasons[found] = Reason.TOO_FAST
-            continue
-        found = _clusters(at, fast)
-        if not len(found):
+        for find, reason in (
+            (_spikes, Reason.JUMP),
+            (_between_fast_legs, Reason.TOO_FAST),
+            (_clusters, Reason.JUMP),
+            (_sudden, Reason.SUDDEN),
+        ):
+            found = find(given, at, fast)
+            if len(found):
+                reasons[found] = reason
+                break
+        else:
             return
-        reasons[found] = Reason.JUMP
 
 
 def _spikes(given: _Given, at: Positions, fast: Flags) -> Positions:
@@ -301,11 +297,12 @@ def _spikes(given: _Given, at: Positions, fast: Flags) -> Positions:
     return np.asarray(at[1:-1][there_and_back])
 
 
-def _sudden(given: _Given, at: Positions) -> Positions:
+def _sudden(given: _Given, at: Positions, fast: Flags) -> Positions:
     """Points off the way between their neighbours by more than the hardest acceleration explains.
 
     The second divided difference of a motion is its acceleration at some instant between: a point may lie off the
-    straight and steady way between its neighbours by half the acceleration times the two times.
+    straight and steady way between its neighbours by half the acceleration times the two times. Beside an impossible
+    leg there is no such way.
     """
     if len(at) < 3:
         return at[:0]
@@ -316,20 +313,21 @@ def _sudden(given: _Given, at: Positions) -> Positions:
     off_y = given.y[here] - (given.y[one] + share * (given.y[other] - given.y[one]))
     slack = given.accuracy[here] + (1 - share) * given.accuracy[one] + share * given.accuracy[other]
     excess = np.hypot(off_x, off_y) - slack - given.limits.acceleration_mps2 * before * after / 2
-    excess[(given.segment[one] != given.segment[here]) | (given.segment[here] != given.segment[other])] = -np.inf
+    apart = fast | (np.diff(given.segment[at]) != 0)
+    excess[apart[:-1] | apart[1:]] = -np.inf
     padded = np.concatenate(([-np.inf], excess, [-np.inf]))
     worst = (excess > 0) & (excess >= padded[:-2]) & (excess > padded[2:])
     return np.asarray(here[worst])
 
 
-def _between_fast_legs(at: Positions, fast: Flags) -> Positions:
+def _between_fast_legs(_given: _Given, at: Positions, fast: Flags) -> Positions:
     """Points inside of several impossible legs in a row: a ride that was recorded now and then."""
     starts, stops = _runs(fast)
     long = stops - starts >= _RIDE_LEGS
     return np.asarray(at[_marked(starts[long] + 1, stops[long], len(at))])
 
 
-def _clusters(at: Positions, fast: Flags) -> Positions:
+def _clusters(_given: _Given, at: Positions, fast: Flags) -> Positions:
     """The smallest group of points that impossible legs cut off from the rest, if it is small enough to be an error."""
     edges = np.flatnonzero(fast) + 1
     if not len(edges):
@@ -362,18 +360,25 @@ def _regular(given: _Given, reasons: NDArray[np.object_]) -> Flags:
 
 
 def _rides(given: _Given, reasons: NDArray[np.object_]) -> Flags:
-    """Points of stretches on which the speed over ``ride_s`` is above the limit."""
+    """Points of stretches on which the speed over ``ride_s`` is above the limit.
+
+    A leg that is impossible even so is shortened to the longest possible one: a single jump makes no ride.
+    """
     found = np.zeros(len(given.x), dtype=bool)
     at = np.flatnonzero(_alive(reasons))
     if len(at) < 2:
         return found
+    length, dt, together = given.legs(at)
+    longest = given.limits.speed_mps * dt + given.accuracy[at[:-1]] + given.accuracy[at[1:]]
+    kept = np.where(length > 0, np.minimum(length, longest) / np.where(length > 0, length, 1.0), 0.0)
+    x = np.append(0.0, np.cumsum(kept * np.diff(given.x[at])))
+    y = np.append(0.0, np.cumsum(kept * np.diff(given.y[at])))
     t = given.t[at]
     end = np.minimum(np.searchsorted(t, t + given.limits.ride_s), len(at) - 1)
     took = t[end] - t
-    way = np.hypot(given.x[at[end]] - given.x[at], given.y[at[end]] - given.y[at])
-    # The last points look back: there is no such time ahead of them.
-    fast = (took >= given.limits.ride_s) & (way > given.limits.speed_mps * took)
-    fast &= given.segment[at[end]] == given.segment[at]
+    segment = np.append(0, np.cumsum(~together))
+    fast = (took >= given.limits.ride_s) & (segment[end] == segment)
+    fast &= np.hypot(x[end] - x, y[end] - y) > given.limits.speed_mps * took
     found[at] = _marked(np.flatnonzero(fast), end[fast] + 1, len(at))
     return found
 
