@@ -81,8 +81,11 @@ document.addEventListener(
   true,
 );
 
-// Tabs that do not fit scroll sideways: the current one is seen from the start.
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+// Tabs that do not fit scroll sideways, and only they: the current one is seen from the start.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const [row, box] = [tab.parentElement, tab.getBoundingClientRect()];
+  row.scrollLeft += box.left + box.width / 2 - (row.getBoundingClientRect().left + row.clientWidth / 2);
+}
 
 // The foot of a sheet says when it was printed, not when the page was opened.
 addEventListener("beforeprint", () => {

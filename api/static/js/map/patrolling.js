@@ -22,6 +22,7 @@ export async function start(map, config) {
   let planned = null;
   let own = null;
   let following = true;
+  let moved = false;
   const track = drawTrack(map, config.symbols, { open: true });
   container.setAttribute("aria-label", word("track"));
 
@@ -32,6 +33,17 @@ export async function start(map, config) {
       done: { color: palette["brand-dark"], weight: 2, fillColor: "#7FBDB6", fillOpacity: 1 },
       next: { color: palette["ink-1"], weight: 3, fillColor: colours.residential, fillOpacity: 1 },
     })[state];
+
+  /** All of it, while nobody has moved the map. */
+  function fit() {
+    const all = L.featureGroup(outlines.getLayers());
+    if (all.getLayers().length && !moved) map.fitBounds(all.getBounds(), { padding: [16, 16], animate: false });
+  }
+  // The list below grows and shrinks, and the map with it.
+  new ResizeObserver(() => {
+    map.invalidateSize({ pan: false });
+    fit();
+  }).observe(container);
 
   const view = {
     /** The area and the buildings of a patrol, and the line of its round. */
@@ -56,8 +68,7 @@ export async function start(map, config) {
           L.polyline(latLngs(route), { color: palette["ink-2"], weight: 2.5, dashArray: "2 7", interactive: false }),
         ]).addTo(map);
       }
-      const all = L.featureGroup([...outlines.getLayers()]);
-      if (all.getLayers().length) map.fitBounds(all.getBounds(), { padding: [16, 16], animate: false });
+      fit();
     },
     /** How a building stands: open, next, passed, done. */
     mark: (id, state) => shapes.get(id)?.setStyle(style(state)),
@@ -68,6 +79,7 @@ export async function start(map, config) {
         L.circle([lat, lon], { radius: accuracy, className: "own-accuracy", weight: 0, interactive: false }),
         L.marker([lat, lon], { icon: L.divIcon({ className: "own-position", iconSize: [18, 18] }), interactive: false, keyboard: false }),
       ]).addTo(map);
+      moved = true;
       if (following) map.setView([lat, lon], Math.max(map.getZoom(), 18), { animate: !still.matches });
     },
     /** Look at a building. */
@@ -85,7 +97,10 @@ export async function start(map, config) {
     button.setAttribute("aria-pressed", String(on));
   }
   button.addEventListener("click", () => follow(!following));
-  map.on("dragstart", () => follow(false));
+  map.on("dragstart", () => {
+    moved = true;
+    follow(false);
+  });
   await run(view);
   container.dataset.ready = "true";
   await ground;
