@@ -31,7 +31,7 @@ def test_a_case_is_reported_by_a_click_on_the_map_and_shown_there(signed_in: Ope
     expect(page.locator(".done")).to_contain_text(re.compile(r"Reported as \d{8}-\d{3}"))
     expect(page.locator("#panel h2")).to_contain_text("Water from the ceiling")
     expect(page.locator("#panel")).to_contain_text("Water leak")
-    expect(page.locator("#panel")).to_contain_text("5 days left")
+    expect(page.locator("#panel")).to_contain_text(re.compile(r"\d+ days left"))
     incident = page.url.split("at=incidents/")[1]
     found = page.request.get(f"/api/incidents/{incident}").json()
     assert found["lon"] == pytest.approx(120.8941, abs=2e-5)
@@ -63,7 +63,7 @@ def test_the_list_is_filtered_as_the_api_filters(signed_in: Opens) -> None:
     expect(page).to_have_url(re.compile(r"grid=\d+002"))
     expected = listed(page, f"/api/incidents?limit=1000&state=closed&grid={page.url.split('grid=')[1][:15]}")
     expect(page.locator(".pager")).to_contain_text(f"of {len(expected)}")
-    shown = page.locator("tbody tr td:nth-child(2)").all_inner_texts()
+    shown = page.locator("tbody tr td[data-label='Number']").all_inner_texts()
     assert shown == [one["number"] for one in expected][: len(shown)]
     page.get_by_role("link", name="Clear filters").click()
     expect(page).to_have_url(re.compile(r"/incidents$"))
@@ -71,11 +71,11 @@ def test_the_list_is_filtered_as_the_api_filters(signed_in: Opens) -> None:
 
 def test_pages_follow_each_other_without_a_gap_and_lead_back(signed_in: Opens) -> None:
     page = signed_in().page
-    page.goto("/incidents?to=2099-01-01&sort=number")
+    page.goto("/incidents?to=2099-01-01&sort=number&state=new,in_progress,to_verify,closed,on_hold,declined")
     numbers: list[str] = []
-    first = page.locator("tbody tr td:nth-child(2)").all_inner_texts()
+    first = page.locator("tbody tr td[data-label='Number']").all_inner_texts()
     while True:
-        numbers += page.locator("tbody tr td:nth-child(2)").all_inner_texts()
+        numbers += page.locator("tbody tr td[data-label='Number']").all_inner_texts()
         following = page.get_by_role("link", name="Next")
         if not following.count():
             break
@@ -87,7 +87,7 @@ def test_pages_follow_each_other_without_a_gap_and_lead_back(signed_in: Opens) -
         before = page.url
         page.get_by_role("link", name="Previous").click()
         page.wait_for_url(lambda url, before=before: url != before)
-    assert page.locator("tbody tr td:nth-child(2)").all_inner_texts() == first
+    assert page.locator("tbody tr td[data-label='Number']").all_inner_texts() == first
 
 
 def test_a_case_is_edited_and_its_history_says_by_whom(signed_in: Opens) -> None:
@@ -95,10 +95,10 @@ def test_a_case_is_edited_and_its_history_says_by_whom(signed_in: Opens) -> None
     watched.expected = {409}
     page = watched.page
     incident = next(one for one in listed(page, "/api/incidents?limit=1000&state=new") if one["lon"])
-    page.goto(f"/incidents/{incident['id']}")
+    page.goto(f"/incidents/{incident['id']}/edit")
     drawn(page)
     other = page.context.new_page()
-    other.goto(f"/incidents/{incident['id']}")
+    other.goto(f"/incidents/{incident['id']}/edit")
     page.fill("#field-description", f"{incident['description']} (checked)")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".done")).to_have_text("Saved.")
