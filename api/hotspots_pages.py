@@ -32,9 +32,6 @@ Method = Literal["significant", "density", "points"]
 
 DAYS = 90
 STEP_DAYS = 7
-#: Widths of cells that are offered, and how many of them a page can bear.
-WIDTHS_M = (36, 60, 100, 150, 200, 300, 500, 1000)
-_MOST_CELLS = 2_500
 _SAME = 1e-7
 _OPEN = ",".join(incidents.OPEN)
 
@@ -86,7 +83,9 @@ def show(page: Read) -> Response:
     if community is None:
         return page.show("hotspots/choose.html", section="stats", tabs=[])
     asked = filter_of(**ledgers.parameters(page.request.query_params, filter_of))
-    asked = asked if asked.cell_m else replace(asked, cell_m=_width(page))
+    asked = (
+        asked if asked.cell_m else replace(asked, cell_m=maps.width_for((page.glance and page.glance.area_m2) or 0.0))
+    )
     grid = None if page.may("hotspot.run", community.id) else _own_grid(page, community)
     run = hotspots.run(page.session, page.actor, _params(asked, community, grid))
     run = hotspots.get(page.session, page.actor, run.id)
@@ -98,7 +97,7 @@ def show(page: Read) -> Response:
         **ground.shown(drawn, page.settings),
         asked=asked,
         categories=_categories(page),
-        widths=sorted({*WIDTHS_M, asked.cell_m}),
+        widths=sorted({*maps.WIDTHS_M, asked.cell_m}),
         heats=maps.heat_names(),
         **shown,
     )
@@ -128,12 +127,9 @@ def relocate(page: Edit, form: Typed) -> Response:
 
 
 def _params(asked: Asked, community: units.Unit, grid: str | None) -> Params:
-    scale = asked.cell_m / hotspots.CELL_M
-    return Params(
-        community=community.code, grid=grid, categories=(asked.category,) if asked.category else None,
-        first=asked.first, last=asked.last, cell_m=float(asked.cell_m), rings=asked.rings,
-        leave_out_default_points=asked.default, per_household=asked.household, period_days=STEP_DAYS,
-        bandwidth_m=min(5_000.0, max(5.0, 50.0 * scale)), cluster_distance_m=min(5_000.0, 40.0 * scale),
+    return maps.params(
+        community.code, asked.cell_m, category=asked.category, grid=grid, first=asked.first, last=asked.last,
+        rings=asked.rings, leave_out_default_points=asked.default, per_household=asked.household,
     )  # fmt: skip
 
 
@@ -142,12 +138,6 @@ def _own_grid(page: Page, community: units.Unit) -> str | None:
     area = page.actor.area("hotspot.run")
     below = units.listed(page.session, page.actor, level=units.Level.GRID, under=community.id)
     return next((grid.code for grid in below if grid.id in area.grids), None)
-
-
-def _width(page: Page) -> int:
-    """The narrowest cells of which there are not too many for a page."""
-    area_m2 = (page.glance.area_m2 if page.glance else None) or 0.0
-    return next((width for width in WIDTHS_M if area_m2 / (0.866 * width**2) <= _MOST_CELLS), WIDTHS_M[-1])
 
 
 def _categories(page: Page) -> list[dict[str, Any]]:

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import folium
 
 from data.base.language import _
+from data.hotspots import CELL_M, Params
 from maps.basemaps import Basemap
 from maps.ground import Bounds, ground
+
+#: Widths of cells that are offered, in metres, and of how many cells a map can bear.
+WIDTHS_M = (36, 60, 100, 150, 200, 300, 500, 1000)
+CELLS_MOST = 2_500
+
+
+def width_for(area_m2: float) -> int:
+    """The narrowest cells of which there are not too many on an area.
+
+    >>> width_for(156_000)
+    36
+    """
+    return next((width for width in WIDTHS_M if area_m2 / (0.866 * width**2) <= CELLS_MOST), WIDTHS_M[-1])
+
+
+def params(community: str, cell_m: int, *, category: str | None, **asked: Any) -> Params:
+    """What a map asks for: bandwidth and reach grow with the cells, and equal questions find the run that is there.
+
+    Parameters
+    ----------
+    community
+        Its code.
+    **asked
+        Other fields of :class:`data.hotspots.Params`.
+    """
+    scale = cell_m / CELL_M
+    return Params(
+        community=community, cell_m=float(cell_m), categories=(category,) if category else None,
+        bandwidth_m=min(5_000.0, max(5.0, 50.0 * scale)), cluster_distance_m=min(5_000.0, 40.0 * scale), **asked,
+    )  # fmt: skip
 
 
 def heat_names() -> dict[str, str]:

@@ -23,6 +23,7 @@ from data.base.errors import Invalid
 from data.base.language import _
 from data.views import View, scenes
 from data.views.scenes import Ground
+from maps import hotspots as cells
 from maps.views import cases, patrols
 from maps.views import hotspots as hot
 from maps.views.cases import Told
@@ -32,8 +33,6 @@ from maps.views.hotspots import Found
 #: How many days the views over time look back at first; patrols are looked at over fewer.
 DAYS = 90
 PATROL_DAYS = 30
-#: Of how many cells hotspots are looked for, at most about, and how wide they may be.
-_CELLS, _WIDTHS_M = 2_500, (36, 60, 100, 150, 200, 300, 500, 1000)
 _CASES = {
     View.OVERVIEW: cases.overview,
     View.LIGHTS: cases.lights,
@@ -158,12 +157,14 @@ def _run(
     if asked.community is None:
         raise Invalid(_("Hotspots are looked for in one community. Choose it."))
     grid = _own_grid(session, actor, asked.community)
-    width = next((w for w in _WIDTHS_M if ground.area_m2 / (0.866 * w * w) <= _CELLS), _WIDTHS_M[-1])
-    params = runs.Params(
-        community=asked.community.code, grid=grid, categories=(asked.category,) if asked.category else None,
-        first=first, last=last, cell_m=float(width), bandwidth_m=50.0 * width / runs.CELL_M,
-        cluster_distance_m=40.0 * width / runs.CELL_M,
-    )  # fmt: skip
+    params = cells.params(
+        asked.community.code,
+        cells.width_for(ground.area_m2),
+        category=asked.category,
+        grid=grid,
+        first=first,
+        last=last,
+    )
     run = runs.get(session, actor, runs.run(session, actor, params).id)
     category = incidents.category(session, asked.category) if asked.category else None
     zh = language.current() == "zh"
