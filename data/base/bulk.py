@@ -3,9 +3,9 @@
 """Bulk loads: many rows at once into a table, in the transaction they are asked in, as fast as PostgreSQL takes them.
 
 Row-level security refuses COPY, so a load runs as the owner (``as_owner``), after its permission was checked. Rows go
-in by binary COPY. Where a load is large beside what the table holds, its foreign keys and secondary indexes are taken
-down and built again afterwards (``suspended``), inside the same transaction: checked once as a whole and not row by
-row, and still all or nothing.
+in by binary COPY. Where a load is large beside what the table holds, its secondary indexes are taken down and built
+again afterwards, and its foreign keys are checked then (``suspended``), inside the same transaction: once as a whole
+and not row by row, and still all or nothing.
 
 ``merge`` brings staged rows into a table by their natural key: new ones are inserted, those that differ are updated
 with a history row each, the rest is left alone. An empty value changes nothing, and a shape is the same wherever its
@@ -196,16 +196,90 @@ def load(
 
 @contextmanager
 def suspended(session: Session, table: SqlTable, count: int) -> Iterator[None]:
-    """Take ``table``'s foreign keys and secondary indexes down for a load of ``count`` rows, and build them again.
+    """Take ``table``'s secondary indexes down for a load of ``count`` rows, build them again, then check foreign keys.
 
     Only when the load is large and the table holds fewer rows than come in, and nobody else holds the table for
-    long; otherwise the block runs with everything in place. Others wait for the table until the transaction ends.
-    Keys that other tables refer to stay.
+    long; otherwise the block runs with everything in place. Others wait for the table until the transaction ends, and
+    may read but not write those it refers to. Keys that other tables refer to stay. On a server that does not let us
+    leave checks for the end (``session_replication_role``), foreign keys are taken down like the indexes, and
+    PostgreSQL keeps readers from the tables they refer to as well.
     """
-    definitions = _take_down(session, table) if _worth_it(session, table, count) else []
+    if not _worth_it(session, table, count):
+        yield
+        return
+    late = _may_check_late(session)
+    keys = _foreign_keys(session, table) if late else []
+    definitions = _take_down(session, table, keys)
+    if definitions is None:
+        yield
+        return
+    if late:
+        _run_checks(session, on=False)
     yield
+    if late:
+        _run_checks(session, on=True)
     for definition in definitions:
         _run(session, definition)
+    for key in keys:
+        _check(session, table, key)
+
+
+def _may_check_late(session: Session) -> bool:
+    """Whether the server lets us switch the checks of foreign keys off for a transaction."""
+    return bool(session.scalar(text("SELECT has_parameter_privilege('session_replication_role', 'SET')")))
+
+
+@dataclass(frozen=True)
+class _ForeignKey:
+    """A foreign key of a table: its columns, and the columns of the table it refers to."""
+
+    name: str
+    columns: Sequence[str]
+    target: str
+    target_columns: Sequence[str]
+
+
+def _foreign_keys(session: Session, table: SqlTable) -> list[_ForeignKey]:
+    rows = session.execute(
+        text(
+            """
+            SELECT c.conname, t.relname,
+                (SELECT array_agg(a.attname::text ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY k(num, place)
+                 JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.num) AS columns,
+                (SELECT array_agg(a.attname::text ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(num, place)
+                 JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.num) AS target_columns
+            FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid
+            WHERE c.conrelid = CAST(:name AS regclass) AND c.contype = 'f'
+            """
+        ),
+        {"name": _quoted(table)},
+    )
+    return [_ForeignKey(row.conname, row.columns, row.relname, row.target_columns) for row in rows]
+
+
+def _run_checks(session: Session, *, on: bool) -> None:
+    """Let PostgreSQL check foreign keys row by row, or leave that to us until the transaction ends."""
+    role = "origin" if on else "replica"
+    session.execute(text("SELECT set_config('session_replication_role', :role, true)"), {"role": role})
+
+
+def _check(session: Session, table: SqlTable, key: _ForeignKey) -> None:
+    """Check a foreign key as a whole, and say what is wrong as PostgreSQL would."""
+    names = [sql.Identifier(name) for name in key.columns]
+    filled = sql.SQL(" AND ").join(sql.SQL("l.{} IS NOT NULL").format(name) for name in names)
+    same = sql.SQL(" AND ").join(
+        sql.SQL("l.{} = r.{}").format(name, sql.Identifier(other))
+        for name, other in zip(names, key.target_columns, strict=True)
+    )
+    statement = sql.SQL("SELECT 1 FROM {} l WHERE {} AND NOT EXISTS (SELECT FROM {} r WHERE {}) LIMIT 1").format(
+        sql.Identifier(table.name), filled, sql.Identifier(key.target), same
+    )
+    if session.connection().exec_driver_sql(statement.as_string(_driver(session))).first():
+        wrong = f'load into "{table.name}" violates foreign key constraint "{key.name}"'
+        raising = sql.SQL(
+            "DO $$ BEGIN RAISE foreign_key_violation USING MESSAGE = {}, CONSTRAINT = {}; END $$"
+        ).format(sql.Literal(wrong), sql.Literal(key.name))  # fmt: skip
+        _run(session, raising)
 
 
 def _worth_it(session: Session, table: SqlTable, count: int) -> bool:
@@ -218,14 +292,19 @@ def _worth_it(session: Session, table: SqlTable, count: int) -> bool:
     return (there or 0) < count
 
 
-def _take_down(session: Session, table: SqlTable) -> list[sql.Composed]:
-    """Drop what can be built again; returns how to, or nothing when others hold the table."""
+def _take_down(session: Session, table: SqlTable, keys: Sequence[_ForeignKey]) -> list[sql.Composed] | None:
+    """Drop what can be built again; returns how to, or None when others hold the table.
+
+    ``keys`` are foreign keys that stay, to be checked at the end: until then nobody may write what they refer to.
+    """
     name = sql.Identifier(table.name)
+    kept = [key.name for key in keys]
     found = session.execute(
         text(
             """
             SELECT c.conname, pg_get_constraintdef(c.oid) AS definition, true AS is_constraint FROM pg_constraint c
-            WHERE c.conrelid = CAST(:name AS regclass) AND c.contype IN ('f', 'p', 'u') AND NOT EXISTS (
+            WHERE c.conrelid = CAST(:name AS regclass) AND c.contype IN ('f', 'p', 'u')
+                AND c.conname <> ALL (CAST(:kept AS text[])) AND NOT EXISTS (
                 SELECT FROM pg_constraint r WHERE c.contype <> 'f' AND r.contype = 'f' AND r.conindid = c.conindid)
             UNION ALL
             SELECT i.relname, pg_get_indexdef(i.oid), false FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
@@ -233,9 +312,13 @@ def _take_down(session: Session, table: SqlTable) -> list[sql.Composed]:
                 SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.conrelid = x.indrelid)
             """
         ),
-        {"name": _quoted(table)},
+        {"name": _quoted(table), "kept": kept},
     ).all()
-    drops = [
+    lock = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE")
+    drops: list[sql.Composable] = [
+        lock.format(sql.Identifier(target)) for target in sorted({key.target for key in keys} - {table.name})
+    ]
+    drops += [
         sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}" if part.is_constraint else "DROP INDEX {1}").format(
             name, sql.Identifier(part.conname)
         )
@@ -245,7 +328,7 @@ def _take_down(session: Session, table: SqlTable) -> list[sql.Composed]:
     session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     session.execute(text("SET CONSTRAINTS ALL DEFERRED"))
     if not any(_dropped(session, drops) for _attempt in range(_ATTEMPTS)):
-        return []
+        return None
     add = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ")
     return [
         add.format(name, sql.Identifier(part.conname)) + sql.SQL(part.definition)

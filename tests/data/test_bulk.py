@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shapely
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from data.base import access, bulk
@@ -72,7 +72,15 @@ def test_points_are_encoded_as_shapely_encodes_them() -> None:
     assert bulk.wkb(mixed) == shapely.to_wkb(mixed).tolist()
 
 
-def test_after_a_large_load_every_key_and_index_is_back(city: City) -> None:
+@pytest.fixture(params=[True, False], ids=["keys checked late", "keys taken down"])
+def lenient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """A server that lets us leave the checks of foreign keys for the end, and one that does not."""
+    if not request.param:
+        monkeypatch.setattr(bulk, "_may_check_late", lambda _session: False)
+    return bool(request.param)
+
+
+def test_after_a_large_load_every_key_and_index_is_back(city: City, lenient: bool) -> None:
     before = keys_and_indexes(city.session, "incident")
     with bulk.suspended(city.session, INCIDENT, MANY):
         assert len(keys_and_indexes(city.session, "incident")) < len(before)
@@ -92,6 +100,7 @@ def test_a_key_that_other_tables_refer_to_stays(city: City) -> None:
     ("column", "value", "constraint"),
     [("category_code", "no.such", "fk_incident_category_code"), ("number", "same", "uq_incident_community_id_number")],
 )
+@pytest.mark.usefixtures("lenient")
 def test_a_large_load_of_wrong_rows_fails_as_a_whole(city: City, column: str, value: str, constraint: str) -> None:
     before = keys_and_indexes(city.session, "incident")
     savepoint = city.session.begin_nested()
@@ -106,6 +115,26 @@ def test_a_small_load_leaves_the_indexes_alone(city: City) -> None:
     before = keys_and_indexes(city.session, "incident")
     with bulk.suspended(city.session, INCIDENT, MANY - 1):
         assert keys_and_indexes(city.session, "incident") == before
+
+
+def test_during_a_large_load_others_read_what_it_refers_to_but_do_not_write_it(engine: Engine) -> None:
+    with engine.connect() as other, Session(engine) as session:
+        assert bulk._may_check_late(session)
+        with bulk.suspended(session, INCIDENT, MANY):
+            other.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            for name in ("unit", "building", "category", "account"):
+                other.execute(text(f"SELECT count(*) FROM {name}"))
+            with pytest.raises(OperationalError, match="lock timeout"):
+                other.execute(text("DELETE FROM unit"))
+        session.rollback()
+
+
+def test_after_a_large_load_rows_are_checked_one_by_one_again(city: City) -> None:
+    with bulk.suspended(city.session, INCIDENT, MANY):
+        bulk.load(city.session, INCIDENT, cases(city, MANY))
+    city.session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    with pytest.raises(IntegrityError):
+        bulk.load(city.session, INCIDENT, cases(city, 1, number=["one more"], grid_id=bulk.Same(999_999_999)))
 
 
 def test_a_load_gives_way_to_whoever_holds_the_table(engine: Engine) -> None:
