@@ -24,8 +24,8 @@ Read = Annotated[Page, needs("incident.read")]
 Unmask = Annotated[Page, needs("incident.read", "person.unmask")]
 Typed = Annotated[FormData, typed]
 
-#: What comes next as a rule at each step: the one filled button.
-_NEXT: dict[str, Action] = {
+#: What comes next as a rule at each step: the one filled button, here and beside the map.
+NEXT: dict[str, Action] = {
     Step.REPORTED: Action.TRIAGE,
     Step.TRIAGED: Action.ASSIGN,
     Step.ASSIGNED: Action.START,
@@ -130,7 +130,7 @@ def _page(page: Page, found: Incident, *, typed: FormData | None = None, error: 
     pictures = photos.of_incident(page.session, page.actor, found.id)
     allowed = incidents.allowed(page.session, page.actor, found)
     chosen = forms.text_in(typed, "action") if typed else page.request.query_params.get("do", "")
-    following = _NEXT.get(found.step)
+    following = NEXT.get(found.step)
     shown = _shown(page, found, pictures)
     alike = _similar(page, found) if following is not None else []
     base = ground.basemap(page.settings)

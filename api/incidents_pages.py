@@ -13,9 +13,10 @@ from api import forms, labels, ledgers
 from api.fields import Code, Id, Lat, Lon, Reference
 from api.forms import Field, Section
 from api.incidents import IncidentChange, IncidentNew, wanted_incidents
+from api.incidents_case import NEXT
 from api.ledgers import Cell, Column, Listing
 from api.pages import Page, needs, typed
-from data import buildings, grids, incidents, units
+from data import buildings, grids, incidents, photos, units
 from data.base.errors import WanggeError
 from data.base.language import _
 from data.incidents import Category, Incident
@@ -166,7 +167,10 @@ def group_panel(page: Read, ids: Annotated[list[int], Query(alias="id", max_leng
 @pages.get("/incidents/{incident_id}/panel")
 def panel(incident_id: Id, page: Read) -> Response:
     """An incident beside the map."""
-    incidents.get(page.session, page.actor, incident_id)
+    found = incidents.get(page.session, page.actor, incident_id)
+    following = NEXT.get(found.step)
+    possible = following in incidents.allowed(page.session, page.actor, found)
+    pictures = photos.of_incident(page.session, page.actor, found.id)
     row = page.session.execute(incidents.rows().where(Incident.id == incident_id)).one()
     shown = labels.case(row)
     where = [part for part in (row.address, row.grid_name) if part]
@@ -179,6 +183,8 @@ def panel(incident_id: Id, page: Read) -> Response:
             "point": (row.lon, row.lat) if row.lon is not None else None,
         },
         facts=_facts(row),
+        next=labels.incident_verbs()[following] if following and possible else None,
+        photos=[{"href": f"/photos/{one.id}", "small": f"/photos/{one.id}/small"} for one in pictures[:4]],
     )
 
 
@@ -190,6 +196,7 @@ def _facts(row: Any) -> list[dict[str, Any]]:
         {"label": _("Reported"), "value": labels.minute(row.reported_at)},
         {"label": _("Due"), "value": labels.minute(row.due_at) if row.due_at else ""},
         {"label": _("Closed"), "value": labels.minute(row.closed_at) if row.closed_at else ""},
+        {"label": _("Handled by"), "value": row.assignee_name or ""},
         {"label": _("Source"), "value": labels.sources().get(row.source, row.source)},
         {
             "label": _("Located"),
@@ -277,7 +284,7 @@ def _form(
         "incidents/form.html",
         section="incidents",
         status=forms.status(error),
-        record=_about(found),
+        record=_about(found) | ({"back": f"/incidents/{found.id}", "back_label": _("Case record")} if found else {}),
         action=f"/incidents/{found.id}" if found else "/incidents",
         editable=editable,
         **forms.shown(sections, typed, error),
