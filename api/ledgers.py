@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import ValidationError, create_model
-from sqlalchemy import Row, func
+from sqlalchemy import Row, func, select
 from starlette.datastructures import QueryParams
 
 from api import errors, labels, listing
 from api.pages import Page
 from data import units
+from data.base import access
 from data.base import listing as listing_rules
 from data.base.access import Rows
 from data.base.errors import Invalid
@@ -163,7 +164,31 @@ def filtered(page: Page, filters: Sequence[dict[str, Any]]) -> dict[str, Any]:
     query = page.request.query_params
     shown = [_with_value(one, query.get(one["name"], "")) for one in filters]
     names = {name for name, value in query.items() if value and name not in _PAGING}
-    return {"filters": shown, "filtered": bool(names), "clear": page.request.url.path}
+    others = names - {one["name"] for one in filters}
+    kept = [{"name": name, "value": query[name], "says": _says(page, name, query[name])} for name in sorted(others)]
+    return {"filters": shown, "filtered": bool(names), "clear": page.request.url.path, "kept": kept}
+
+
+def _says(page: Page, name: str, value: str) -> str:
+    """What a filter says that another page put into the address, and that has no field of its own."""
+    if name == "unit":
+        found = page.session.scalar(
+            access.visible(select(units.Unit.name).where(units.Unit.code == value), page.actor, units.Unit)
+        )
+        return found or value
+    if name == "due_within":
+        return _("Due within {count} days", count=value)
+    said = {
+        "closed_from": _("Closed from {value} on", value=value),
+        "closed_to": _("Closed up to {value}", value=value),
+        "bbox": _("In a part of the map"),
+        "building": _("At one building"),
+    }
+    if name == "reopened":
+        return _("Opened again") if value == "true" else _("Never opened again")
+    if name == "located":
+        return _("With a place") if value == "true" else _("Without a place")
+    return said.get(name, "")
 
 
 def _with_value(one: dict[str, Any], value: str) -> dict[str, Any]:

@@ -117,3 +117,11 @@ def test_a_unit_elsewhere_is_not_found(city: City, client_for: ClientFor) -> Non
     client = client_for("grid_leader", city.grids["A1"])
     assert client.get(f"/api/stats?unit={city.grids['C3'].code}").status_code == 404
     assert client.get("/api/stats?unit=nowhere").status_code == 404
+
+
+def test_a_list_says_what_the_dashboard_asked_it_and_keeps_it(city: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", city.community)
+    page = client.get(f"/incidents?unit={city.grids['A1'].code}&state=closed&closed_from=2026-01-01&lang=en").text
+    assert "Closed from 2026-01-01 on" in page
+    assert '<input type="hidden" name="closed_from" value="2026-01-01">' in page
+    assert ">A1</span>" in page
