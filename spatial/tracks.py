@@ -7,10 +7,11 @@ without a gap.
 Sources
 -------
 Speed and acceleration of cyclists: Parkin, J. and Rotheram, J. (2010), Design speeds and acceleration characteristics
-of bicycle traffic for use in planning, design and appraisal, Transport Policy 17(5), 335-341: 35 km/h is their design
-speed downhill. Standing: the stay points of Li, Q. et al. (2008), Mining user similarity based on location history,
-ACM SIGSPATIAL GIS, with a radius for people who walk. Order of times: the longest non-decreasing subsequence,
-Schensted, C. (1961), Canadian Journal of Mathematics 13, 179-191.
+of bicycle traffic for use in planning, design and appraisal, Transport Policy 17(5), 335-341: 85 % ride at up to
+22 km/h on the flat, 35 km/h is the design speed for slopes; setting off takes 0.23 m/s² on average, so the limit of
+3 m/s² is that of braking hard. Standing: the stay points of Li, Q. et al. (2008), Mining user similarity based on
+location history, ACM SIGSPATIAL GIS, with a radius for people who walk. Order of times: the longest non-decreasing
+subsequence, Schensted, C. (1961), Canadian Journal of Mathematics 13, 179-191.
 """
 
 from __future__ import annotations
