@@ -267,3 +267,31 @@ def test_a_grid_leader_sees_the_own_grid_in_lists_and_no_other_panel(client_for:
     assert ids(page(client, "/buildings"), "buildings") == [city.buildings["B2"].id]
     assert client.get(f"/buildings/{city.buildings['A1'].id}/panel", headers=PAGE).status_code == 404
     assert client.post(f"/buildings/{city.buildings['A1'].id}", data={"kind": "other"}, headers=PAGE).status_code == 404
+
+
+@pytest.mark.parametrize("role", ["administrator", "grid_leader"])
+@pytest.mark.parametrize(
+    ("kind", "query", "sort"),
+    [
+        ("incidents", "", "-reported"),
+        ("incidents", "state=new", "-reported"),
+        ("incidents", "state=none", "-reported"),
+        ("buildings", "", "number"),
+        ("grids", "", "code"),
+    ],
+)
+def test_the_table_beside_the_map_has_the_rows_of_the_api_in_view(
+    city: City, client_for: ClientFor, role: str, kind: str, query: str, sort: str
+) -> None:
+    city.incident(20, 20)
+    city.incident(150, 150, state="closed")
+    city.incident(290, 290)
+    west, south = degrees(5, 5)
+    east, north = degrees(195, 195)
+    view = f"bbox={west},{south},{east},{north}&{query}"
+    client = client_for(role, city.district if role == "administrator" else city.grids["A1"])
+    listed = client.get(f"/api/{kind}?{view}&sort={sort}&limit=1000").json()["items"]
+
+    shown = page(client, f"/map/table?of={kind}&{view}")
+
+    assert re.findall(rf'data-select="{kind}/(\d+)"', shown) == [str(one["id"]) for one in listed]
