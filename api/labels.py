@@ -214,7 +214,7 @@ def case(row: Row[Any]) -> dict[str, Any]:
         "icon": row.icon,
         "state": row.state,
         "state_name": states()[row.state],
-        "due": due(row.due_at, row.state in incidents.OPEN),
+        "due": due(row.due_at, row.state in incidents.RUNNING),
     }
 
 

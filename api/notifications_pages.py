@@ -59,7 +59,7 @@ def listed(page: Own) -> Response:
 
 def _cells(row: Any) -> list[Cell]:
     name = notifications.names()[row.kind]
-    due = labels.due(row.due_at, row.state in incidents.OPEN)
+    due = labels.due(row.due_at, row.state in incidents.RUNNING)
     return [
         {"text": name, "tone": "unread" if row.read_at is None else "quiet"},
         labels.title(row.description, labels.category(row)),

@@ -235,7 +235,7 @@ def _known(session: Session, cases: Iterable[Incident]) -> dict[int, set[str]]:
 
 def _look(session: Session, incident: Incident, desk: _Desk, known: set[str], now: datetime) -> datetime | None:
     """Let what has come of one case take effect, all of it or nothing; returns when its next threshold comes."""
-    if incident.due_at is None or incident.state not in incidents.OPEN or incident.step == Step.ON_HOLD:
+    if incident.due_at is None or incident.state not in incidents.RUNNING:
         return None
     due_at = incident.due_at
     coming = thresholds(desk.rules, desk.calendar, incident)
@@ -291,13 +291,13 @@ def watch_all(session: Session) -> int:
             """
             INSERT INTO case_watch (incident_id, due_at, next_at)
             SELECT i.id, i.due_at, now() FROM incident i LEFT JOIN case_watch w ON w.incident_id = i.id
-            WHERE i.state = ANY(:open) AND i.step <> 'on_hold' AND i.due_at IS NOT NULL
+            WHERE i.state = ANY(:running) AND i.due_at IS NOT NULL
               AND w.due_at IS DISTINCT FROM i.due_at
             ON CONFLICT (incident_id) DO UPDATE SET due_at = excluded.due_at, next_at = excluded.next_at
             RETURNING incident_id
             """
         ),
-        {"open": [str(state) for state in incidents.OPEN]},
+        {"running": [str(state) for state in incidents.RUNNING]},
     )
     return len(found.all())
 

@@ -231,8 +231,7 @@ def _notifications(session: Session, community_id: int) -> None:
     )
     session.execute(assigned, {"community": community_id})
     overdue = select(incidents.Incident).where(incidents.Incident.community_id == community_id)
-    late = incidents.Incident.overdue & (incidents.Incident.step != incidents.Step.ON_HOLD)
-    for incident in session.scalars(overdue.where(late)):
+    for incident in session.scalars(overdue.where(incidents.Incident.overdue)):
         notifications.tell(session, incident, notifications.Kind.OVERDUE, occasion="overdue:0")
     told_at = text(
         "UPDATE notification n SET at = i.due_at FROM incident i WHERE i.id = n.incident_id AND n.kind = 'overdue'"

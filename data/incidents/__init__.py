@@ -44,6 +44,7 @@ from data.incidents.responses import (
 )
 from data.incidents.tables import (
     OPEN,
+    RUNNING,
     STATES,
     STEP_OF,
     Action,
@@ -79,6 +80,7 @@ __all__ = [
     "OPEN",
     "PERMISSIONS",
     "QUESTION_KINDS",
+    "RUNNING",
     "SORTS",
     "STATES",
     "STEP_OF",

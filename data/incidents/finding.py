@@ -15,7 +15,7 @@ from data.accounts import Account
 from data.base import access, listing
 from data.base.access import Actor, Rows
 from data.base.language import _
-from data.incidents.tables import OPEN, Action, Category, Incident, IncidentNotFound, IncidentStep
+from data.incidents.tables import RUNNING, Action, Category, Incident, IncidentNotFound, IncidentStep
 
 
 def get(session: Session, actor: Actor, incident_id: int) -> Incident:
@@ -134,7 +134,7 @@ def _below(code: str) -> ColumnElement[bool]:
 def due_within(days: int) -> ColumnElement[bool]:
     """The condition that an incident is open, not overdue, and due within so many days."""
     until = func.now() + timedelta(days=days)
-    return Incident.state.in_(OPEN) & Incident.due_at.between(func.now(), until)
+    return Incident.state.in_(RUNNING) & Incident.due_at.between(func.now(), until)
 
 
 def reopened() -> ColumnElement[bool]:

@@ -53,6 +53,8 @@ class State(StrEnum):
 
 
 OPEN = (State.NEW, State.IN_PROGRESS, State.TO_VERIFY, State.ON_HOLD)
+#: While it is on hold the limit of a case does not run.
+RUNNING = (State.NEW, State.IN_PROGRESS, State.TO_VERIFY)
 
 
 class Step(StrEnum):
@@ -229,13 +231,13 @@ class Incident(db.Dated, db.Table):
 
     @hybrid_property
     def overdue(self) -> bool:
-        """Whether it is still open after its time."""
-        return self.state in OPEN and self.due_at is not None and self.due_at < datetime.now(UTC)
+        """Whether it is still open after its time, and not on hold."""
+        return self.state in RUNNING and self.due_at is not None and self.due_at < datetime.now(UTC)
 
     @overdue.inplace.expression
     @classmethod
     def _overdue(cls) -> ColumnElement[bool]:
-        return func.coalesce(cls.state.in_(OPEN) & (cls.due_at < func.now()), False)
+        return func.coalesce(cls.state.in_(RUNNING) & (cls.due_at < func.now()), False)
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
