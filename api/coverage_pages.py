@@ -12,20 +12,26 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from api import ground, labels
+from api import forms, ground, labels
+from api import pages as pages_
 from api.listing import From, To
-from api.pages import Page, local, needs
+from api.pages import Page, local, needs, typed
 from api.patrols_pages import length, tabs
+from api.rounds_pages import rhythm_names
 from data import coverage, glance, units
 from data.base import language, settings
 from data.base.language import _
 from data.coverage import Kind, Status
+from data.rounds import Rhythm
 from maps import coverage as coverage_maps
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("coverage.read")]
+Edit = Annotated[Page, needs("patrol.edit")]
+Typed = Annotated[FormData, typed]
 
 DISTANCES_M = (10, 15, 25, 50, 100)
 #: More places than this are not listed, only shown on the map.
@@ -112,8 +118,24 @@ def shown(page: Read, wanted: Wanted) -> Response:
         missed=[_missed(row, wanted) for row in missed[:_MOST]],
         more=max(0, len(missed) - _MOST),
         how=_how(wanted),
+        rhythm=_rhythm(page, community, wanted),
         **ground.shown(drawn, page.settings),
     )  # fmt: skip
+
+
+@pages.post("/coverage/rhythm")
+def set_rhythm(page: Edit, form: Typed) -> Response:
+    """Say how often buildings, streets and assets are to be passed, in a grid or the whole community."""
+    community = units.by_code(page.session, page.actor, forms.text_in(form, "community"), units.Level.COMMUNITY)
+    code = forms.text_in(form, "grid")
+    grid = units.by_code(page.session, page.actor, code, units.Level.GRID) if code else None
+    for kind in Kind:
+        chosen = forms.text_in(form, kind.value)
+        coverage.set_rule(
+            page.session, page.actor, community_id=community.id, grid_id=grid.id if grid else None, kind=kind,
+            rhythm=Rhythm(chosen) if chosen in list(Rhythm) else None,
+        )  # fmt: skip
+    return page.go(pages_.inside(forms.text_in(form, "next"), "/coverage"), _("Saved."))
 
 
 @pages.get("/coverage/features")
@@ -203,6 +225,26 @@ def _shares(shares: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _rhythm(page: Page, community: units.Unit | None, asked: Asked) -> dict[str, Any] | None:
+    """How often each kind is to be passed here, for those who may say so: the rule of the grid or the community."""
+    if community is None or not page.may("patrol.edit", community.id, _grid_id(page, asked)):
+        return None
+    rules = coverage.rules(page.session, page.actor, community=community.code)
+    here = {row.kind: row.rhythm for row in rules if row.grid_code == asked.grid}
+    names = coverage_maps.kind_names()
+    return {
+        "community": community.code,
+        "grid": asked.grid or "",
+        "next": f"/coverage?{urlencode(asked.query)}",
+        "kinds": [{"code": code, "label": names[code], "value": here.get(code, "")} for code in names],
+        "options": labels.options(rhythm_names()),
+    }
+
+
+def _grid_id(page: Page, asked: Asked) -> int | None:
+    return units.by_code(page.session, page.actor, asked.grid, units.Level.GRID).id if asked.grid else None
 
 
 def _missed(row: Any, asked: Asked) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from api import static
+from api.pages import FOLDER
 from data import patrols, rounds
 from data.base import access, settings
 from tests.api.conftest import ClientFor, TestClient
@@ -244,3 +245,37 @@ def test_a_patrol_under_way_has_no_end_yet(client_for: ClientFor, city: City) ->
     found = patrols.get(city.session, access.SYSTEM, patrol["id"])
     assert found.stopped_at is None
     assert found.started_at <= datetime.now(UTC)
+
+
+def test_how_often_something_is_to_be_passed_is_said_on_the_page(client_for: ClientFor, city: City) -> None:
+    client = english(client_for("community_staff", city.community))
+    form = {"community": city.community.code, "grid": "", "building": "daily", "street": "", "asset": "", "next": "//x"}
+    answer = client.post("/coverage/rhythm", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/coverage")
+    page = client.get("/coverage").text
+    assert "0 of 1 kept their rhythm" in page
+    client.post("/coverage/rhythm", data={**form, "building": ""})
+    page = client.get("/coverage", params={"days": 1}).text
+    assert "kept their rhythm" not in page
+    warden = client_for("building_warden", city.grids["A1"])
+    assert warden.post("/coverage/rhythm", data=form).status_code == 403
+    leader = client_for("grid_leader", city.grids["A1"])
+    assert leader.post("/coverage/rhythm", data=form).status_code in (403, 404)
+
+
+def test_pages_of_patrols_take_no_word_of_those_that_every_page_has() -> None:
+    keys = re.compile(r'^\s*"(\w+)": _\(', re.MULTILINE)
+    everywhere = set(keys.findall((FOLDER / "_words.html").read_text("utf-8")))
+    assert everywhere
+    for path in [*FOLDER.glob("patrols/*.html"), *FOLDER.glob("coverage/*.html")]:
+        if "data-words" in (text := path.read_text("utf-8")):
+            assert not everywhere & set(keys.findall(text)), path.name
+
+
+def test_a_round_is_removed_and_its_patrols_stay(client_for: ClientFor, city: City) -> None:
+    client = client_for("community_staff", city.community)
+    found = rounds.add(city.session, access.SYSTEM, community_id=city.community.id, name="Morning")
+    patrol = begin(client, city, round_id=found.id)
+    assert client.post(f"/rounds/{found.id}/remove").status_code == 303
+    assert client.get("/api/rounds").json()["items"] == []
+    assert client.get(f"/api/patrols/{patrol['id']}").json()["round_id"] is None

@@ -58,7 +58,7 @@ export function bindNote({ categories, where, save }) {
   part("save").addEventListener("click", async () => {
     const chosen = sheet.querySelector("input[name=category]:checked");
     if (!chosen || !place.here) {
-      part("fault").textContent = word(chosen ? "none" : "choose_category");
+      part("fault").textContent = word(chosen ? "no_fix" : "choose_category");
       sheet.querySelector("input[name=category]")?.focus();
       return;
     }

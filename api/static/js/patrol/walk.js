@@ -15,7 +15,7 @@ const known = (last, fix) =>
     (last.lon === fix.lon && last.lat === fix.lat && last.accuracy === fix.accuracy && fix.at - last.at < STILL_MS));
 
 /**
- * Watch the position after `last`: `found(fix)` for each that is new, `failed(code)` when there is none ("denied", "none").
+ * Watch the position after `last`: `found(fix)` for each that is new, `failed(code)` when there is none ("denied", "no_fix").
  * Returns how to stop.
  */
 export function watch(last, found, failed) {
@@ -26,7 +26,7 @@ export function watch(last, found, failed) {
       last = here;
       found(here);
     },
-    (error) => failed(error.code === error.PERMISSION_DENIED ? "denied" : "none"),
+    (error) => failed(error.code === error.PERMISSION_DENIED ? "denied" : "no_fix"),
     { enableHighAccuracy: true, maximumAge: 0, timeout: 60000 },
   );
   return () => navigator.geolocation.clearWatch(id);
