@@ -462,7 +462,7 @@ def clean(session: Session, patrol: Patrol) -> tuple[int, int]:
         },
     )
     kept = cleaned.kept
-    lines, metres = _lines(track.lon[kept], track.lat[kept], x[kept], y[kept], cleaned.parts[kept])
+    drawn, metres = lines(track.lon[kept], track.lat[kept], x[kept], y[kept], cleaned.parts[kept])
     session.execute(
         text(
             "UPDATE patrol SET geom = ST_GeomFromWKB(:geom, 4326), length_m = :length, point_count = :points, "
@@ -470,7 +470,7 @@ def clean(session: Session, patrol: Patrol) -> tuple[int, int]:
         ),
         {
             "patrol": patrol.id,
-            "geom": lines,
+            "geom": drawn,
             "length": metres,
             "points": len(track),
             "dropped": int((~kept).sum()),
@@ -497,7 +497,7 @@ def cleaned_track(
     return found, x, y
 
 
-def _lines(
+def lines(
     lon: NDArray[np.float64], lat: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64],
     parts: NDArray[np.int64],
 ) -> tuple[bytes | None, float]:  # fmt: skip
@@ -507,9 +507,9 @@ def _lines(
     if not long.any():
         return None, 0.0
     _part, which = np.unique(parts[long], return_inverse=True)
-    lines: Any = shapely.linestrings(np.column_stack((lon[long], lat[long])), indices=which)
+    parted: Any = shapely.linestrings(np.column_stack((lon[long], lat[long])), indices=which)
     metres = shapely.length(shapely.linestrings(np.column_stack((x[long], y[long])), indices=which)).sum()
-    return bytes(shapely.to_wkb(shapely.multilinestrings(lines))), float(metres)
+    return bytes(shapely.to_wkb(shapely.multilinestrings(parted))), float(metres)
 
 
 def track_of(session: Session, patrol: Patrol) -> Track:
