@@ -35,6 +35,7 @@ ICONS = {
     View.HOTSPOTS: "flame",
     View.LIGHTS: "bulb",
     View.COVERAGE: "route",
+    View.REPLAY: "walk",
     View.TIMELINE: "calendar",
     View.OVERDUE: "clock",
     View.UNPATROLLED: "alert-triangle",
@@ -169,6 +170,8 @@ def _show(page: Page, wanted: Asked, made: dict[str, str] | None = None) -> Resp
     filters = [ledgers.choice("category", _("Category"), names)]
     if wanted.view in (View.TIMELINE, View.HOTSPOTS, View.COVERAGE, View.UNPATROLLED):
         filters += [ledgers.day("from", _("From")), ledgers.day("to", _("To"))]
+    if wanted.view is View.REPLAY:
+        filters = [ledgers.day("to", _("Day"))]
     if wanted.view is View.HOTSPOTS:
         filters.insert(1, ledgers.choice("method", _("Method"), views.methods()))
     query = page.request.url.query

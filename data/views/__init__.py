@@ -16,6 +16,7 @@ class View(StrEnum):
     HOTSPOTS = "hotspots"
     LIGHTS = "lights"
     COVERAGE = "coverage"
+    REPLAY = "replay"
     TIMELINE = "timeline"
     OVERDUE = "overdue"
     UNPATROLLED = "unpatrolled"

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import shapely
@@ -21,12 +22,13 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import cast, exists, func, select
 from sqlalchemy.orm import Session
 
-from data import grids, incidents, units
-from data.base import access
+from data import grids, incidents, patrols, units
+from data.base import access, listing, settings
 from data.base.access import Actor
 from data.basemaps import Basemap
 from data.buildings import Building, BuildingKind
 from data.incidents import Category, Incident
+from data.patrols import Patrol, PatrolPoint
 
 #: A cell with fewer cases shows no number.
 FEWEST = 5
@@ -225,6 +227,45 @@ def cases(session: Session, actor: Actor, wanted: incidents.Filter) -> list[Case
     )  # fmt: skip
     rows = session.execute(incidents.narrowed(query, actor, wanted)).all()
     return [Case(*row) for row in reversed(rows)]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A patrol without who walked it: the grid, its length, and the points of each part with their instants."""
+
+    grid_name: str | None
+    length_m: float
+    parts: Sequence[Sequence[tuple[datetime, float, float]]]
+
+
+def walks(session: Session, actor: Actor, community: units.Unit | None, day: date | None) -> tuple[date, list[Walk]]:
+    """The patrols of a day, by default of the last one on which somebody walked; and that day."""
+    query = patrols.seen_by(
+        select(Patrol.id, Patrol.length_m, Patrol.started_at, units.Unit.name)
+        .outerjoin(units.Unit, units.Unit.id == Patrol.grid_id)
+        .where(Patrol.geom.is_not(None)),
+        actor,
+    )  # fmt: skip
+    if community:
+        query = query.where(Patrol.community_id == community.id)
+    if day is None:
+        latest = session.execute(query.order_by(Patrol.started_at.desc()).limit(1)).first()
+        zone = ZoneInfo(settings.get().timezone)
+        day = latest.started_at.astimezone(zone).date() if latest else settings.today()
+    found = session.execute(query.where(*listing.in_period(Patrol.started_at, day, day)).order_by(Patrol.id)).all()
+    parts: dict[tuple[int, int], list[tuple[datetime, float, float]]] = {}
+    point = PatrolPoint
+    kept = (
+        select(point.patrol_id, point.part, point.at, point.lon, point.lat)
+        .where(point.patrol_id.in_([row.id for row in found]), point.kept)
+        .order_by(point.patrol_id, point.part, point.at, point.seq)
+    )
+    for patrol_id, part, at, lon, lat in session.execute(kept):
+        if at is not None and lon is not None and lat is not None:
+            parts.setdefault((patrol_id, part or 0), []).append((at, lon, lat))
+    return day, [
+        Walk(row.name, row.length_m, [points for (of, _part), points in parts.items() if of == row.id]) for row in found
+    ]
 
 
 def cells(places: Sequence[tuple[float, float]], ground_: Ground, width_m: float | None = None) -> list[Cell]:

@@ -45,6 +45,7 @@ PERMISSIONS: dict[View, tuple[str, ...]] = {
     View.HOTSPOTS: ("hotspot.run", "building.read"),
     View.UNPATROLLED: ("hotspot.run", "building.read", "coverage.read"),
     View.COVERAGE: ("coverage.read",),
+    View.REPLAY: ("patrol.read",),
 }
 
 
@@ -82,6 +83,7 @@ def names() -> dict[View, tuple[str, str]]:
         View.HOTSPOTS: (_("Hotspots"), _("Where cases gather more than chance would have it.")),
         View.LIGHTS: (_("Broken lights"), _("Lights that are reported broken, by how long.")),
         View.COVERAGE: (_("Patrol coverage"), _("What patrols passed, what they did not, and where GPS was too poor.")),
+        View.REPLAY: (_("Patrols of a day"), _("The tracks of a day as they grew, with a slider.")),
         View.TIMELINE: (_("Cases over time"), _("What was open at which time, with a slider.")),
         View.OVERDUE: (_("Overdue cases"), _("Open cases whose time is over, by how long.")),
         View.UNPATROLLED: (_("Hot but unpatrolled"), _("Where cases gather and no patrol passes.")),
@@ -110,6 +112,9 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
         return _CASES[asked.view](ground, scenes.cases(session, actor, _wanted(asked)), told)
     if asked.view is View.COVERAGE:
         return patrols.coverage(ground, _items(session, actor, asked, first or last, last), told)
+    if asked.view is View.REPLAY:
+        day, walked = scenes.walks(session, actor, asked.community, asked.last)
+        return patrols.replay(ground, day, walked, told)
     run, found = _run(session, actor, asked, ground, first, last)
     if asked.view is View.HOTSPOTS:
         return _METHODS.get(asked.method, hot.significant)(ground, found, told)

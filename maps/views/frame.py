@@ -69,12 +69,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Steps:
-    """The time slider: a label for each step, how many cases it has (the bars), and where it stands at first."""
+    """The time slider: a label and a count for each step (the bars), where it stands at first, and what is counted."""
 
     labels: Sequence[str]
     counts: Sequence[int]
     start: int
-    unit: str
+    says: str
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ class Picture:
     legend: Sequence[Mapping[str, Any]]
     left_out: Sequence[str]
     table: Table
+    moves: bool = False
+    """Whether it has a time slider."""
 
 
 class Drawing(MacroElement):
@@ -150,7 +152,6 @@ def _words() -> dict[str, str]:
         "kilometres": _("{value} km", value="{value}"),
         "play": _("Play"),
         "pause": _("Stop"),
-        "cases": _("{count} cases", count="{count}"),
         "map": _("Map. Arrow keys move it, plus and minus zoom."),
     }
 
@@ -206,7 +207,7 @@ def picture(
         for name, style in layer.styles.items()
         if style.label and (layer in layers or any(feature["c"] == name for feature in layer.features))
     ]
-    return Picture(code, title, sentence, period, source, figure, legend, tuple(left_out), table)
+    return Picture(code, title, sentence, period, source, figure, legend, tuple(left_out), table, steps is not None)
 
 
 def _as_dict(layer: Layer) -> dict[str, Any]:

@@ -1,18 +1,22 @@
-"""The view of what patrols passed, what they did not, and where GPS was too poor to say."""
+"""Views of patrols: what they passed, what they did not, where GPS was too poor to say; and a day as it went."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from data.base.language import _
-from data.views.scenes import Ground
+from data.views.scenes import Ground, Walk
 from maps import symbols
 from maps.coverage import status_names
 from maps.views.cases import Told
-from maps.views.frame import Layer, Picture, Row, Style, Table, picture
+from maps.views.frame import Layer, Picture, Row, Steps, Style, Table, picture
+
+#: A step of the slider.
+STEP = timedelta(minutes=10)
 
 
 def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
@@ -79,3 +83,58 @@ def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
         title=_("Patrol coverage of {place}", place=ground.name), sentence=sentence, period=told.period,
         source=told.source, table=Table([_("Grid"), *(names[status] for status in reversed(order))], rows),
     )  # fmt: skip
+
+
+def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Picture:
+    """The patrols of a day as they went, with a slider. Who walked is not told."""
+    instants = [at for walk in walks for part in walk.parts for at, _lon, _lat in part]
+    begin = min(instants, default=told.now)
+    count = int((max(instants, default=begin) - begin) / STEP) + 1
+    labels = [f"{(begin + STEP * step).astimezone(told.zone):%H:%M}" for step in range(count)]
+    under_way = [0] * count
+    layer = Layer("line", {"track": Style(stroke=symbols.PALETTE["track"], width=3, label=_("Track of a patrol"))})
+    for walk in walks:
+        steps_of = set()
+        for part in walk.parts:
+            for step, points in _by_step(part, begin).items():
+                steps_of.add(step)
+                if len(points) > 1:
+                    layer.add(
+                        {"type": "LineString", "coordinates": points}, "track", walk.grid_name or "", a=step, b=count
+                    )
+        for step in steps_of:
+            under_way[step] += 1
+    length_km = sum(walk.length_m for walk in walks) / 1000
+    names = sorted({walk.grid_name for walk in walks if walk.grid_name})
+    sentence = (
+        _(
+            "On {day} {count} patrols walked {length} km in {grids} grids, from {first} to {last}.",
+            day=day.isoformat(), count=len(walks), length=f"{length_km:.1f}", grids=len(names), first=labels[0],
+            last=labels[-1],
+        )
+        if instants
+        else _("Nobody was on patrol on {day}.", day=day.isoformat())
+    )  # fmt: skip
+    rows: list[Row] = []
+    for name in names:
+        mine = [walk for walk in walks if walk.grid_name == name]
+        rows.append([name, len(mine), round(sum(walk.length_m for walk in mine))])
+    return picture(
+        "replay", ground=ground, layers=[layer] if layer.features else [],
+        title=_("Patrols of {place}", place=ground.name), sentence=sentence, period=day.isoformat(),
+        source=told.source, steps=Steps(labels, under_way, count - 1, _("{count} on the way", count="{count}")),
+        table=Table([_("Grid"), _("Patrols"), _("Metres")], rows),
+    )  # fmt: skip
+
+
+def _by_step(part: Sequence[tuple[datetime, float, float]], begin: datetime) -> dict[int, list[tuple[float, float]]]:
+    """The points of a part by step; each step begins where the one before ended."""
+    found: dict[int, list[tuple[float, float]]] = {}
+    before: tuple[float, float] | None = None
+    for at, lon, lat in part:
+        step = int((at - begin) / STEP)
+        if step not in found:
+            found[step] = [before] if before else []
+        before = (round(lon, 6), round(lat, 6))
+        found[step].append(before)
+    return found

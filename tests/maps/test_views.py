@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from data.base import language
-from data.views.scenes import FEWEST, Case, Ground, Shape
+from data.views.scenes import FEWEST, Case, Ground, Shape, Walk
 from maps import offline
-from maps.views import cases
+from maps.views import cases, patrols
 from maps.views.cases import Told
 from maps.views.frame import Drawing, Picture, place
 
@@ -144,3 +144,20 @@ def test_the_script_of_a_file_stands_in_it() -> None:
     script = offline.parts(picture.figure).script
     assert "import(" not in script
     assert "(() => { function start(map, config)" in script
+
+
+def test_a_patrol_grows_step_by_step_and_nothing_of_it_is_missing() -> None:
+    start = datetime(2026, 3, 18, 9, 0, tzinfo=ZONE)
+    points = [(start + timedelta(minutes=2 * k), 120.001 + k / 10_000, 30.001) for k in range(11)]
+    picture = patrols.replay(GROUND, date(2026, 3, 18), [Walk("Grid 1", 95.0, [points])], told())
+    lines = [one for one in drawn(picture, "line") if "a" in one]
+    assert [one["a"] for one in lines] == [0, 1, 2]
+    assert config(picture)["steps"]["labels"] == ["09:00", "09:10", "09:20"]
+    drawn_again = [tuple(place) for one in lines for place in one["g"]["coordinates"]]
+    assert set(drawn_again) == {(round(lon, 6), lat) for _at, lon, lat in points}
+    assert "1 patrols walked 0.1 km in 1 grids, from 09:00 to 09:20" in picture.sentence
+
+
+def test_a_day_without_a_patrol_says_so() -> None:
+    picture = patrols.replay(GROUND, date(2026, 3, 18), [], told())
+    assert picture.sentence == "Nobody was on patrol on 2026-03-18."

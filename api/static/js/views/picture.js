@@ -252,7 +252,7 @@ function slide(config, scene) {
     input.value = String(step);
     input.setAttribute("aria-valuetext", steps.labels[step]);
     label.textContent = steps.labels[step];
-    count.textContent = words.cases.replace("{count}", steps.counts[step].toLocaleString(document.documentElement.lang));
+    count.textContent = steps.says.replace("{count}", steps.counts[step].toLocaleString(document.documentElement.lang));
     columns.forEach((column, place) => column.classList.toggle("is-now", place === step));
   }
 
