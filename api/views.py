@@ -42,7 +42,9 @@ class LinkNew(Input):
     """A link to a view that is to be made."""
 
     view: View = Field(examples=["lights"])
-    community: Code | None = Field(None, description="The code of a community; all when empty.", examples=[None])
+    community: Code | None = Field(
+        None, description="The code of a community; all when empty.", examples=["990106003012"]
+    )
     category: Code | None = Field(None, examples=[None])
     first: Day | None = Field(None, examples=[None])
     last: Day | None = Field(None, examples=[None])
