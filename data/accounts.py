@@ -304,17 +304,18 @@ def who_may(session: Session, permission: str, unit_id: int) -> list[Any]:
     query = (
         select(
             Account.id, Account.name, Role.name_zh.label("role_zh"), Role.name_en.label("role_en"), units.Unit.level,
-            func.cardinality(units.Unit.path).label("depth"), Role.position,
         )
         .join(Grant, Grant.account_id == Account.id)
         .join(Role, Role.code == Grant.role_code)
         .join(RolePermission, RolePermission.role_code == Role.code)
         .join(units.Unit, units.Unit.id == Grant.unit_id)
         .where(RolePermission.permission_code == permission, Grant.unit_id.in_(path), Account.active)
-        .distinct(Account.id)
-        .order_by(Account.id, func.cardinality(units.Unit.path).desc(), Role.position)
+        .order_by(func.cardinality(units.Unit.path).desc(), Role.position, Account.id)
     )  # fmt: skip
-    return sorted(session.execute(query).all(), key=lambda row: (-row.depth, row.position, row.id))
+    nearest: dict[int, Any] = {}
+    for row in session.execute(query):
+        nearest.setdefault(row.id, row)
+    return list(nearest.values())
 
 
 def require_over(session: Session, actor: Actor, account: Account) -> None:

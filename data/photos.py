@@ -87,7 +87,7 @@ class Photo(db.Table):
     grid_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"))
     step_id: Mapped[int | None] = mapped_column(ForeignKey("incident_step.id", ondelete="CASCADE"))
-    patrol_id: Mapped[int | None] = mapped_column(BigInteger)
+    patrol_id: Mapped[int | None] = mapped_column(ForeignKey("patrol.id", ondelete="SET NULL"))
     #: SHA-256 of the kept file, as hexadecimal digits
     sha256: Mapped[str]
     width: Mapped[int]

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("grid_id", sa.Integer()),
         sa.Column("incident_id", sa.BigInteger()),
         sa.Column("step_id", sa.BigInteger()),
-        sa.Column("patrol_id", sa.BigInteger()),
+        sa.Column("patrol_id", sa.Integer()),
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),

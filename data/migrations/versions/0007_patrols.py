@@ -297,6 +297,7 @@ def upgrade() -> None:
             postgresql_nulls_not_distinct=True,
         ),
     )
+    op.create_foreign_key("fk_photo_patrol_id", "photo", "patrol", ["patrol_id"], ["id"], ondelete="SET NULL")
     open_to_app(*POLICIES)
     for table, condition in POLICIES.items():
         protect(table, condition)

@@ -1,0 +1,190 @@
+"""The pages of those who handle cases: what can be done stands there, and what is sent is done or refused in words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from data import incidents, photos
+from data.base import access, audit
+from data.incidents import Action, Incident
+from tests.api.conftest import ClientFor, TestClient
+from tests.city import City
+from tests.data import pictures
+
+SYSTEM = access.SYSTEM
+NO_FILE = [("photo", ("", b""))]
+
+
+@pytest.fixture
+def leader(client_for: ClientFor, city: City) -> TestClient:
+    """The leader of grid A1, reading pages in English."""
+    client = client_for("grid_leader", city.grids["A1"])
+    client.headers["Accept"] = "text/html"
+    client.cookies.set("wangge_language", "en")
+    return client
+
+
+@pytest.fixture
+def case(city: City) -> Incident:
+    """A case in grid A1."""
+    return city.incident(50, 50, description="Dark on the second floor", contact="13812346021")
+
+
+def act(client: TestClient, case: Incident, action: str, **values: Any) -> Any:
+    """Send the form of an action."""
+    files = values.pop("files", NO_FILE)
+    return client.post(f"/incidents/{case.id}/act", data={"action": action, **values}, files=files)
+
+
+def again(session: Session, case: Incident) -> Incident:
+    """The case as it is now."""
+    session.expire_all()
+    return session.get_one(Incident, case.id)
+
+
+def test_one_button_is_filled_and_it_is_what_comes_next(leader: TestClient, city: City, case: Incident) -> None:
+    expected = ["Triage", "Begin work", "Resolve", "Give feedback", "Close the case"]
+    for label in expected:
+        page = leader.get(f"/incidents/{case.id}").text
+        inside = re.search(r"case-actions.*?</section>", page, re.S)
+        assert inside
+        filled = re.findall(r'btn-primary btn-wide">.*?</svg>([^<]+)</button>', inside[0])
+        assert filled == [label]
+        code = re.search(r'name="action" value="(\w+)"', inside[0])
+        assert code
+        answer = act(leader, case, code[1], note="Told at the door")
+        assert answer.status_code == 303, answer.text
+    assert again(city.session, case).step == "closed"
+    assert "btn-wide" not in leader.get(f"/incidents/{case.id}").text
+
+
+def test_a_step_keeps_its_note_and_photos_and_says_who_sees_them(
+    leader: TestClient, city: City, case: Incident
+) -> None:
+    act(leader, case, "triage", tier="grid")
+    files = [("photo", ("a.jpg", pictures.photo())), ("photo", ("b.jpg", pictures.photo((20, 20))))]
+    act(leader, case, "resolve", note="New bulb", public="yes", files=files)
+    kept = photos.of_incident(city.session, SYSTEM, case.id)
+    assert [one.public for one in kept] == [True, True]
+    page = leader.get(f"/incidents/{case.id}").text
+    assert "New bulb" in page
+    assert page.count(f'href="/photos/{kept[0].id}"') == 1
+    answer = leader.get(f"/photos/{kept[0].id}/small")
+    assert answer.headers["cache-control"].startswith("private, max-age")
+    assert answer.headers["content-type"] == "image/jpeg"
+
+
+def test_a_refused_step_leaves_the_case_and_keeps_what_was_typed(
+    leader: TestClient, city: City, case: Incident
+) -> None:
+    act(leader, case, "triage")
+    answer = act(leader, case, "resolve", note="New bulb", files=[("photo", ("a.jpg", b"no photo"))])
+    assert answer.status_code == 422
+    assert "JPEG, PNG and WebP" in answer.text
+    assert "New bulb" in answer.text
+    assert again(city.session, case).step == "assigned"
+    answer = act(leader, case, "reject", note="")
+    assert answer.status_code == 422
+    assert "Say in a few words" in answer.text
+
+
+def test_who_looked_at_an_old_page_is_told_that_the_case_moved_on(leader: TestClient, case: Incident) -> None:
+    act(leader, case, "triage", step="reported")
+    answer = act(leader, case, "reject", step="reported", note="Nothing found")
+    assert answer.status_code == 409
+    assert "Somebody else moved this case on" in answer.text
+
+
+def test_a_case_is_merged_by_the_number_of_another_and_shown_there(
+    leader: TestClient, city: City, case: Incident
+) -> None:
+    twin = city.incident(55, 50)
+    page = leader.get(f"/incidents/{case.id}").text
+    assert twin.number in page
+    assert "5 m away" in page
+    assert act(leader, case, "merge", into="20000101-001").status_code == 422
+    assert act(leader, case, "merge", into=twin.number).status_code == 303
+    assert again(city.session, case).merged_into_id == twin.id
+    assert case.number in leader.get(f"/incidents/{twin.id}").text
+
+
+def test_the_contact_is_masked_until_it_is_asked_for_with_a_purpose(
+    leader: TestClient, city: City, case: Incident
+) -> None:
+    page = leader.get(f"/incidents/{case.id}").text
+    assert "138****6021" in page
+    assert "13812346021" not in page + leader.get(f"/incidents/{case.id}/sheet").text
+    answer = leader.post(f"/incidents/{case.id}/unmask", data={"purpose": "Calling back", "field": "contact"})
+    assert "13812346021" in answer.text
+    row = city.session.scalars(select(audit.Audit).where(audit.Audit.action == "unmask")).one()
+    assert (row.record_kind, row.record_id, row.purpose) == ("incident", case.id, "Calling back")
+
+
+def test_who_only_reads_is_offered_nothing_to_do(client_for: ClientFor, city: City, case: Incident) -> None:
+    reader = client_for("analyst", city.district)
+    reader.headers["Accept"] = "text/html"
+    page = reader.get(f"/incidents/{case.id}").text
+    assert 'name="action"' not in page
+    assert act(reader, case, "triage").status_code == 403
+    assert again(city.session, case).step == "reported"
+
+
+def test_the_board_does_what_a_column_means_and_asks_for_words_where_they_are_needed(
+    leader: TestClient, city: City, case: Incident
+) -> None:
+    def move(state: str) -> str:
+        answer = leader.post(f"/incidents/{case.id}/move", data={"state": state})
+        assert answer.status_code == 303
+        return str(answer.headers["location"])
+
+    assert case.number in leader.get("/incidents/board").text
+    assert move("in_progress") == "/incidents/board"
+    assert again(city.session, case).step == "assigned"
+    assert move("on_hold") == f"/incidents/{case.id}?do=hold#act"
+    assert move("closed") == "/incidents/board"
+    assert again(city.session, case).step == "assigned", "nothing is closed before it is resolved and told"
+    assert move("to_verify") == "/incidents/board"
+    assert move("closed") == f"/incidents/{case.id}?do=give_feedback#act"
+
+
+def test_ticked_cases_go_to_whoever_is_there_for_them(client_for: ClientFor, city: City, case: Incident) -> None:
+    staff = client_for("community_staff", city.community)
+    staff.headers["Accept"] = "text/html"
+    other = city.incident(150, 150)
+    city.account("grid_leader", city.grids["B2"])
+    ticked = {"pick": [str(case.id), str(other.id), "999999"]}
+    assert "2" in staff.post("/incidents/assign", data=ticked).text
+    answer = staff.post("/incidents/assign", data={**ticked, "confirm": "yes"})
+    assert answer.status_code == 303
+    assert {again(city.session, one).step for one in (case, other)} == {"assigned"}
+    assert staff.post("/incidents/assign", data={"pick": "x"}).headers["location"] == "/incidents"
+
+
+def test_a_photo_is_shown_to_residents_or_removed_by_who_handles_its_case(
+    leader: TestClient, client_for: ClientFor, city: City, case: Incident
+) -> None:
+    photo = photos.store(
+        city.session, SYSTEM, pictures.photo(), community_id=city.community.id, grid_id=case.grid_id,
+        incident_id=case.id,
+    ).photo  # fmt: skip
+    city.session.flush()
+    assert client_for("grid_leader", city.grids["C3"]).get(f"/photos/{photo.id}").status_code == 404
+    assert leader.post(f"/photos/{photo.id}/public").headers["location"] == f"/incidents/{case.id}"
+    city.session.expire_all()
+    assert photos.get(city.session, SYSTEM, photo.id).public
+    leader.post(f"/photos/{photo.id}/remove")
+    city.session.expire_all()
+    assert photos.of_incident(city.session, SYSTEM, case.id) == []
+
+
+def test_the_sheet_tells_the_course_of_a_case(leader: TestClient, city: City, case: Incident) -> None:
+    for action, note in ((Action.TRIAGE, None), (Action.RESOLVE, "New bulb")):
+        incidents.act(city.session, SYSTEM, case, action, note=note)
+    page = leader.get(f"/incidents/{case.id}/sheet").text
+    for text in (case.number, "New bulb", "Triaged", "Dark on the second floor", "138****6021"):
+        assert text in page
