@@ -152,6 +152,8 @@ def test_a_case_on_hold_or_at_its_end_is_left_alone(city: City) -> None:
     city.session.execute(text("DELETE FROM notification"))
     assert swept(city, "05-30 10:00") == []
     assert noted(city) == []
+    assert not held.overdue  # its limit does not run
+    assert city.session.scalar(select(func.count()).where(Incident.overdue)) == 0
     reminders.forget_closed(city.session)
     assert list(city.session.scalars(select(CaseWatch.incident_id))) == [held.id]
 
