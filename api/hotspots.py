@@ -123,7 +123,7 @@ class CategoryCount(Output):
 
 
 class BuildingCount(Output):
-    """A building with some cases; under 5 none is shown. The main ones have nine in ten of the cases together."""
+    """A building with some cases; under 5 none is shown. A place is named by the main ones."""
 
     building_id: int = Field(examples=[9])
     number: str = Field(examples=["9"])

@@ -33,7 +33,6 @@ _SCANS = ((100_000, 999), (1_000_000, 99))
 """How many circles and spans are scanned at most with how many simulations, which is a matter of seconds."""
 _PERMUTATIONS_IN_TIME = 9_999
 _REACH_CELLS = 4
-_MAIN_SHARE = 0.9
 _HOT = (Heat.HOT_99, Heat.HOT_95, Heat.HOT_90)
 
 
@@ -97,10 +96,12 @@ def compute(params: Params, data: Gathered) -> Outcome:
     adjusted[tested] = hotspots.false_discovery(p[tested])
     for cell, heat in zip(tested.tolist(), hotspots.heat(z[tested], adjusted[tested]), strict=True):
         heats[cell] = heat
-    trend, patterns, lasting = _over_time(study)
-    spots, spot_of = _spots(study, heats, z, patterns, lasting)
+    history = _history(study)
+    trend = hotspots.mann_kendall(history.z)
+    patterns = hotspots.patterns(history.hot, trend)
+    spots, spot_of = _spots(study, heats, z, history)
     outcome = _beside(study, stacks, left_out, spots, heats)
-    return Outcome(_rows(study, z, p, adjusted, heats, trend, patterns, spot_of), *outcome)
+    return Outcome(_rows(study, z, p, adjusted, heats, trend.z, patterns, spot_of), *outcome)
 
 
 def _study(params: Params, data: Gathered, used: Cases) -> _Study:
@@ -147,26 +148,31 @@ def _tested(study: _Study) -> tuple[Integers, hotspots.GiStar]:
     )
 
 
-def _over_time(study: _Study) -> tuple[Floats | None, list[Pattern], Integers]:
-    """Of each cell: the trend of its Gi*, what it is called, and how many of the last periods it has been hot."""
-    nothing = [Pattern.NONE] * len(study.cells), np.zeros(len(study.cells), dtype=np.int64)
+@dataclass(frozen=True)
+class _History:
+    """Of each cell in each period: its Gi*, and whether it was hot; no period where there are too few of them."""
+
+    z: Floats
+    hot: NDArray[np.bool_]
+
+
+def _history(study: _Study) -> _History:
     if study.periods < PERIODS_LEAST or not len(study.used):
-        return None, *nothing
+        nothing = np.zeros((len(study.cells), 0))
+        return _History(nothing, nothing.astype(bool))
     near = study.lattice.neighbours(study.cells, study.params.rings)
     draws = min(study.params.permutations, _PERMUTATIONS_IN_TIME)
     found = hotspots.gi_star_in_time(
         study.in_time, near, permutations=draws, conditional=study.params.conditional, seed=study.params.seed
     )
     p = found.p if found.p_permuted is None else found.p_permuted
-    z = np.nan_to_num(found.z)
-    hot = (hotspots.false_discovery(p.ravel()).reshape(p.shape) <= 0.10) & (z > 0)
-    trend = hotspots.mann_kendall(np.nan_to_num(hotspots.gi_star_in_time(study.in_time, near, lags=0).z))
-    lasting = np.where(hot.all(axis=1), hot.shape[1], np.argmin(hot[:, ::-1], axis=1))
-    return trend.z, hotspots.patterns(hot, trend), lasting.astype(np.int64)
+    hot = (hotspots.false_discovery(p.ravel()).reshape(p.shape) <= 0.10) & (np.nan_to_num(found.z) > 0)
+    alone = hotspots.gi_star_in_time(study.in_time, near, lags=0).z
+    return _History(np.nan_to_num(alone), hot)
 
 
 def _spots(
-    study: _Study, heats: NDArray[np.object_], z: Floats, patterns: list[Pattern], lasting: Integers
+    study: _Study, heats: NDArray[np.object_], z: Floats, history: _History
 ) -> tuple[list[dict[str, Any]], Integers]:
     """The hotspots: hot cells that touch, surest and then greatest first; and the number of each cell's."""
     hot = np.isin(heats, _HOT)
@@ -188,7 +194,7 @@ def _spots(
             {
                 "rank": rank, "heat": surest, "cells": len(mine), "cases": len(cases),
                 "case_share": len(cases) / len(study.used), "area_share": len(mine) / len(study.cells),
-                "z": float(z[hottest]), "pattern": patterns[hottest], "lasting_periods": int(lasting[mine].max()),
+                "z": float(z[hottest]), **_course(history, mine),
                 "grids": _grids_of(study, cases), "buildings": _buildings_of(study, touching, mine),
                 "categories": _frequent(study, cases), **_span(study, cases),
                 "geometry": _degrees(study, outline),
@@ -196,6 +202,15 @@ def _spots(
             }
         )  # fmt: skip
     return spots, spot_of
+
+
+def _course(history: _History, cells: Integers) -> dict[str, Any]:
+    """How a hotspot as a whole went, and in how many of the last periods any of its cells was hot."""
+    flags, z = np.asarray(history.hot[cells].any(axis=0)), history.z[cells].mean(axis=0)
+    (pattern,) = hotspots.patterns(flags[None, :], hotspots.mann_kendall(z[None, :]))
+    since = np.flatnonzero(~flags)
+    lasting = len(flags) - 1 - since[-1] if len(since) else len(flags)
+    return {"pattern": pattern, "lasting_periods": int(lasting)}
 
 
 def _grids_of(study: _Study, cases: Integers) -> list[dict[str, Any]]:
@@ -235,15 +250,10 @@ def _buildings_of(study: _Study, touching: hotspots.Neighbours, cells: Integers)
 
 
 def _main(counted: Counter[int]) -> set[int]:
-    """The fewest buildings that together have nine in ten of the cases; of equals the first."""
-    total, held = counted.total(), 0
-    found: set[int] = set()
-    for building, number in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])):
-        if held >= _MAIN_SHARE * total:
-            break
-        held += number
-        found.add(building)
-    return found
+    """The buildings that a place is named by: with more than a fifth of what the first has, and not for a single case
+    where others have more."""
+    most = max(counted.values(), default=0)
+    return {building for building, number in counted.items() if number > most / 5 and number >= min(most, 2)}
 
 
 def _natural(number: str) -> tuple[int, str]:
@@ -405,7 +415,7 @@ def _alarms(study: _Study) -> tuple[list[dict[str, Any]], bool]:
 
 
 def _rows(
-    study: _Study, z: Floats, p: Floats, adjusted: Floats, heats: NDArray[np.object_], trend: Floats | None,
+    study: _Study, z: Floats, p: Floats, adjusted: Floats, heats: NDArray[np.object_], trend: Floats,
     patterns: list[Pattern], spot_of: Integers,
 ) -> list[dict[str, Any]]:  # fmt: skip
     centres = study.lattice.centres(study.cells)
@@ -420,7 +430,7 @@ def _rows(
             "geom": f"SRID=4326;{drawn[at]}", "cases": int(study.counts[at]), "households": int(study.households[at]),
             "rate": _number(rates[at]), "density": float(surface[at]), "z": _number(z[at]), "p": _number(p[at]),
             "p_adjusted": _number(adjusted[at]), "heat": heats[at].value, "pattern": patterns[at].value,
-            "trend": None if trend is None else _number(trend[at]),
+            "trend": _number(trend[at]),
             "spot": int(spot_of[at]) if spot_of[at] > 0 else None,
         }
         for at in range(len(study.cells))

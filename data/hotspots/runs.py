@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.orm import Session, undefer
 
 from data import grids, incidents, units
 from data.base import access, jobs, language, listing
 from data.base.access import Actor, Rows
-from data.base.jobs import Job
+from data.base.jobs import Job, JobState
 from data.base.language import _
 from data.hotspots import asking, computing, gathering
 from data.hotspots.asking import Params
@@ -51,11 +51,15 @@ def run(session: Session, actor: Actor, params: Params, *, name: str | None = No
     for code in params.categories or ():
         incidents.category(session, code)
     forget(session, actor)
+    version = gathering.version(session, actor, params, community)
+    same = _same(session, actor, params, community, HotspotRun.version == version)
+    if same is not None:
+        return _named(session, actor, same, name)
     if (
         gathering.size(session, actor, params) > CASES_AT_ONCE
         or _cells(session, community, params) > AREA_AT_ONCE_CELLS
     ):
-        found = _new(session, actor, params, community, grid_id, name)
+        found = _new(session, actor, params, community, grid_id, name, version)
         job = jobs.enqueue(
             session, actor, HOTSPOTS, {"run_id": found.id}, community_id=community.id, language=language.current()
         )
@@ -63,12 +67,11 @@ def run(session: Session, actor: Actor, params: Params, *, name: str | None = No
         session.flush()
         return found
     data = gathering.gather(session, actor, params, community)
-    same = _same(session, actor, params, community, data.fingerprint)
+    same = _same(session, actor, params, community, HotspotRun.fingerprint == data.fingerprint)
     if same is not None:
-        same.name = name or same.name
-        session.flush()
-        return same
-    found = _new(session, actor, params, community, grid_id, name)
+        same.version = version
+        return _named(session, actor, same, name)
+    found = _new(session, actor, params, community, grid_id, name, version)
     _finish(session, found, data, computing.compute(params, data))
     return found
 
@@ -106,11 +109,12 @@ def _cells(session: Session, community: units.Unit, params: Params) -> float:
 
 
 def _new(
-    session: Session, actor: Actor, params: Params, community: units.Unit, grid_id: int | None, name: str | None
-) -> HotspotRun:
+    session: Session, actor: Actor, params: Params, community: units.Unit, grid_id: int | None, name: str | None,
+    version: str,
+) -> HotspotRun:  # fmt: skip
     found = HotspotRun(
         community_id=community.id, grid_id=grid_id, account_id=actor.account_id, name=name, params=params.to_json(),
-        state="queued",
+        state="queued", version=version,
     )  # fmt: skip
     session.add(found)
     session.flush()
@@ -118,15 +122,26 @@ def _new(
 
 
 def _same(
-    session: Session, actor: Actor, params: Params, community: units.Unit, fingerprint: str
+    session: Session, actor: Actor, params: Params, community: units.Unit, on: ColumnElement[bool]
 ) -> HotspotRun | None:  # fmt: skip
+    """A run with the same parameters that is done, or that the worker still has before it."""
+    coming = select(Job.id).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
     query = select(HotspotRun).where(
         HotspotRun.community_id == community.id,
-        HotspotRun.fingerprint == fingerprint,
         HotspotRun.params == params.to_json(),
-        HotspotRun.state == "done",
+        on,
+        (HotspotRun.state == "done") | HotspotRun.job_id.in_(coming),
     )
-    return session.scalars(access.visible(query, actor, HotspotRun).order_by(HotspotRun.id).limit(1)).first()
+    newest = query.order_by(HotspotRun.id.desc()).limit(1)
+    return session.scalars(access.visible(newest, actor, HotspotRun)).first()
+
+
+def _named(session: Session, actor: Actor, found: HotspotRun, name: str | None) -> HotspotRun:
+    """The run with a name, if it has none yet that somebody else gave it."""
+    if name and (found.name is None or found.account_id == actor.account_id):
+        found.name = name
+    session.flush()
+    return found
 
 
 def _finish(session: Session, found: HotspotRun, data: gathering.Gathered, outcome: computing.Outcome) -> None:

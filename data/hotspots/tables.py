@@ -27,7 +27,7 @@ class HotspotRun(db.Table):
     __table_args__ = (
         CheckConstraint("state IN ('queued', 'done')", name="state"),
         CheckConstraint("(state = 'done') = (done_at IS NOT NULL)", name="done"),
-        Index("ix_hotspot_run_community_id_fingerprint", "community_id", "fingerprint"),
+        Index("ix_hotspot_run_community_id_version", "community_id", "version"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -42,6 +42,8 @@ class HotspotRun(db.Table):
     params: Mapped[dict[str, Any]] = mapped_column(JSONB)
     #: SHA-256 of everything that went in: the same parameters on the same fingerprint give the same result.
     fingerprint: Mapped[str | None]
+    #: When that was, told by what is cheap to ask: how many records there were and when the last was changed.
+    version: Mapped[str]
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     results: Mapped[dict[str, Any] | None] = mapped_column(JSONB, deferred=True)
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

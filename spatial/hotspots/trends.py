@@ -127,11 +127,13 @@ def patterns(hot: ArrayLike, trend: MannKendall) -> list[Pattern]:
     """
     flags = np.asarray(hot, dtype=bool)
     periods = flags.shape[1]
+    if periods == 0:
+        return [Pattern.NONE] * len(flags)
     times = flags.sum(axis=1)
     mostly = times >= _MOST * periods
-    now = flags[:, -1] if periods else np.zeros(len(flags), dtype=bool)
+    now = flags[:, -1]
     # How many periods the heat has lasted without a break, counted from the last.
-    lasting = np.where(flags.all(axis=1), periods, np.argmin(flags[:, ::-1], axis=1)) if periods else times
+    lasting = np.where(flags.all(axis=1), periods, np.argmin(flags[:, ::-1], axis=1))
     significant = trend.p < _SIGNIFICANT
     up, down = significant & (trend.z > 0), significant & (trend.z < 0)
     sure = false_discovery(trend.p) <= _SIGNIFICANT

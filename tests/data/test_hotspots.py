@@ -320,6 +320,9 @@ def test_a_large_run_is_queued_and_done_by_the_worker(hot: City, monkeypatch: py
     monkeypatch.setattr("data.hotspots.runs.CASES_AT_ONCE", 5)
     queued = hotspots.run(session, SYSTEM, asked(hot, seed=8))
     assert (queued.state, queued.summary) == ("queued", None)
+    assert hotspots.run(session, SYSTEM, asked(hot, seed=8)).id == queued.id
+    # What is done need not be done again, however large.
+    assert hotspots.run(session, SYSTEM, asked(hot, seed=7)).id == at_once.id
     with pytest.raises(Conflict, match="not done yet"):
         hotspots.cells(session, queued)
     assert queued.job_id is not None
@@ -330,6 +333,9 @@ def test_a_large_run_is_queued_and_done_by_the_worker(hot: City, monkeypatch: py
     assert told["run_id"] == queued.id
     assert (queued.state, queued.fingerprint) == ("done", at_once.fingerprint)
     assert len(hotspots.cells(session, queued)) == told["cells"]
+    assert hotspots.run(session, SYSTEM, asked(hot, seed=8)).id == queued.id
+    session.execute(text("UPDATE incident SET address = 'elsewhere', updated_at = now() + interval '1 s'"))
+    assert hotspots.run(session, SYSTEM, asked(hot, seed=8)).state == "queued"
 
 
 @pytest.mark.parametrize(
@@ -342,6 +348,37 @@ def test_a_large_run_is_queued_and_done_by_the_worker(hot: City, monkeypatch: py
 def test_parameters_that_make_no_sense_are_refused(hot: City, values: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         hotspots.run(hot.session, SYSTEM, asked(hot, **values))
+
+
+def test_while_nothing_changes_nothing_is_read_again(hot: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = hotspots.run(hot.session, SYSTEM, asked(hot))
+    with monkeypatch.context() as without:
+        without.delattr("data.hotspots.gathering.gather")
+        assert hotspots.run(hot.session, SYSTEM, asked(hot), name="March").id == first.id
+    assert first.name == "March"
+    # A change that the analysis does not look at leaves the result, and one that it does look at does not.
+    case = hot.session.scalars(select(Incident).limit(1)).one()
+    case.description = "四层廊灯不亮"
+    hot.session.flush()
+    assert hotspots.run(hot.session, SYSTEM, asked(hot)).id == first.id
+    hot.session.delete(case)
+    hot.session.flush()
+    assert hotspots.run(hot.session, SYSTEM, asked(hot)).id != first.id
+
+
+def test_a_hotspot_tells_since_when_it_is_one(session: Session) -> None:
+    city = City.make(session)
+    for week in range(12):
+        name = list(city.buildings)[week % 9]
+        x, y = "ABC".index(name[0]) * 100 + 50, (int(name[1]) - 1) * 100 + 50
+        city.incident(x, y, reported_at=NOW - timedelta(days=7 * week))
+        for dx, dy in ((dx, dy) for dx in (-40, 0, 40) for dy in (-40, 0, 40)) if week < 3 else ():
+            city.incident(50 + dx, 50 + dy, reported_at=NOW - timedelta(days=7 * week))
+    run = hotspots.run(session, SYSTEM, asked(city, first=date(2025, 12, 24)))
+    (spot,) = hotspots.spots(run)
+    assert spot["grids"][0]["name"] == "A1"
+    assert spot["lasting_periods"] in (3, 4)
+    assert spot["pattern"] in ("consecutive", "rising", "new")
 
 
 def test_parameters_are_kept_in_one_spelling() -> None:

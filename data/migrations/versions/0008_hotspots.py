@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), server_default="queued", nullable=False),
         sa.Column("params", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=True),
+        sa.Column("version", sa.String(), nullable=False),
         sa.Column("summary", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("results", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -45,7 +46,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hotspot_run")),
     )
     op.create_index(op.f("ix_hotspot_run_account_id"), "hotspot_run", ["account_id"])
-    op.create_index("ix_hotspot_run_community_id_fingerprint", "hotspot_run", ["community_id", "fingerprint"])
+    op.create_index("ix_hotspot_run_community_id_version", "hotspot_run", ["community_id", "version"])
     op.create_table(
         "hotspot_cell",
         sa.Column("run_id", sa.Integer(), nullable=False),
