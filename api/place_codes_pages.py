@@ -24,7 +24,7 @@ def listed(page: Read) -> Response:
     """The codes of the community, and the sheets to print."""
     kinds = []
     if page.community_id is not None:
-        for kind, title in ((CodeKind.BUILDING, _("For buildings")), (CodeKind.CARD, _("For service cards"))):
+        for kind, title in ((CodeKind.BUILDING, _("Building codes")), (CodeKind.CARD, _("Service cards"))):
             rows = page.session.execute(place_codes.selection(page.actor, page.community_id, kind)).all()
             kinds.append({"kind": kind.value, "title": title, "rows": [_row(page, row) for row in rows]})
     missing = _missing(page)
