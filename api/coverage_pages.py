@@ -99,7 +99,9 @@ def shown(page: Read, wanted: Wanted) -> Response:
         **frame, features=f"/coverage/features?{urlencode(wanted.query)}", title=f"{_('Coverage')} · {name}"
     )
     counts = {kind: Counter(row.status for row in rows if row.kind == kind) for kind in coverage_maps.kind_names()}
+    kinds = list(coverage_maps.kind_names())
     missed = [row for row in rows if row.status != Status.SEEN]
+    missed.sort(key=lambda row: (row.status != Status.NOT_SEEN, kinds.index(row.kind)))
     return page.show(
         "coverage/map.html",
         section="patrols",
@@ -166,7 +168,8 @@ def name_of(row: Any) -> str:
         return labels.building(re.sub(r"\s*号楼$", "", row.name or ""), row.name)
     if row.kind == Kind.STREET:
         return row.name or (_("Path") if row.detail == "path" else _("Road without a name"))
-    return row.name or row.detail or "—"
+    kind = {"street_lamp": _("Street lamp"), "hydrant": _("Hydrant")}.get(row.detail, row.detail)
+    return _("{kind} {number}", kind=kind, number=row.name)
 
 
 def sentence(rows: Sequence[Any], shares: Sequence[Any], asked: Asked) -> str:
