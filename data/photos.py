@@ -57,8 +57,8 @@ PER_RECORD = 9
 UNCLAIMED = timedelta(days=1)
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-_ORIENTATION, _GPS, _EXIF = 0x0112, 0x8825, 0x8769
-_TAKEN, _SPARE_S = 0x9003, 3600.0
+_GPS = 0x8825
+_SPARE_S = 3600.0
 
 
 class PhotoNotFound(NotFound):

@@ -14,7 +14,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from data import photos
-from data.base import access
+from data.base import access, settings
 from data.base.errors import Forbidden, NotFound
 from tests.city import City
 from tests.data import pictures
@@ -110,6 +110,10 @@ def test_a_photo_is_found_under_the_hash_of_its_content(session: Session) -> Non
     assert hashlib.sha256(kept).hexdigest() == stored.photo.sha256
     assert photos.place(stored.photo.sha256, thumbnail=True).stat().st_size < len(kept) + 1000
     assert stored.claim == ""
+
+
+def test_photos_lie_among_the_uploads_that_a_backup_takes_along() -> None:
+    assert photos.place("ab" * 32).is_relative_to(settings.get().uploads)
 
 
 def test_a_photo_is_seen_where_its_case_lies_even_after_the_case_was_moved(session: Session) -> None:

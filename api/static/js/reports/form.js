@@ -36,6 +36,7 @@ chooser.addEventListener("change", async () => {
 });
 
 async function send(file) {
+  if (file.size > Number(box.dataset.mostMb) * 1e6) return fault("photo", word("photo_large"));
   const picture = make("img", { src: URL.createObjectURL(file), alt: "" });
   const off = make("button", { type: "button", class: "photo-off", "aria-label": word("photo_off") }, icon("x"));
   const shown = make("span", { class: "resident-photo is-sending" }, picture, off);
@@ -56,6 +57,7 @@ async function send(file) {
     if (told.place && !lon.value) offerPlace(told.place);
   } catch (error) {
     shown.remove();
+    // Without an answer the network is gone; else the server said why.
     fault("photo", error instanceof TypeError ? word("photo_failed") : error.message);
   } finally {
     sending -= 1;
