@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime, time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response, status
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from shapely import to_geojson
 from sqlalchemy import Row
 
 from api import concurrency, listing
 from api.deps import Session, permission
-from api.fields import ID_MAX, Change, Geometry, Id, Input, Line, Output, Reference, shape
+from api.fields import ID_MAX, Change, Geometry, Id, Input, Line, Output, Reference, refuse, shape
 from api.listing import AS_GEOJSON, CommunityCode, GridCode, Listed, Paging
 from data import rounds, units
 from data.base import settings
 from data.base.access import Actor
+from data.base.language import _
 from data.rounds import Rhythm, Round
 
 api = APIRouter(prefix="/api/rounds", tags=["patrols"])
@@ -25,6 +27,19 @@ Read = Annotated[Actor, permission("coverage.read")]
 Edit = Annotated[Actor, permission("patrol.edit")]
 BuildingIds = Annotated[list[Reference], Field(max_length=2000)]
 Weekdays = Annotated[list[Annotated[int, Field(ge=1, le=7)]], Field(max_length=7)]
+
+
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+
+
+def _of_the_clock(value: Any) -> Any:
+    """A time of day in the community's zone has no zone of its own."""
+    if isinstance(value, str) and not re.fullmatch(_CLOCK, value):
+        raise refuse(_("A time of day is written like 08:30."))
+    return value
+
+
+ClockTime = Annotated[time, BeforeValidator(_of_the_clock), WithJsonSchema({"type": "string", "pattern": _CLOCK})]
 
 
 class RoundOut(Output):
@@ -38,7 +53,7 @@ class RoundOut(Output):
     name: str = Field(examples=["第四网格早巡"])
     rhythm: Rhythm = Field(examples=["daily"])
     weekdays: list[int] = Field(description="Monday is 1; empty: any day.", examples=[[1, 2, 3, 4, 5]])
-    starts_at: time | None = Field(examples=["08:30:00"])
+    starts_at: ClockTime | None = Field(examples=["08:30:00"])
     account_id: int | None = Field(description="Who walks it.", examples=[5])
     account_name: str | None = Field(examples=["陈建国"])
     building_ids: list[int] = Field(description="The buildings it passes, in order.", examples=[[18, 19, 21]])
@@ -61,7 +76,7 @@ class RoundChange(Change):
     name: Line | None = Field(None, examples=["第四网格早巡"])
     rhythm: Rhythm | None = Field(None, examples=["daily"])
     weekdays: Weekdays | None = Field(None, examples=[[1, 2, 3, 4, 5]])
-    starts_at: time | None = Field(None, examples=["08:30:00"])
+    starts_at: ClockTime | None = Field(None, examples=["08:30:00"])
     account_id: Reference | None = Field(None, examples=[None])
     active: bool | None = Field(None, examples=[True])
     geometry: Geometry | None = Field(None, description="A LineString.", examples=[None])

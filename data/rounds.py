@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 from geoalchemy2 import Geometry, WKBElement
 from geoalchemy2.shape import from_shape, to_shape
+from numpy.typing import NDArray
 from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Boolean, CheckConstraint, ColumnElement, ForeignKey, Index, func, select, text, type_coerce
@@ -23,8 +24,14 @@ from data.base import access, db, listing, settings
 from data.base.access import Actor, Rows
 from data.base.errors import Invalid, NotFound
 from data.base.language import _
+from data.basemaps import Basemap, GroundKind
 from spatial import routes
 from spatial.datums import reproject
+
+#: More buildings are not passed in one round.
+MOST = 400
+#: So far around the buildings streets are looked for, in metres.
+_AROUND_M = 60.0
 
 
 class RoundNotFound(NotFound):
@@ -205,7 +212,13 @@ def route_past(
 ) -> Route:
     """A round trip past buildings: those given, else all residential ones of the grid, else of the community.
 
-    It begins at the building with the lowest code and leads from door to door, as the crow flies.
+    It begins at the building with the lowest code and keeps to the streets and paths of the base map where there are
+    any, else it leads straight from door to door.
+
+    Raises
+    ------
+    Invalid
+        These are more buildings than one round can pass.
     """
     building = buildings.Building
     query = access.visible(select(building.id, building.point), actor, building).where(
@@ -217,16 +230,36 @@ def route_past(
         query = query.where(building.kind == buildings.BuildingKind.RESIDENTIAL)
         if grid_id is not None:
             query = query.where(building.grid_id == grid_id)
-    found = session.execute(query.order_by(listing.number_in(building.code), building.id)).all()
+    found = session.execute(query.order_by(listing.number_in(building.code), building.id).limit(MOST + 1)).all()
+    if len(found) > MOST:
+        raise Invalid(_("These are more than {most} buildings. Plan a round for each grid.", most=MOST))
     if not found:
         return Route(None, [], 0.0)
     degrees = np.array([to_shape(row.point) for row in found], dtype=object)
     places = shapely.get_coordinates(reproject(degrees, "EPSG:4326", community.metric_crs))
-    ways = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
-    order = routes.round_trip(ways)
-    closed = np.append(order, order[0])
-    line = LineString(degrees[closed].tolist()) if len(order) > 1 else None
-    return Route(line, [found[at].id for at in order], float(ways[closed[:-1], closed[1:]].sum()))
+    ways = routes.Network(_streets(session, community, places)).ways(places)
+    order = routes.round_trip(ways.metres)
+    if len(order) < 2:
+        return Route(None, [found[0].id], 0.0)
+    legs = [ways.between(one, other) for one, other in zip(order.tolist(), np.roll(order, -1).tolist(), strict=True)]
+    metric = LineString(np.concatenate(legs))
+    line = reproject(np.array([metric], dtype=object), community.metric_crs, "EPSG:4326")[0]
+    return Route(shapely.set_precision(line, 1e-7, mode="pointwise"), [found[at].id for at in order], metric.length)
+
+
+def _streets(session: Session, community: units.Unit, places: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Roads and paths of the base map around places, in metres."""
+    corners = shapely.MultiPoint(places).buffer(_AROUND_M).envelope
+    window = reproject(np.array([corners], dtype=object), community.metric_crs, "EPSG:4326")[0]
+    rows = session.scalars(
+        select(func.ST_AsBinary(Basemap.geom)).where(
+            Basemap.community_id == community.id,
+            Basemap.kind.in_((GroundKind.ROAD, GroundKind.PATH)),
+            Basemap.geom.intersects(from_shape(window, 4326)),
+        )
+    )
+    lines = shapely.from_wkb(np.array([bytes(row) for row in rows], dtype=object))
+    return np.asarray(shapely.intersection(reproject(lines, "EPSG:4326", community.metric_crs), corners), dtype=object)
 
 
 def due(session: Session, actor: Actor, on: date) -> Sequence[Any]:

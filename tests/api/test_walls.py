@@ -106,6 +106,10 @@ def test_what_anyone_may_use_is_only_signing_in_and_the_document() -> None:
 NEEDS_MORE = ("/new", "/choices", "/incidents/panel", "/incidents/similar")
 
 
+#: Tracks of staff are shown to themselves, and to those who may read those of others.
+TRACKS = "/api/patrols/{patrol_id}"
+
+
 @dataclass
 class Spot:
     """One grid with one of everything in it; every text bears ``mark``."""
@@ -291,6 +295,8 @@ def test_no_answer_bears_a_mark_from_outside(app: FastAPI, world: World, place: 
                 assert seen is None, f"{told}: {answer.text[max(0, seen.start() - 200) : seen.end() + 50]}"
                 if not allowed:
                     assert answer.status_code == 403, told
+                elif path.startswith(TRACKS) and "patrol.read" not in permissions:
+                    assert answer.status_code == 404, told
                 elif spot is foreign and target != path and not parameters:
                     assert answer.status_code in (403, 404), told
                 elif not parameters and not path.endswith(NEEDS_MORE):

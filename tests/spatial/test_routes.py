@@ -6,9 +6,10 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+import shapely
 from numpy.typing import NDArray
 
-from spatial.routes import round_trip
+from spatial.routes import Network, round_trip
 
 Floats = NDArray[np.float64]
 
@@ -57,3 +58,48 @@ def test_no_turn_makes_it_shorter() -> None:
 def test_what_is_no_table_of_ways_is_refused(lengths: Floats) -> None:
     with pytest.raises(ValueError, match="square"):
         round_trip(lengths)
+
+
+def test_ways_keep_to_the_streets_and_cross_where_they_cross() -> None:
+    # A street to the east and one to the north that cross at (50, 0) without a corner in either.
+    lines = np.array(
+        [shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(50, -50), (50, 50)]), None, shapely.Point(1, 1)],
+        dtype=object,
+    )
+    places = np.array([[0.0, 0.0], [50.0, 50.0], [170.0, 0.0]])
+    found = Network(lines).ways(places)
+    assert found.metres == pytest.approx(np.array([[0, 100, 310], [100, 0, 310], [310, 310, 0]]))
+    # The last lies 70 m beyond the end of the street, and that counts thrice.
+    assert found.places.tolist() == [[0, 0], [50, 50], [170, 0]]
+    bent = shapely.LineString(found.between(0, 1))
+    assert bent.length == pytest.approx(100)
+    assert bent.distance(shapely.Point(50, 0)) == pytest.approx(0)
+
+
+def test_what_is_near_a_street_is_passed_from_there() -> None:
+    found = Network(np.array([shapely.LineString([(0, 0), (96, 0)])])).ways(np.array([[8.0, 30.0], [88.0, -35.0]]))
+    assert found.metres[0, 1] == pytest.approx(80)
+    assert found.places.tolist() == [[8, 0], [88, 0]]
+    assert shapely.LineString(found.between(0, 1)).length == pytest.approx(80)
+
+
+def test_streets_that_nearly_meet_are_joined_and_those_that_do_not_are_not() -> None:
+    lines = np.array(
+        [
+            shapely.LineString([(0, 0), (50, 0)]),
+            shapely.LineString([(52, 0), (100, 0)]),
+            shapely.LineString([(0, 90), (9, 90)]),
+        ],
+        dtype=object,
+    )
+    found = Network(lines).ways(np.array([[0.0, 0.0], [100.0, 0.0], [0.0, 90.0]]))
+    assert found.metres[0, 1] == pytest.approx(100)
+    assert found.metres[0, 2] == pytest.approx(3 * 90)
+    assert found.between(0, 2).tolist() == [[0, 0], [0, 90]]
+
+
+def test_without_streets_ways_are_straight() -> None:
+    places = np.random.default_rng(2).uniform(0, 100, (5, 2))
+    found = Network(np.empty(0, dtype=object)).ways(places)
+    assert found.metres == pytest.approx(3 * ways(places))
+    assert found.between(1, 3).tolist() == places[[1, 3]].tolist()
