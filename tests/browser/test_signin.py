@@ -130,7 +130,7 @@ def test_somebody_of_another_community_sees_nothing_of_ours(
     page.fill("#name", "li.elsewhere")
     page.fill("#password", password)
     page.keyboard.press("Enter")
-    expect(page.locator(".nothing")).to_contain_text("No case has been reported yet.")
+    expect(page.locator(".nothing")).to_contain_text("No case is open.")
     for kind in ("buildings", "households", "residents", "tenancies", "dwellings", "grids", "incidents"):
         assert listed(page, f"/api/{kind}") == []
         page.goto(f"/{kind}")
