@@ -93,7 +93,9 @@ class Network:
         through = along[:, door] + aside[:, None] + aside[None]
         led = np.isfinite(through)
         starts = np.where((aside > 0)[:, None], places, self.corners[door])
-        return Ways(starts, np.where(led, through, straight), self.corners, door, before, led)
+        metres = np.where(led, through, straight)
+        np.fill_diagonal(metres, 0.0)
+        return Ways(starts, metres, self.corners, door, before, led)
 
 
 @dataclass(frozen=True)

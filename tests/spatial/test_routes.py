@@ -77,7 +77,7 @@ def test_ways_keep_to_the_streets_and_cross_where_they_cross() -> None:
 
 
 def test_what_is_near_a_street_is_passed_from_there() -> None:
-    found = Network(np.array([shapely.LineString([(0, 0), (96, 0)])])).ways(np.array([[8.0, 30.0], [88.0, -35.0]]))
+    found = Network(np.array([shapely.LineString([(0, 0), (96, 0)])])).ways(np.array([[8.0, 30.0], [88.0, -25.0]]))
     assert found.metres[0, 1] == pytest.approx(80)
     assert found.places.tolist() == [[8, 0], [88, 0]]
     assert shapely.LineString(found.between(0, 1)).length == pytest.approx(80)
