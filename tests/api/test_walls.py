@@ -107,7 +107,7 @@ NEEDS_MORE = ("/new", "/choices", "/incidents/panel", "/incidents/similar")
 
 
 #: Tracks of staff are shown to themselves, and to those who may read those of others.
-TRACKS = "/api/patrols/{patrol_id}"
+TRACKS = ("/api/patrols/{patrol_id}", "/patrols/{patrol_id}")
 
 
 @dataclass
