@@ -101,7 +101,8 @@ def test_no_file_of_the_floors_grows_beyond_seven_hundred_lines() -> None:
             r"\.commit\(\)",
             ("data/base/", "data/migrations/", "api/deps.py", "api/security", "data/exchange/", "api/worker"),
         ),
-        (r"HTTPException", ("api/errors.py",)),
+        # The one of the web framework; http.client has another of this name.
+        (r"(?<!client\.)HTTPException", ("api/errors.py",)),
         (r"^\s*print\(", ("api/cli/",)),
     ],
 )
