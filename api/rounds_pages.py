@@ -6,7 +6,6 @@ import json
 from datetime import time
 from typing import Annotated, Any
 
-import numpy as np
 import shapely
 from fastapi import APIRouter, Query
 from geoalchemy2.shape import to_shape
@@ -26,19 +25,15 @@ from data import rounds, units
 from data.base import access
 from data.base.errors import Invalid, WanggeError
 from data.base.language import _
-from data.buildings import Building, BuildingKind
 from data.rounds import Rhythm, Round
 from data.teams import TeamMember
 from maps import patrols as patrol_maps
-from spatial.datums import reproject
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("coverage.read")]
 Edit = Annotated[Page, needs("patrol.edit")]
 Typed = Annotated[FormData, typed]
 
-#: A drawn route passes the buildings that are nearer than this, in metres.
-_PASSES_M = 30.0
 _FIELDS = ("name", "grid_id", "rhythm", "starts_at", "account_id", "active")
 
 
@@ -151,10 +146,7 @@ def add(page: Edit, form: Typed) -> Response:
         community = _community(page)
         line = _line(form)
         with page.attempt():
-            found = rounds.add(
-                page.session, page.actor, community_id=community.id, geom=line,
-                building_ids=_stops(page, community, values["grid_id"], line) if line is not None else None, **values,
-            )  # fmt: skip
+            found = rounds.add(page.session, page.actor, community_id=community.id, geom=line, **values)
     except forms.REFUSED as error:
         return _form(page, None, typed=form, error=error)
     return page.go(f"/rounds/{found.id}", _("Saved."))
@@ -174,13 +166,12 @@ def change(round_id: Id, page: Edit, form: Typed) -> Response:
         forms.check(page, found, form)
         values = _read(form)
         line = _line(form)
-        community = _community(page, found)
         before = None if found.geom is None else to_shape(found.geom)
         with page.attempt():
             if line is None:
                 values["geom"] = None
             elif before is None or not shapely.equals_exact(line, before, 1e-6) or values["grid_id"] != found.grid_id:
-                values |= {"geom": line, "building_ids": _stops(page, community, values["grid_id"], line)}
+                values["geom"] = line
             rounds.change(page.session, page.actor, found, **values)
     except forms.REFUSED as error:
         return _form(page, found, typed=form, error=error)
@@ -213,29 +204,10 @@ def _line(form: FormData) -> BaseGeometry | None:
     return fields.shape(geometry)
 
 
-def _community(page: Page, found: Round | None = None) -> units.Unit:
-    community_id = found.community_id if found else page.community_id
-    if community_id is None:
+def _community(page: Page) -> units.Unit:
+    if page.community_id is None:
         raise Invalid(_("Choose a community at the top of the page first."))
-    return units.community(page.session, page.actor, community_id)
-
-
-def _stops(page: Page, community: units.Unit, grid_id: int | None, line: BaseGeometry) -> list[int]:
-    """The buildings people live in that a route passes, in its order."""
-    query = access.visible(select(Building.id, Building.geom), page.actor, Building).where(
-        Building.community_id == community.id, Building.geom.is_not(None), Building.kind == BuildingKind.RESIDENTIAL
-    )
-    if grid_id is not None:
-        query = query.where(Building.grid_id == grid_id)
-    rows = page.session.execute(query).all()
-    shapes = np.array([line, *(to_shape(row.geom) for row in rows)], dtype=object)
-    way, *outlines = reproject(shapes, "EPSG:4326", community.metric_crs)
-    near = [
-        (way.project(outline.centroid), row.id)
-        for row, outline in zip(rows, outlines, strict=True)
-        if way.distance(outline) <= _PASSES_M
-    ]
-    return [building_id for _along, building_id in sorted(near)]
+    return units.community(page.session, page.actor, page.community_id)
 
 
 def _people(page: Page, community_id: int | None) -> dict[str, str]:

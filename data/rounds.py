@@ -34,6 +34,10 @@ MOST = 400
 _AROUND_M = 60.0
 
 
+#: A route passes the buildings that are nearer than this, in metres.
+PASSES_M = 30.0
+
+
 class RoundNotFound(NotFound):
     """There is no such round, or it is outside the actor's area."""
 
@@ -162,10 +166,11 @@ def add(
 def change(session: Session, actor: Actor, found: Round, **values: Any) -> Round:
     """Change fields of a round; ``geom`` lays its route anew, and ``building_ids`` alone makes one."""
     access.require(actor, "patrol.edit", found.community_id, found.grid_id)
-    if "geom" in values or "building_ids" in values:
-        _lay(session, actor, found, values.pop("geom", None), values.pop("building_ids", None))
+    laid = {name: values.pop(name) for name in ("geom", "building_ids") if name in values}
     for name, value in values.items():
         setattr(found, name, value)
+    if laid:
+        _lay(session, actor, found, laid.get("geom"), laid.get("building_ids"))
     session.flush()
     return found
 
@@ -189,8 +194,32 @@ def _lay(
     if geom.geom_type != "LineString":
         raise Invalid(_("A route is a line, not {kind}.", kind=geom.geom_type), field="body.geometry")
     found.geom = from_shape(geom, 4326)
-    found.building_ids = list(building_ids or [])
+    if building_ids is None:
+        building_ids = along(session, actor, community, geom, grid_id=found.grid_id)
+    found.building_ids = list(building_ids)
     found.length_m = float(shapely.length(reproject(np.array([geom]), "EPSG:4326", community.metric_crs))[0])
+
+
+def along(
+    session: Session, actor: Actor, community: units.Unit, line: BaseGeometry, *, grid_id: int | None = None
+) -> list[int]:
+    """The homes that a line (EPSG:4326) passes within ``PASSES_M``, of a grid or the community, in its order."""
+    building = buildings.Building
+    query = access.visible(select(building.id, building.geom), actor, building).where(
+        building.community_id == community.id, building.geom.is_not(None),
+        building.kind == buildings.BuildingKind.RESIDENTIAL,
+    )  # fmt: skip
+    if grid_id is not None:
+        query = query.where(building.grid_id == grid_id)
+    rows = session.execute(query).all()
+    shapes = np.array([line, *(to_shape(row.geom) for row in rows)], dtype=object)
+    way, *outlines = reproject(shapes, "EPSG:4326", community.metric_crs)
+    near = [
+        (way.project(outline.centroid), row.id)
+        for row, outline in zip(rows, outlines, strict=True)
+        if way.distance(outline) <= PASSES_M
+    ]
+    return [building_id for _along, building_id in sorted(near)]
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ def test_a_distance_and_a_grid_of_ones_own_choice_are_kept_in_every_link(client_
 def test_a_route_past_every_building_is_suggested_and_saved_with_its_stops(client_for: ClientFor, city: City) -> None:
     client = client_for("community_staff", city.community)
     route = client.get("/rounds/suggest").json()["route"]
-    assert len(route["coordinates"]) == 10
+    assert len(route["coordinates"]) >= 10
     form = {"name": "Morning", "rhythm": "daily", "active": "true", "route": json.dumps(route), "weekdays": ["1", "4"]}
     answer = client.post("/rounds", data=form)
     assert answer.status_code == 303, answer.text
