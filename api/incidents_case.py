@@ -10,9 +10,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from api import forms, ground, labels, static
-from api.fields import Id
+from api.fields import Code, Id, Lat, Lon, Reference
 from api.pages import Page, needs, typed
-from data import accounts, incidents, photos, reports, units
+from data import accounts, grids, incidents, photos, reports, units
 from data.base import secrets
 from data.base.errors import Invalid, WanggeError
 from data.base.language import _
@@ -44,6 +44,29 @@ _ICONS = {
     Action.REOPEN: "refresh", Action.REJECT: "x", Action.MERGE: "arrow-merge", Action.SUPERVISE: "eye",
     Action.NOTE: "pencil",
 }  # fmt: skip
+
+
+@pages.get("/incidents/alike")
+def alike(
+    page: Read,
+    category: Code | None = None,
+    lon: Lon | None = None,
+    lat: Lat | None = None,
+    building: Reference | None = None,
+) -> Response:
+    """Open cases that the one being reported may be: a piece of the form."""
+    place = page.community_id
+    if place is None and lon is not None and lat is not None:
+        place = grids.community_at(page.session, lon, lat)
+    rows = (
+        incidents.similar(
+            page.session, page.actor, community_id=place, category_code=category, lon=lon, lat=lat,
+            building_id=building, limit=5,
+        )
+        if place is not None and category
+        else []
+    )  # fmt: skip
+    return page.fragment("incidents/alike.html", similar=_told(page, rows))
 
 
 @pages.get("/incidents/{incident_id}")
@@ -271,8 +294,12 @@ def _steps(page: Page, found: Incident, pictures: list[photos.Photo]) -> list[di
 
 
 def _similar(page: Page, found: Incident) -> list[dict[str, Any]]:
-    """Open cases that may be the same one, with what helps to tell."""
-    rows = incidents.similar_to(page.session, page.actor, found)
+    """Open cases that may be the same one."""
+    return _told(page, incidents.similar_to(page.session, page.actor, found))
+
+
+def _told(page: Page, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cases with what helps to tell whether they are the same: distance, age and a photo."""
     brief = []
     for row in rows:
         pictures = photos.of_incident(page.session, page.actor, row["id"])

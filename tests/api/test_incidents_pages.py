@@ -13,7 +13,7 @@ from data import incidents, photos
 from data.base import access, audit
 from data.incidents import Action, Incident
 from tests.api.conftest import ClientFor, TestClient
-from tests.city import City
+from tests.city import City, degrees
 from tests.data import pictures
 
 SYSTEM = access.SYSTEM
@@ -188,3 +188,14 @@ def test_the_sheet_tells_the_course_of_a_case(leader: TestClient, city: City, ca
     page = leader.get(f"/incidents/{case.id}/sheet").text
     for text in (case.number, "New bulb", "Triaged", "Dark on the second floor", "138****6021"):
         assert text in page
+
+
+def test_while_reporting_staff_see_what_may_be_the_same(leader: TestClient, city: City, case: Incident) -> None:
+    lon, lat = degrees(58, 50)
+    query = {"category": "facility.corridor_light", "lon": lon, "lat": lat}
+    page = leader.get("/incidents/alike", params=query).text
+    assert case.number in page
+    assert "8 m away" in page
+    far = city.incident(250, 250, category_code="facility.corridor_light")
+    assert far.number not in page
+    assert leader.get("/incidents/alike", params={"category": "facility.corridor_light"}).status_code == 200
