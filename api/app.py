@@ -151,7 +151,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or all_settings.get()
     app.state.transaction = db.transaction
     app.state.actors = deps.Actors()
-    app.state.turns = anyio.Semaphore(deps.TURNS)
+    app.state.turns, app.state.brief = anyio.Semaphore(deps.TURNS), anyio.Semaphore(deps.BRIEF)
     app.include_router(tiles.api)
     for module in _API:
         app.include_router(module.api, dependencies=[Depends(deps.known_parameters)])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import Field, model_validator
-from sqlalchemy import Row
+from sqlalchemy import Row, orm
 
 from api import concurrency, listing
 from api.audit import Entry, entries
-from api.deps import Session, permission
+from api.deps import Session, briefly, permission
 from api.fields import ID_MAX, Change, Code, Day, Id, Input, Instant, Lat, Line, Lon, Output, Reference, Text, refuse
 from api.households.homes import Purpose
 from api.listing import BBox, CommunityCode, From, GridCode, Listed, Paging, Term, To
@@ -26,6 +26,10 @@ Read = Annotated[Actor, permission("incident.read")]
 Report = Annotated[Actor, permission("incident.report")]
 Edit = Annotated[Actor, permission("incident.edit")]
 Unmask = Annotated[Actor, permission("person.unmask")]
+Prefer = Annotated[
+    str | None,
+    Header(description="`return=minimal`: the answer has no body (RFC 7240).", max_length=200),
+]
 Distance = Annotated[float, Query(ge=1, le=1000, description="How far away at most, in metres.")]
 
 
@@ -281,14 +285,20 @@ def count_incidents(session: Session, actor: Read, wanted: Wanted) -> Counts:
     return Counts.model_validate({"by_state": by_state, "by_category": by_category, "total": sum(by_state.values())})
 
 
-@api.post("/incidents", summary="Report an incident", status_code=status.HTTP_201_CREATED)
-def report_incident(response: Response, session: Session, actor: Report, body: IncidentNew) -> IncidentOut:
+@api.post("/incidents", summary="Report an incident", status_code=status.HTTP_201_CREATED, response_model=IncidentOut)
+async def report_incident(
+    request: Request, response: Response, actor: Report, body: IncidentNew, prefer: Prefer = None
+) -> IncidentOut | Response:
     """A new incident; it is numbered and located here."""
-    community = units.community(session, actor, body.community_id)
-    values = body.model_dump(exclude={"community_id"})
-    found = incidents.report(session, actor, community=community, **values)
-    response.headers["Location"] = f"/api/incidents/{found.id}"
-    return _answer(response, session, found)
+
+    def work(session: orm.Session) -> IncidentOut | Response:
+        community = units.community(session, actor, body.community_id)
+        values = body.model_dump(exclude={"community_id"})
+        found = incidents.report(session, actor, community=community, **values)
+        response.headers["Location"] = f"/api/incidents/{found.id}"
+        return _shortly(response, session, found, prefer, status.HTTP_201_CREATED)
+
+    return await briefly(request, actor, work)
 
 
 @api.get("/incidents/similar", summary="Find incidents that may be the same")
@@ -362,25 +372,30 @@ def allowed_actions(session: Session, actor: Read, incident_id: Id) -> list[Acti
     return incidents.allowed(session, actor, incidents.get(session, actor, incident_id))
 
 
-@api.post("/incidents/{incident_id}/actions", summary="Do something with an incident")
-def act_on_incident(
+@api.post("/incidents/{incident_id}/actions", summary="Do something with an incident", response_model=IncidentOut)
+async def act_on_incident(
+    request: Request,
     response: Response,
-    session: Session,
     actor: Read,
     incident_id: Id,
     body: Act,
     if_match: concurrency.IfMatch = None,
-) -> IncidentOut:
+    prefer: Prefer = None,
+) -> IncidentOut | Response:
     """Triage, assign, start, resolve, give feedback, close … as the table of transitions allows."""
-    found = incidents.get(session, actor, incident_id)
-    concurrency.check(session, found, if_match)
-    if body.step is not None and body.step != found.step:
-        raise incidents.MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=found.step)
-    into = incidents.get(session, actor, body.into_id) if body.into_id else None
-    incidents.act(
-        session, actor, found, body.action, into=into, **body.model_dump(exclude={"action", "into_id", "step"})
-    )  # fmt: skip
-    return _answer(response, session, found)
+
+    def work(session: orm.Session) -> IncidentOut | Response:
+        # Two that are merged are locked in the order of their ids.
+        found = incidents.get(session, actor, incident_id, lock=body.into_id is None)
+        concurrency.check(session, found, if_match)
+        if body.step is not None and body.step != found.step:
+            raise incidents.MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=found.step)
+        into = incidents.get(session, actor, body.into_id) if body.into_id else None
+        said = body.model_dump(exclude={"action", "into_id", "step"})
+        incidents.act(session, actor, found, body.action, into=into, **said)
+        return _shortly(response, session, found, prefer, status.HTTP_204_NO_CONTENT)
+
+    return await briefly(request, actor, work)
 
 
 @api.get("/incidents/{incident_id}/steps", summary="Steps of an incident")
@@ -417,7 +432,17 @@ def _similar(row: dict[str, Any]) -> Similar:
     return Similar.model_validate({**row, "category_name": name, "age_s": row["age"].total_seconds()})
 
 
-def _answer(response: Response, session: Session, found: Incident) -> IncidentOut:
-    row = session.execute(incidents.rows().where(Incident.id == found.id)).one()
+def _answer(response: Response, session: orm.Session, found: Incident) -> IncidentOut:
     concurrency.tag(response, found)
-    return incident(row)
+    return incident(incidents.row(session, found))
+
+
+def _shortly(
+    response: Response, session: orm.Session, found: Incident, prefer: str | None, status_code: int
+) -> IncidentOut | Response:
+    """The incident as it stands now; nothing but the headers for those who prefer it so."""
+    if prefer is None or "return=minimal" not in prefer.replace(" ", "").casefold():
+        return _answer(response, session, found)
+    concurrency.tag(response, found)
+    response.headers["Preference-Applied"] = "return=minimal"
+    return Response(status_code=status_code, headers=dict(response.headers))

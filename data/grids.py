@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import shapely
@@ -24,10 +25,12 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Double,
     ForeignKey,
     Integer,
     MetaData,
     Select,
+    bindparam,
     cast,
     func,
     literal_column,
@@ -365,9 +368,16 @@ def relocate(session: Session, community_id: int) -> None:
 
 def locate(session: Session, community_id: int, lon: float, lat: float) -> int | None:
     """The grid that covers a point (degrees, EPSG:4326) today, or ``None`` when none does."""
-    held = boundaries(community_id).subquery()
-    point = func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326)
-    return session.scalar(
+    found: int | None = session.scalar(_covering(), {"community": community_id, "lon": lon, "lat": lat})
+    return found
+
+
+@cache
+def _covering() -> Select[Any]:
+    """The grid of a community that covers a point; the statement is made once."""
+    held = boundaries().where(boundary.c.community_id == bindparam("community")).subquery()
+    point = func.ST_SetSRID(func.ST_MakePoint(bindparam("lon", type_=Double), bindparam("lat", type_=Double)), 4326)
+    return (
         select(held.c.grid_id)
         .join(units.Unit, units.Unit.id == held.c.grid_id)
         .where(func.ST_Covers(held.c.geom, point))

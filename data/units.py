@@ -111,7 +111,8 @@ def get(session: Session, actor: Actor, unit_id: int) -> Unit:
     ------
     UnitNotFound
     """
-    found = session.scalar(access.visible(select(Unit).where(Unit.id == unit_id), actor, Unit))
+    # The area is looked at here: as a condition it would list every unit there is.
+    found = session.get(Unit, unit_id) if actor.area(Unit.__read__).covers_unit(unit_id) else None
     if found is None:
         raise UnitNotFound(_("Not found, or outside your area."))
     return found

@@ -80,8 +80,17 @@ class Actor:
         """Whether ``permission`` holds anywhere at all."""
         return bool(self.area(permission))
 
-    def areas(self) -> dict[str, str]:
+    def areas(self) -> Mapping[str, str]:
         """The areas as row-level security reads them: ``*`` or comma-separated ids, empty for none."""
+        # An actor is remembered for some requests, each of which asks; the permissions stay the same object.
+        kept = _areas.get(id(self.permissions))
+        if kept is None or kept[0] is not self.permissions:
+            if len(_areas) >= _MOST_AREAS:
+                _areas.clear()
+            kept = _areas[id(self.permissions)] = (self.permissions, self._areas())
+        return kept[1]
+
+    def _areas(self) -> Mapping[str, str]:
         every = list(self.permissions.values())
         people = self.area(PEOPLE)
         return {
@@ -93,6 +102,10 @@ class Actor:
             "people_grids": _listed(people.everywhere, people.grids),
         }
 
+
+#: Permissions → their areas, by the identity of the permissions, which are kept so that it is nobody else's meanwhile.
+_areas: dict[int, tuple[Mapping[str, Area], Mapping[str, str]]] = {}
+_MOST_AREAS = 1000
 
 SYSTEM = Actor(is_system=True, name="wangge")
 VISITOR = Actor(name="")

@@ -103,15 +103,14 @@ def enter(session: Session, actor: Actor) -> None:
     """Make this transaction the actor's: the application's role and the actor's area, until it ends."""
     if actor.is_system:
         return
-    areas = actor.areas()
-    session.execute(
-        text(
-            "SELECT set_config('role', :role, true), set_config('wangge.communities', :communities, true), "
-            "set_config('wangge.grids', :grids, true), set_config('wangge.people_communities', :people_communities, "
-            "true), set_config('wangge.people_grids', :people_grids, true)"
-        ),
-        {"role": APP_ROLE, **areas},
-    )
+    session.execute(_ENTER, {"role": APP_ROLE, **actor.areas()})
+
+
+_ENTER = text(
+    "SELECT set_config('role', :role, true), set_config('wangge.communities', :communities, true), "
+    "set_config('wangge.grids', :grids, true), set_config('wangge.people_communities', :people_communities, true), "
+    "set_config('wangge.people_grids', :people_grids, true)"
+)
 
 
 def explain(error: DBAPIError) -> WanggeError:

@@ -10,7 +10,7 @@ fact of an open incident.
 - ``reporting`` how they come in; ``workflow`` what is done with them; ``duty`` who sees to them
 """
 
-from data.incidents.finding import SORTS, Filter, counts, get, narrowed, rows, selection
+from data.incidents.finding import SORTS, Filter, counts, get, narrowed, row, rows, selection
 from data.incidents.kinds import (
     QUESTION_KINDS,
     add_category,
@@ -129,6 +129,7 @@ __all__ = [
     "remove_template",
     "report",
     "require",
+    "row",
     "rows",
     "selection",
     "similar",

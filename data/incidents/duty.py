@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from data import accounts, units
 from data.accounts import Account, Grant, Role, RolePermission
+from data.base import changes
 from data.base.errors import Invalid
 from data.base.language import _
 from data.incidents.tables import Incident, Level, Tier
@@ -38,16 +39,35 @@ def holder(session: Session, incident: Incident, level: Level) -> int | None:
     the right to handle incidents there. Above, it is whoever has that right at the community, or at its street; of
     several the one whose role stands first, then the one who has had it longest.
     """
-    if level in (Level.BUILDING, Level.GRID):
-        if incident.grid_id is None:
-            return None
-        post = Post.LEADER if level is Level.GRID else Post.BUILDING_WARDEN
-        held = _of_post(session, incident.grid_id, post)
-        return held if held is not None or level is Level.BUILDING else _of_grant(session, incident.grid_id)
-    community = session.get_one(units.Unit, incident.community_id)
-    if level is Level.COMMUNITY:
-        return _of_grant(session, community.id)
-    return _of_grant(session, community.parent_id) if community.parent_id is not None else None
+    unit_id = incident.grid_id if level in (Level.BUILDING, Level.GRID) else incident.community_id
+    if unit_id is None:
+        return None
+    version = changes.version(_TABLES)
+    kept = _kept.get((unit_id, level))
+    if kept and version is not None and kept[0] == version:
+        return kept[1]
+    found = _find(session, unit_id, level)
+    if version is not None:
+        _kept[unit_id, level] = (version, found)
+    return found
+
+
+#: Who holds what, kept until one of these tables changes: it is asked at every triage, and changes once a year.
+_kept: dict[tuple[int, Level], tuple[int, int | None]] = {}
+_TABLES = ("account", "grant", "role", "role_permission", "team_member", "unit")
+
+
+def _find(session: Session, unit_id: int, level: Level) -> int | None:
+    """Who handles the incidents of a grid (or of the buildings in it), of a community, or of the street above one."""
+    if level is Level.BUILDING:
+        return _of_post(session, unit_id, Post.BUILDING_WARDEN)
+    if level is Level.GRID:
+        held = _of_post(session, unit_id, Post.LEADER)
+        return held if held is not None else _of_grant(session, unit_id)
+    if level is Level.STREET:
+        street_id = session.get_one(units.Unit, unit_id).parent_id
+        return _of_grant(session, street_id) if street_id is not None else None
+    return _of_grant(session, unit_id)
 
 
 def _of_post(session: Session, grid_id: int, post: Post) -> int | None:

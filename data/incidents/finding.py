@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, aliased
 
@@ -18,17 +19,38 @@ from data.base.language import _
 from data.incidents.tables import RUNNING, Action, Category, Incident, IncidentNotFound, IncidentStep
 
 
-def get(session: Session, actor: Actor, incident_id: int) -> Incident:
-    """The incident with this id.
+def get(session: Session, actor: Actor, incident_id: int, *, lock: bool = False) -> Incident:
+    """The incident with this id; with ``lock`` nobody else changes it until the transaction ends.
 
     Raises
     ------
     IncidentNotFound
     """
-    found = session.scalar(access.visible(select(Incident).where(Incident.id == incident_id), actor, Incident))
-    if found is None:
+    found = session.get(Incident, incident_id, with_for_update=lock or None)
+    if found is None or not actor.area(Incident.__read__).covers(found.community_id, found.grid_id):
         raise IncidentNotFound(_("Not found, or outside your area."))
+    # A savepoint that is taken back would let the record go.
+    if lock and not session.in_nested_transaction():
+        _held(session).add(found.id)
     return found
+
+
+def hold(session: Session, incident: Incident) -> None:
+    """Let nobody else change an incident until the transaction ends, and see it as it is now."""
+    if incident.id not in _held(session):
+        session.refresh(incident, with_for_update=True)
+
+
+def _held(session: Session) -> set[int]:
+    """The ids that this transaction holds already."""
+    transaction, ids = session.info.get(_HELD, (None, set()))
+    if transaction is not session.get_transaction():
+        transaction, ids = session.info[_HELD] = (session.get_transaction(), set[int]())
+    found: set[int] = ids
+    return found
+
+
+_HELD = "held incidents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +195,17 @@ def rows() -> Rows:
         .outerjoin(buildings.Building, buildings.Building.id == Incident.building_id)
         .outerjoin(Account, Account.id == Incident.assignee_id)
     )
+
+
+def row(session: Session, incident: Incident) -> Row[Any]:
+    """An incident as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(_row(), {"id": incident.id}).one()
+
+
+@cache
+def _row() -> Rows:
+    """The statement is made once: making it takes longer than PostgreSQL takes to run it."""
+    return rows().where(Incident.id == bindparam("id"))
 
 
 def counts(session: Session, actor: Actor, wanted: Filter, by: Any = Incident.state) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data.base import access, reference
+from data.base import access, changes, reference
 from data.base.access import Actor
 from data.base.errors import Conflict, Invalid
 from data.base.language import _
@@ -33,6 +33,27 @@ def category(session: Session, code: str) -> Category:
     if found is None:
         raise CategoryNotFound(_("There is no category “{code}”.", code=code))
     return found
+
+
+def known(session: Session, code: str) -> Category:
+    """The category with this code, to be read only: it is kept in memory until a category changes.
+
+    Raises
+    ------
+    CategoryNotFound
+    """
+    version = changes.version(("category",))
+    kept = _kept.get(code)
+    if kept and version is not None and kept[0] == version:
+        return kept[1]
+    found = category(session, code)
+    if version is not None and not session.is_modified(found):
+        session.expunge(found)
+        _kept[code] = (version, found)
+    return found
+
+
+_kept: dict[str, tuple[int, Category]] = {}
 
 
 def add_category(session: Session, actor: Actor, *, code: str, **values: Any) -> Category:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import shapely
 from geoalchemy2.shape import to_shape
-from sqlalchemy import Row, func, or_, select, true
+from sqlalchemy import Double, Row, bindparam, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from data import units
 from data.base import access
-from data.base.access import Actor
+from data.base.access import Actor, Rows
 from data.incidents import finding
 from data.incidents.tables import OPEN, Category, Incident, State
 
@@ -55,9 +55,11 @@ def similar(
         The columns of ``rows()``, ``distance_m`` (``None`` without a point), ``same_building`` and ``age`` (a
         ``timedelta`` since the report), the nearest first.
     """
-    near = []
+    near: list[Any] = []
+    corners: dict[str, float] = {}
     if lon is not None and lat is not None:
-        near.append(_within(lon, lat, distance_m))
+        near.append(_IN_BOX)
+        corners = _corners(lon, lat, distance_m)
     if building_id is not None:
         near.append(Incident.building_id == building_id)
     if not near:
@@ -73,7 +75,7 @@ def similar(
             Incident.id != but if but is not None else true(),
         )
     )
-    found = session.execute(query).all()
+    found = session.execute(query, corners).all()
     crs = session.scalar(select(units.Unit.metric_crs).where(units.Unit.id == community_id))
     distances = _distances(crs, lon, lat, found)
     rows = [
@@ -99,29 +101,38 @@ def is_recurrent(session: Session, incident: Incident, kind: Category) -> bool:
     """Whether the same was settled at the same place within the days that the category says, before this report."""
     if not kind.recurrence_days:
         return False
-    since = incident.reported_at - timedelta(days=kind.recurrence_days)
-    before = select(Incident.id, Incident.geom).where(
-        Incident.community_id == incident.community_id,
-        Incident.category_code == incident.category_code,
-        Incident.state == State.CLOSED,
-        Incident.merged_into_id.is_(None),
-        Incident.closed_at.between(since, incident.reported_at),
-    )
-    if incident.building_id is not None:
-        return session.scalar(before.where(Incident.building_id == incident.building_id).limit(1)) is not None
     lon, lat = _coordinates(incident)
-    if lon is None or lat is None:
+    if incident.building_id is None and (lon is None or lat is None):
         return False
-    found = session.execute(
-        before.where(_within(lon, lat, SAME_PLACE_M)).add_columns(
-            func.ST_X(Incident.geom).label("lon"), func.ST_Y(Incident.geom).label("lat")
-        )
-    ).all()
+    said = {
+        "community": incident.community_id, "category": incident.category_code, "building": incident.building_id,
+        "since": incident.reported_at - timedelta(days=kind.recurrence_days), "until": incident.reported_at,
+    }  # fmt: skip
+    if incident.building_id is not None:
+        return session.scalar(_settled_before(at_building=True), said) is not None
+    assert lon is not None
+    assert lat is not None
+    found = session.execute(_settled_before(at_building=False), said | _corners(lon, lat, SAME_PLACE_M)).all()
     if not found:
         return False
     crs = session.scalar(select(units.Unit.metric_crs).where(units.Unit.id == incident.community_id))
     distances = _distances(crs, lon, lat, found)
     return any(distance is not None and distance <= SAME_PLACE_M for distance in distances)
+
+
+@cache
+def _settled_before(at_building: bool) -> Rows:
+    """The same kind of case, closed between two instants at a building or in a box; the statement is made once."""
+    before = select(Incident.id, func.ST_X(Incident.geom).label("lon"), func.ST_Y(Incident.geom).label("lat")).where(
+        Incident.community_id == bindparam("community"),
+        Incident.category_code == bindparam("category"),
+        Incident.state == State.CLOSED,
+        Incident.merged_into_id.is_(None),
+        Incident.closed_at.between(bindparam("since"), bindparam("until")),
+    )
+    return (
+        before.where(Incident.building_id == bindparam("building")).limit(1) if at_building else before.where(_IN_BOX)
+    )
 
 
 def merged(session: Session, actor: Actor, incident: Incident) -> list[Row[Any]]:
@@ -137,12 +148,16 @@ def _coordinates(incident: Incident) -> tuple[float, float] | tuple[None, None]:
     return lon, lat
 
 
-def _within(lon: float, lat: float, distance_m: float) -> Any:
+def _corners(lon: float, lat: float, distance_m: float) -> dict[str, float]:
     """A box around a point that holds all that lies within a distance: what the index can tell."""
     high = distance_m / _METRES_PER_DEGREE * 1.01
     wide = high / max(float(np.cos(np.radians(lat))), 0.01)
-    box = func.ST_MakeEnvelope(lon - wide, lat - high, lon + wide, lat + high, 4326)
-    return Incident.geom.op("&&", is_comparison=True)(box)
+    return {"west": lon - wide, "south": lat - high, "east": lon + wide, "north": lat + high}
+
+
+_IN_BOX = Incident.geom.op("&&", is_comparison=True)(
+    func.ST_MakeEnvelope(*(bindparam(side, type_=Double) for side in ("west", "south", "east", "north")), 4326)
+)
 
 
 def _distances(crs: str | None, lon: float | None, lat: float | None, rows: Any) -> list[float | None]:

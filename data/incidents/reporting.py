@@ -18,7 +18,7 @@ from data.base.errors import Invalid
 from data.base.language import _
 from data.grids import LocatedBy, UnlocatedReason
 from data.incidents import kinds, repeats
-from data.incidents.tables import Action, Category, Incident, IncidentStep, Step
+from data.incidents.tables import Action, Category, CategoryNotFound, Incident, IncidentStep, Step
 
 
 def report(
@@ -40,9 +40,10 @@ def report(
         Other columns of the table: ``description``, ``address``, ``source``, ``contact``, ``accuracy_m``, ``answers``,
         ``reported_at`` … Without ``due_at`` it is due after the days that its category is given.
     """
-    kind = session.get(Category, category_code)
-    if kind is None:
-        raise Invalid(_("There is no category “{code}”.", code=category_code), field="category_code")
+    try:
+        kind = kinds.known(session, category_code)
+    except CategoryNotFound as error:
+        raise Invalid(error.detail, field="category_code") from error
     now = values.pop("reported_at", None) or now_s()
     if values.get("due_at") is None:
         values["due_at"] = due(session, community.id, kind, None, now)

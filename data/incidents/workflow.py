@@ -42,8 +42,8 @@ from data.base import access
 from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Forbidden, Invalid
 from data.base.language import _
-from data.incidents import duty, finding, reporting
-from data.incidents.tables import Action, Category, Incident, IncidentStep, Level, Step, Tier
+from data.incidents import duty, finding, kinds, reporting
+from data.incidents.tables import Action, Incident, IncidentStep, Level, Step, Tier
 
 
 class NotNow(Conflict):
@@ -184,7 +184,7 @@ def act(
     looked_at = incident.step
     originals = [into] if action is Action.MERGE and into is not None else []
     for each in sorted([incident, *originals], key=lambda one: one.id):
-        session.refresh(each, with_for_update=True)
+        finding.hold(session, each)
     require(actor, incident, action)
     if incident.step != looked_at:
         raise MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=incident.step)
@@ -207,7 +207,8 @@ def act(
         incident.step = then
     step = record(session, actor.account_id, incident, action, now, note=note, public=public)
     if then is Step.TRIAGED:
-        _assign_by_rule(session, incident, action, now)
+        with session.no_autoflush:
+            _assign_by_rule(session, incident, action, now)
     session.flush()
     notifications.tell(session, incident, action, occasion=step.id, by=actor.account_id)
     if incident.step != then:
@@ -303,7 +304,7 @@ def _take_effect(
 
 
 def _triage(session: Session, incident: Incident, tier: Tier | None) -> None:
-    kind = session.get_one(Category, incident.category_code)
+    kind = kinds.known(session, incident.category_code)
     chosen = Tier(tier or kind.tier or Tier.GRID)
     incident.tier, incident.level = chosen, duty.LEVEL_OF[chosen]
     incident.supervised = incident.supervised or chosen is Tier.STREET
@@ -317,7 +318,6 @@ def _assign_by_rule(session: Session, incident: Incident, action: Action, now: d
     elif incident.assignee_id is None:
         incident.assignee_id = duty.holder(session, incident, Level(incident.level))
     if incident.assignee_id is not None:
-        session.flush()  # so that the two steps are numbered in their order
         incident.step = Step.ASSIGNED
         record(session, None, incident, Action.ASSIGN, now)
 
@@ -350,7 +350,7 @@ def _climb(incident: Incident, by: int) -> None:
 def _reopen(session: Session, incident: Incident, now: datetime) -> None:
     """What was done was not enough. What had come to its end gets a new limit from today."""
     if incident.step in (Step.CLOSED, Step.MERGED, Step.REJECTED):
-        kind = session.get_one(Category, incident.category_code)
+        kind = kinds.known(session, incident.category_code)
         incident.due_at = reporting.due(session, incident.community_id, kind, incident.tier, now)
     incident.merged_into_id = incident.resolved_at = incident.feedback_at = incident.closed_at = None
 

@@ -137,3 +137,138 @@ def test_categories_are_a_tree_that_is_edited(city: City, client_for: ClientFor)
     assert admin.delete("/api/categories/facility.corridor_light").status_code == 409
     local = client_for("administrator", city.community)
     assert local.patch("/api/categories/facility", json={"days": 7}).status_code == 403
+
+
+def test_a_case_is_handled_over_http_from_triage_to_closing(city: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", city.community)
+    address = f"/api/incidents/{city.incident(20, 20).id}"
+    assert set(client.get(f"{address}/actions").json()) == {"triage", "reject", "merge", "note"}
+    refused = client.post(f"{address}/actions", json={"action": "close"})
+    assert (refused.status_code, refused.json()["facts"]["step"]) == (409, "reported")
+    told = client.post(f"{address}/actions", json={"action": "triage"}).json()
+    assert (told["step"], told["state"], told["tier"], told["assignee_name"]) == (
+        "assigned", "in_progress", "grid", "community_staff",
+    )  # fmt: skip
+    for action in ("start", "resolve", "give_feedback", "close"):
+        answer = client.post(f"{address}/actions", json={"action": action, "note": "已处理", "public": True})
+        assert answer.status_code == 200, answer.text
+    assert answer.json()["closed_at"] is not None
+    steps = client.get(f"{address}/steps").json()
+    assert [step["action"] for step in steps] == [
+        "report", "triage", "assign", "start", "resolve", "give_feedback", "close",
+    ]  # fmt: skip
+    assert steps[-1]["account_name"] == "community_staff"
+    assert client.post(f"{address}/actions", json={"action": "report"}).status_code == 409
+
+
+def test_who_looked_at_an_older_step_is_told(city: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", city.community)
+    address = f"/api/incidents/{city.incident(20, 20).id}"
+    seen = client.get(address)
+    client.post(f"{address}/actions", json={"action": "triage", "step": "reported"})
+    late = {"action": "reject", "note": "不属实"}
+    assert client.post(f"{address}/actions", json={**late, "step": "reported"}).status_code == 409
+    assert client.post(f"{address}/actions", json=late, headers={"If-Match": seen.headers["etag"]}).status_code == 409
+    assert client.post(f"{address}/actions", json=late).json()["step"] == "rejected"
+
+
+def test_a_program_may_do_without_a_body(city: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", city.community)
+    client.headers["Prefer"] = "return=minimal"
+    lon, lat = degrees(20, 20)
+    body = {"community_id": city.community.id, "category_code": "facility.door", "lon": lon, "lat": lat}
+    made = client.post("/api/incidents", json=body)
+    assert (made.status_code, made.content, made.headers["preference-applied"]) == (201, b"", "return=minimal")
+    done = client.post(f"{made.headers['location']}/actions", json={"action": "triage"})
+    assert (done.status_code, done.content) == (204, b"")
+    assert done.headers["etag"] == client.get(made.headers["location"]).headers["etag"]
+
+
+def test_a_report_carries_answers_contact_and_accuracy_and_the_contact_is_shown_for_a_purpose(
+    city: City, client_for: ClientFor
+) -> None:
+    client = client_for("grid_leader", city.grids["A1"])
+    lon, lat = degrees(20, 20)
+    body = {
+        "community_id": city.community.id, "category_code": "facility.corridor_light", "lon": lon, "lat": lat,
+        "source": "phone", "contact": "13812346021", "accuracy_m": 12.5, "answers": {"floor": "3", "danger": False},
+    }  # fmt: skip
+    told = client.post("/api/incidents", json=body).json()
+    assert (told["source"], told["has_contact"], told["accuracy_m"]) == ("phone", True, 12.5)
+    assert told["answers"] == {"floor": "3", "danger": False}
+    assert "13812346021" not in str(told)
+    address = f"/api/incidents/{told['id']}/contact"
+    assert client.post(address, json={"purpose": "回访"}).json() == {"contact": "13812346021"}
+    assert client.post("/api/incidents", json=body | {"answers": {"colour": "red"}}).status_code == 422
+
+
+def test_what_may_be_the_same_is_found_before_and_after_reporting(city: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", city.community)
+    kind = {"category_code": "facility.manhole"}
+    first, second = city.incident(20, 20, **kind), city.incident(23, 24, **kind)
+    lon, lat = degrees(20, 20)
+    query = {"community_id": city.community.id, "category_code": first.category_code, "lon": lon, "lat": lat}
+    found = client.get("/api/incidents/similar", params=query).json()
+    assert [(one["id"], round(one["distance_m"], 1)) for one in found] == [(first.id, 0.0), (second.id, 5.0)]
+    assert found[0]["age_s"] > 0
+    assert [one["id"] for one in client.get(f"/api/incidents/{first.id}/similar").json()] == [second.id]
+    assert client.get("/api/incidents/similar", params=query | {"distance_m": 4}).json()[-1]["id"] == first.id
+
+    merged = {"action": "merge", "into_id": first.id, "note": "同一盏灯"}
+    assert client.post(f"/api/incidents/{second.id}/actions", json=merged).json()["merged_into_id"] == first.id
+    assert [one["id"] for one in client.get(f"/api/incidents/{first.id}/merged").json()] == [second.id]
+    assert client.get("/api/incidents/counts", params={"category": "facility.manhole"}).json()["total"] == 1
+    assert (
+        client.get("/api/incidents/counts", params={"category": "facility.manhole", "merged": True}).json()["total"]
+        == 2
+    )
+
+
+def test_many_are_assigned_at_once_or_none(city: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", city.community)
+    line = city.account("line_officer", city.community)
+    ids = [city.incident(x, 20).id for x in (20, 120)]
+    body = {"incident_ids": ids, "assignee_id": line.id}
+    assert client.post("/api/incidents/assign", json=body).json() == {"assigned": 2}
+    mine = client.get("/api/incidents", params={"assignee": line.id, "step": "assigned", "level": "grid"}).json()
+    assert {one["id"] for one in mine["items"]} == set(ids)
+    closed = city.incident(state="closed").id
+    answer = client.post("/api/incidents/assign", json={"incident_ids": [*ids, closed]})
+    assert answer.status_code == 409
+
+
+def test_categories_carry_tiers_limits_and_questions(city: City, client_for: ClientFor) -> None:
+    client = client_for()
+    question = {
+        "code": "arm", "name_zh": "扶手", "name_en": "Arm rest", "kind": "choice", "required": True,
+        "choices": [{"code": "left", "name_zh": "左", "name_en": "Left"}],
+    }  # fmt: skip
+    body = {
+        "code": "facility.bench", "parent_code": "facility", "name_zh": "座椅损坏", "name_en": "Broken bench",
+        "tier": "grid", "days": 5, "limits": {"street": 20}, "questions": [question], "recurrence_days": 90,
+        "external_code": "0105",
+    }  # fmt: skip
+    made = client.post("/api/categories", json=body)
+    assert made.status_code == 201
+    assert body.items() <= made.json().items()
+    refused = client.patch("/api/categories/facility.bench", json={"questions": [question, question]})
+    assert refused.status_code == 422
+    lon, lat = degrees(20, 20)
+    report = {"community_id": city.community.id, "category_code": "facility.bench", "lon": lon, "lat": lat}
+    assert client.post("/api/incidents", json=report | {"answers": {"arm": "left"}}).status_code == 201
+    assert client.post("/api/incidents", json=report | {"answers": {"arm": "right"}}).status_code == 422
+
+
+def test_templates_are_rows_to_edit(city: City, client_for: ClientFor) -> None:
+    client = client_for()
+    offered = client.get("/api/templates", params={"action": "give_feedback"}).json()
+    assert {one["action"] for one in offered} == {"give_feedback"}
+    body = {"code": "resolved_door", "name_zh": "门禁已修好", "name_en": "Door mended", "action": "resolve",
+            "text": "{address}门禁已修复。"}  # fmt: skip
+    assert client.post("/api/templates", json=body).status_code == 201
+    assert client.post("/api/templates", json=body).status_code == 409
+    assert client.patch("/api/templates/resolved_door", json={"text": "已修复。"}).json()["text"] == "已修复。"
+    assert client.patch("/api/templates/resolved_door", json={"action": "merge"}).status_code == 422
+    assert client.delete("/api/templates/resolved_door").status_code == 204
+    assert client.patch("/api/templates/resolved_door", json={"text": "x"}).status_code == 404
+    assert client_for("grid_leader", city.grids["A1"]).post("/api/templates", json=body).status_code == 403
