@@ -272,7 +272,7 @@ def test_the_ground_for_visitors_has_buildings_and_grids_and_nobodys_home(city: 
 
 def test_a_numbered_lamp_is_a_place_unless_two_have_the_number(city: City) -> None:
     lon, lat = degrees(250, 150)
-    lamp = {"community_id": city.community.id, "lon": lon, "lat": lat, "number": "L-0412"}
+    lamp: dict[str, Any] = {"community_id": city.community.id, "lon": lon, "lat": lat, "number": "L-0412"}
     assets.add(city.session, SYSTEM, kind="street_lamp", **lamp)
     assert place_codes.numbered(city.session, city.community.id, " l-0412 ") == pytest.approx((lon, lat))
     assert place_codes.numbered(city.session, city.community.id, "L-0413") is None
