@@ -29,6 +29,9 @@ CELLS_MAX = 100_000
 REPEAT_DAYS = 90
 PERIODS_LEAST = 4
 """With fewer periods there is no trend to speak of."""
+PERIODS_MOST = 104
+"""Two years of weeks: what lies longer ago says nothing of what is new."""
+_SPANS_MOST = 12
 _SCANS = ((100_000, 999), (1_000_000, 99))
 """How many circles and spans are scanned at most with how many simulations, which is a matter of seconds."""
 _PERMUTATIONS_IN_TIME = 9_999
@@ -61,7 +64,7 @@ class _Study:
 
     @property
     def periods(self) -> int:
-        return self.params.days // self.params.period_days
+        return min(self.params.days // self.params.period_days, PERIODS_MOST)
 
     @property
     def in_time(self) -> Floats:
@@ -104,18 +107,30 @@ def compute(params: Params, data: Gathered) -> Outcome:
     return Outcome(_rows(study, z, p, adjusted, heats, trend.z, patterns, spot_of), *outcome)
 
 
-def _study(params: Params, data: Gathered, used: Cases) -> _Study:
-    lattice = Lattice(params.cell_m, params.shape)
-    area = data.outline.area if data.outline is not None else 0.0
-    if area / lattice.area_m2 > CELLS_MAX:
+def cells_of(params: Params, area_m2: float) -> float:
+    """About how many cells an area has.
+
+    Raises
+    ------
+    Invalid
+        More than can be tested.
+    """
+    number = area_m2 / Lattice(params.cell_m, params.shape).area_m2
+    if number > CELLS_MAX:
         raise Invalid(
             _(
                 "Cells of {cell} m are too small for this area; from {least} m on there are fewer than {most}.",
                 cell=f"{params.cell_m:g}", most=CELLS_MAX,
-                least=int(np.ceil(params.cell_m * np.sqrt(area / lattice.area_m2 / CELLS_MAX))) + 1,
+                least=int(np.ceil(params.cell_m * np.sqrt(number / CELLS_MAX))) + 1,
             ),
             field="cell_m",
         )  # fmt: skip
+    return number
+
+
+def _study(params: Params, data: Gathered, used: Cases) -> _Study:
+    lattice = Lattice(params.cell_m, params.shape)
+    cells_of(params, data.outline.area if data.outline is not None else 0.0)
     places = used.xy
     if params.per_household:
         # A case at a door is counted where its building's households are, not in the cell before the house.
@@ -396,7 +411,7 @@ def _alarms(study: _Study) -> tuple[list[dict[str, Any]], bool]:
         try:
             found = hotspots.scan(
                 centres, study.in_time, radius_m=_REACH_CELLS * study.params.cell_m, cylinders_max=most,
-                simulations=simulations, seed=study.params.seed,
+                periods_max=min(study.periods // 2, _SPANS_MOST), simulations=simulations, seed=study.params.seed,
             )  # fmt: skip
             break
         except hotspots.TooManyZones:
@@ -438,10 +453,22 @@ def _rows(
 
 
 def _step(study: _Study) -> float:
-    """An eighth of the bandwidth, or more where the area is too wide for that, up to a third."""
+    """An eighth of the bandwidth, or more where the area is too wide for that.
+
+    Raises
+    ------
+    Invalid
+        It would be more than half the bandwidth.
+    """
     width, height = np.ptp(study.used.xy, axis=0) if len(study.used) else (0.0, 0.0)
     bandwidth = study.params.bandwidth_m
     fits = float(np.sqrt((width + 22 * bandwidth) * (height + 22 * bandwidth) / 3_000_000))
+    if fits > bandwidth / 2:
+        raise Invalid(
+            _("A bandwidth of {bandwidth} m is too small for this area; take {least} m or more.",
+              bandwidth=f"{bandwidth:g}", least=int(np.ceil(4 * fits))),
+            field="bandwidth_m",
+        )  # fmt: skip
     return max(bandwidth / 8, fits)
 
 

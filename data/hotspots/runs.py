@@ -18,12 +18,11 @@ from data.base.language import _
 from data.hotspots import asking, computing, gathering
 from data.hotspots.asking import Params
 from data.hotspots.tables import HotspotCell, HotspotRun, RunNotFound
-from spatial.hotspots import Lattice
 
 HOTSPOTS = "hotspots"
-#: Runs over more cases than this are done in the background.
+#: Runs over more cases or cells than this are done in the background.
 CASES_AT_ONCE = 20_000
-AREA_AT_ONCE_CELLS = 5_000
+CELLS_AT_ONCE = 5_000
 KEPT_DAYS = 30
 _COLUMNS_AT_ONCE = 2_000
 
@@ -41,7 +40,7 @@ def run(session: Session, actor: Actor, params: Params, *, name: str | None = No
     Raises
     ------
     Invalid
-        A parameter makes no sense.
+        A parameter makes no sense, or the area has more cells than can be tested.
     UnitNotFound, GridNotFound, CategoryNotFound
         There is no such community, grid or category.
     """
@@ -55,10 +54,8 @@ def run(session: Session, actor: Actor, params: Params, *, name: str | None = No
     same = _same(session, actor, params, community, HotspotRun.version == version)
     if same is not None:
         return _named(session, actor, same, name)
-    if (
-        gathering.size(session, actor, params) > CASES_AT_ONCE
-        or _cells(session, community, params) > AREA_AT_ONCE_CELLS
-    ):
+    cells = computing.cells_of(params, _area_m2(session, community, grid_id))
+    if cells > CELLS_AT_ONCE or gathering.size(session, actor, params) > CASES_AT_ONCE:
         found = _new(session, actor, params, community, grid_id, name, version)
         job = jobs.enqueue(
             session, actor, HOTSPOTS, {"run_id": found.id}, community_id=community.id, language=language.current()
@@ -101,11 +98,11 @@ def _place(session: Session, actor: Actor, params: Params) -> tuple[units.Unit, 
     return community, grid.id
 
 
-def _cells(session: Session, community: units.Unit, params: Params) -> float:
-    """About how many cells the area has."""
+def _area_m2(session: Session, community: units.Unit, grid_id: int | None) -> float:
+    """The area of a community, or of one of its grids."""
     held = grids.boundaries(community.id).subquery()
-    area_m2 = session.scalar(select(func.sum(func.ST_Area(func.geography(held.c.geom))))) or 0.0
-    return float(area_m2) / Lattice(params.cell_m, params.shape).area_m2
+    query = select(func.sum(func.ST_Area(func.geography(held.c.geom))))
+    return float(session.scalar(query if grid_id is None else query.where(held.c.grid_id == grid_id)) or 0.0)
 
 
 def _new(

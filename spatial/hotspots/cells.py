@@ -51,8 +51,11 @@ class Neighbours:
         flat = np.asarray(values, dtype=np.float64)
         if len(flat) == 0:
             return flat
+        if flat.ndim > 1:
+            # Column by column: all neighbours of all columns at once would not fit into memory.
+            return np.column_stack([self.sums(column) for column in flat.T]) if flat.shape[1] else flat
         # The running sum would lose digits by cancellation; reduceat sums each row by itself. No row is empty.
-        return np.asarray(np.add.reduceat(flat[self.indices], self.starts[:-1], axis=0))
+        return np.asarray(np.add.reduceat(flat[self.indices], self.starts[:-1]))
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def density(
         West, south, east, north of the raster in metres; by default those of the points and five bandwidths more.
         Points beyond it still count as far as they reach.
     step_m
-        The distance between nodes; an eighth of the bandwidth by default. Above a half the result becomes coarse.
+        The distance between nodes; an eighth of the bandwidth by default. Above a half the result becomes coarse, and
+        above the whole bandwidth it is refused.
     weights
         One number each; 1 by default.
 
@@ -84,7 +85,8 @@ def density(
     Raises
     ------
     ValueError
-        The bandwidth is not greater than 0, or the raster would have over four million nodes.
+        The bandwidth is not greater than 0, the step is greater than the bandwidth, or the raster would have over four
+        million nodes.
 
     Notes
     -----
@@ -108,6 +110,8 @@ def density(
     if not bandwidth_m > 0:
         raise ValueError(f"bandwidth_m is {bandwidth_m}, but a bandwidth in metres is greater than 0")
     step = step_m or bandwidth_m / 8
+    if step > bandwidth_m:
+        raise ValueError(f"steps of {step} m are too great for a bandwidth of {bandwidth_m} m")
     flat = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
     reach = _REACH * bandwidth_m
     if bounds is None:

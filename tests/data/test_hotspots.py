@@ -402,3 +402,16 @@ def test_without_grids_or_cases_a_run_is_empty_and_says_so(session: Session) -> 
     assert with_cases.summary is not None
     assert with_cases.summary["used"] == 6
     assert abs(hotspots.cells(session, with_cases)[0].lon - lon) + abs(lat - 30) < 0.01
+
+
+def test_cells_or_a_bandwidth_too_small_for_the_area_are_refused_with_what_would_do(session: Session) -> None:
+    city = City.make(session)
+    city.incident(0, 0, number="near")
+    city.incident(90_000, 90_000, number="far")
+    session.execute(text("DELETE FROM division"))
+    with pytest.raises(Invalid, match=r"take 2\d\d m or more"):
+        hotspots.run(session, SYSTEM, asked(city))
+    assert hotspots.run(session, SYSTEM, asked(city, bandwidth_m=300)).state == "done"
+    grids.divide(session, SYSTEM, city.community, {city.grids["A1"].id: rectangle(0, 0, 12_000, 12_000)})
+    with pytest.raises(Invalid, match=r"from \d\d m on there are fewer than 100000"):
+        hotspots.run(session, SYSTEM, asked(city, cell_m=30))

@@ -162,6 +162,8 @@ def test_points_beyond_the_raster_reach_into_it_as_far_as_they_do() -> None:
 def test_a_raster_without_measure_is_refused() -> None:
     with pytest.raises(ValueError, match="greater step"):
         hotspots.density([[0, 0], [1e6, 1e6]], 10)
+    with pytest.raises(ValueError, match="too great"):
+        hotspots.density([[0, 0]], 10, step_m=11)
 
 
 # ---- rates ---------------------------------------------------------------------------------------------------------
