@@ -11,7 +11,7 @@ from sqlalchemy import column, delete, func, select, table, update
 from sqlalchemy.orm import Session
 
 from data import accounts, units
-from data.base import access, listing
+from data.base import access, jobs, listing
 from data.base.access import Actor, Rows
 from data.base.errors import Forbidden, Invalid, NotFound
 from data.base.language import _
@@ -28,6 +28,7 @@ from data.notifications.tables import (
     Sending,
     Webhook,
 )
+from data.notifications.telling import SEND_JOB
 
 # Cases and their categories lie above this file, so they are spoken of by name.
 _CASE = table("incident", *map(column, ("id", "number", "category_code", "state", "description", "due_at")))
@@ -302,7 +303,7 @@ def outbox(session: Session, actor: Actor) -> dict[str, dict[str, Any]]:
 
 
 def forget_old(session: Session, *, notification_days: int = 365, message_days: int = SHOWN_DAYS) -> None:
-    """Delete what nobody needs any more: old notifications, and messages that were sent or given up."""
+    """Delete what nobody needs any more: old notifications, messages that were sent or given up, and the jobs of it."""
     session.execute(
         delete(Notification).where(Notification.at < func.now() - func.make_interval(0, 0, 0, notification_days))
     )
@@ -310,5 +311,12 @@ def forget_old(session: Session, *, notification_days: int = 365, message_days: 
         delete(Outgoing).where(
             Outgoing.state.in_((Sending.SENT, Sending.FAILED)),
             Outgoing.made_at < func.now() - func.make_interval(0, 0, 0, message_days),
+        )
+    )
+    session.execute(
+        delete(jobs.Job).where(
+            jobs.Job.kind == SEND_JOB,
+            jobs.Job.state.in_((jobs.JobState.DONE, jobs.JobState.FAILED)),
+            jobs.Job.created_at < func.now() - func.make_interval(0, 0, 0, message_days),
         )
     )

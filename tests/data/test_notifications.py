@@ -454,6 +454,21 @@ def test_a_robot_belongs_to_those_who_manage_its_unit(staff: Staff, post: Post) 
     assert notifications.webhooks(session, here) == []
 
 
+def test_what_is_old_is_forgotten_and_what_waits_is_kept(staff: Staff, post: Post) -> None:
+    session = staff.city.session
+    mailed(staff, "reported")
+    for x in (20, 40):
+        staff.city.incident(x, 50)
+    session.execute(text("UPDATE notification SET at = now() - interval '400 days'"))
+    session.execute(text("UPDATE outgoing SET made_at = now() - interval '40 days'"))
+    session.execute(text("UPDATE outgoing SET state = 'sent' WHERE id = (SELECT min(id) FROM outgoing)"))
+    session.execute(text("UPDATE job SET state = 'done', created_at = now() - interval '40 days'"))
+    notifications.forget_old(session)
+    assert staff.told() == {}
+    assert list(session.scalars(select(Outgoing.state))) == [Sending.WAITING]
+    assert session.scalar(select(func.count()).select_from(Job)) == 0
+
+
 def test_every_kind_has_its_words() -> None:
     for spoken in language.LANGUAGES:
         with language.using(spoken):
