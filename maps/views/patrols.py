@@ -15,8 +15,8 @@ from maps.coverage import status_names
 from maps.views.cases import Told
 from maps.views.frame import Layer, Picture, Row, Steps, Style, Table, picture
 
-#: A step of the slider.
-STEP = timedelta(minutes=10)
+#: What a step of the slider may be, in minutes, and how many of them there are at most, as far as that goes.
+_STEPS_MIN, _STEPS_MOST = (1, 2, 5, 10, 15, 30), 90
 
 
 def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
@@ -89,14 +89,17 @@ def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Pict
     """The patrols of a day as they went, with a slider. Who walked is not told."""
     instants = [at for walk in walks for part in walk.parts for at, _lon, _lat in part]
     begin = min(instants, default=told.now)
-    count = int((max(instants, default=begin) - begin) / STEP) + 1
-    labels = [f"{(begin + STEP * step).astimezone(told.zone):%H:%M}" for step in range(count)]
+    span = max(instants, default=begin) - begin
+    steps = (timedelta(minutes=minutes) for minutes in _STEPS_MIN)
+    each = next((step for step in steps if span <= step * _STEPS_MOST), timedelta(minutes=_STEPS_MIN[-1]))
+    count = int(span / each) + 1
+    labels = [f"{(begin + each * step).astimezone(told.zone):%H:%M}" for step in range(count)]
     under_way = [0] * count
     layer = Layer("line", {"track": Style(stroke=symbols.PALETTE["track"], width=3, label=_("Track of a patrol"))})
     for walk in walks:
         steps_of = set()
         for part in walk.parts:
-            for step, points in _by_step(part, begin).items():
+            for step, points in _by_step(part, begin, each).items():
                 steps_of.add(step)
                 if len(points) > 1:
                     layer.add(
@@ -127,12 +130,14 @@ def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Pict
     )  # fmt: skip
 
 
-def _by_step(part: Sequence[tuple[datetime, float, float]], begin: datetime) -> dict[int, list[tuple[float, float]]]:
+def _by_step(
+    part: Sequence[tuple[datetime, float, float]], begin: datetime, each: timedelta
+) -> dict[int, list[tuple[float, float]]]:
     """The points of a part by step; each step begins where the one before ended."""
     found: dict[int, list[tuple[float, float]]] = {}
     before: tuple[float, float] | None = None
     for at, lon, lat in part:
-        step = int((at - begin) / STEP)
+        step = int((at - begin) / each)
         if step not in found:
             found[step] = [before] if before else []
         before = (round(lon, 6), round(lat, 6))
