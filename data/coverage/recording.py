@@ -74,7 +74,7 @@ def remove(session: Session, actor: Actor, patrol: Patrol) -> None:
 def recompute(session: Session, community: units.Unit) -> int:
     """Tell anew what all patrols of a community saw, because its streets or buildings changed; returns how many."""
     with bulk.as_owner(session):
-        session.execute(text("LOCK TABLE coverage_pass, coverage_day IN SHARE ROW EXCLUSIVE MODE"))
+        session.execute(text("SELECT pg_advisory_xact_lock(:community, 0)"), {"community": community.id})
         for table in ("coverage_pass", "coverage_day"):
             session.execute(
                 text(f"DELETE FROM {table} WHERE community_id = :community"),  # noqa: S608 - ours
@@ -250,6 +250,8 @@ def _have_streets(session: Session, community_id: int) -> None:
 
 
 def _wait_for_days(session: Session, community_id: int, days: Iterable[date]) -> None:
+    """Hold these days of a community, which nobody computes anew meanwhile."""
+    session.execute(text("SELECT pg_advisory_xact_lock_shared(:community, 0)"), {"community": community_id})
     for day in sorted(days):
         session.execute(
             text("SELECT pg_advisory_xact_lock(:community, :day)"), {"community": community_id, "day": day.toordinal()}
