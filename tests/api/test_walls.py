@@ -103,7 +103,7 @@ def test_what_anyone_may_use_is_only_signing_in_and_the_document() -> None:
 
 
 #: Pages that need something in their address before they show anything.
-NEEDS_MORE = ("/new", "/choices", "/incidents/panel", "/incidents/similar")
+NEEDS_MORE = ("/new", "/choices", "/incidents/panel", "/incidents/similar", "/rounds/suggest")
 
 
 #: Tracks of staff are shown to themselves, and to those who may read those of others.
