@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-import anyio
 from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -151,7 +150,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or all_settings.get()
     app.state.transaction = db.transaction
     app.state.actors = deps.Actors()
-    app.state.turns, app.state.brief = anyio.Semaphore(deps.TURNS), anyio.Semaphore(deps.BRIEF)
+    app.state.turns, app.state.brief = deps.Turns(deps.TURNS), deps.Turns(deps.BRIEF)
     app.include_router(tiles.api)
     for module in _API:
         app.include_router(module.api, dependencies=[Depends(deps.known_parameters)])

@@ -7,6 +7,7 @@ CSRF token, in the header ``X-CSRF-Token`` or the form field ``csrf_token``. Eve
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import contextmanager_in_threadpool
@@ -211,16 +213,28 @@ SignedIn = Annotated[Actor, signed_in]
 TURNS = 12
 
 
+class Turns:
+    """So many at a time. Each event loop has its own: one serves the application, but in tests there are several."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def here(self) -> asyncio.Semaphore:
+        """What to enter while at work."""
+        return self._by_loop.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._count))
+
+
 async def get_session(request: Request, actor: Annotated[Actor, Depends(current_actor)]) -> AsyncIterator[orm.Session]:
     """The transaction of this request. It commits before the answer goes out (``scope="function"``)."""
-    async with request.app.state.turns, contextmanager_in_threadpool(transactions(request)(actor)) as session:
+    async with request.app.state.turns.here(), contextmanager_in_threadpool(transactions(request)(actor)) as session:
         yield session
 
 
 Session = Annotated[orm.Session, Depends(get_session, scope="function")]
 
 #: How many of the short changes that come in crowds are at work at a time.
-BRIEF = 3
+BRIEF = 8
 
 
 async def briefly(request: Request, actor: Actor, work: Callable[[orm.Session], _Made]) -> _Made:
@@ -234,7 +248,7 @@ async def briefly(request: Request, actor: Actor, work: Callable[[orm.Session], 
         with transactions(request)(actor) as session:
             return work(session)
 
-    async with request.app.state.brief:
+    async with request.app.state.brief.here():
         return await run_in_threadpool(run)
 
 
