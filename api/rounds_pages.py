@@ -127,13 +127,14 @@ def new(page: Edit) -> Response:
 
 @pages.get("/rounds/suggest")
 def suggest(page: Edit, grid_id: Annotated[str, Query(alias="grid", max_length=12)] = "") -> Response:
-    """A route past every building of a grid, or of the community: ``route``, and what it comes to in words."""
+    """A route past every building of a grid, or of the community: ``route`` (or null), and what it comes to."""
     community = _community(page)
     found = rounds.route_past(
         page.session, page.actor, community, grid_id=int(grid_id) if grid_id.isdecimal() else None
     )
     if found.line is None:
-        raise Invalid(_("There are fewer than two buildings here: no route is needed."))
+        says = _("There are fewer than two buildings here: no route is needed.")
+        return JSONResponse({"route": None, "says": says})
     says = _("{count} buildings, {length}", count=len(found.building_ids), length=length(found.length_m))
     return JSONResponse({"route": shapely.geometry.mapping(found.line), "says": says})
 

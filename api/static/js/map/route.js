@@ -74,11 +74,13 @@ export async function start(map, config) {
         const grid = document.querySelector("select[name=grid_id]")?.value ?? "";
         const answer = await fetch(`${suggest.dataset.address}?grid=${encodeURIComponent(grid)}`, { headers: { Accept: "application/json" } });
         const found = await answer.json().catch(() => null);
-        if (!answer.ok) return say(found?.detail ?? word("no_answer"));
-        change(found.route.coordinates);
-        map.fitBounds(drawn.bounds(), { padding: [24, 24], animate: false });
-        say(found.says);
-        if (told) told.textContent = found.says;
+        const says = answer.ok ? found.says : (found?.detail ?? word("no_answer"));
+        if (answer.ok && found.route) {
+          change(found.route.coordinates);
+          map.fitBounds(drawn.bounds(), { padding: [24, 24], animate: false });
+        }
+        say(says);
+        if (told) told.textContent = says;
       } finally {
         suggest.disabled = false;
       }
