@@ -127,6 +127,8 @@ def sources() -> dict[str, str]:
         "phone": _("Phone call"),
         "hotline": _("Hotline"),
         "resident": _("Resident"),
+        "street": _("Street"),
+        "system": _("Another system"),
         "import": _("Import"),
     }
 
