@@ -99,8 +99,8 @@ def test_the_cases_of_another_city_are_matched(geodata: Path) -> None:
     matched = match_columns("incidents", headings)
     assert matched == {
         "CASE_ENQUIRY_ID": "number", "OPEN_DT": "reported_at", "TARGET_DT": "due_at", "CLOSED_DT": "closed_at",
-        "CASE_STATUS": "state", "CLOSURE_REASON": "note", "CASE_TITLE": "description", "TYPE": "category", "Location": "address",
-        "LATITUDE": "lat", "LONGITUDE": "lon", "Source": "source",
+        "CASE_STATUS": "state", "CLOSURE_REASON": "note", "CASE_TITLE": "description", "TYPE": "category",
+        "Location": "address", "LATITUDE": "lat", "LONGITUDE": "lon", "Source": "source",
     }  # fmt: skip
 
 
