@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Path, Query, Request, Response, status
 from pydantic import Field
 
 from api import ground, static
@@ -111,7 +111,7 @@ def get_file(
     request: Request,
     session: Session,
     actor: Share,
-    view: View,
+    view: Annotated[View, Path(description="Which view.", examples=["lights"])],
     community: CommunityCode = None,
     category: Category = None,
     first: From = None,
