@@ -279,7 +279,12 @@ def add_points(session: Session, actor: Record, patrol_id: Id, body: Points) -> 
     "/patrols/{patrol_id}/points", summary="All points of a patrol", response_model=list[PointOut], responses=AS_GEOJSON
 )
 def list_points(
-    session: Session, actor: Read, patrol_id: Id, f: Annotated[str, Query(pattern="^(json|geojson)$")] = "json"
+    session: Session,
+    actor: Read,
+    patrol_id: Id,
+    f: Annotated[
+        str, Query(pattern="^(json|geojson)$", description="The form of the answer: json or geojson.")
+    ] = "json",
 ) -> list[PointOut] | Response:
     """Every point as it was recorded, in order; with `reason` where it is not believed."""
     found = [PointOut.model_validate(row) for row in patrols.points(session, patrols.get(session, actor, patrol_id))]
