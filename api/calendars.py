@@ -22,7 +22,7 @@ Edit = Annotated[Actor, permission("unit.edit")]
 _TIME = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 Time = Annotated[str, Field(pattern=_TIME, description="24:00 is midnight at the end of the day.")]
 Weekday = Annotated[int, Field(ge=1, le=7)]
-Year = Annotated[int, Query(ge=1900, le=2999, description="Days of this year only.")]
+Year = Annotated[int | None, Query(ge=1900, le=2999, description="Days of this year only.")]
 DayName = Annotated[str, Field(max_length=calendars.NAME_MOST, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -70,7 +70,7 @@ class DueOut(Output):
 
 
 @api.get("/calendar", summary="The calendar of everybody")
-def get_common_calendar(session: Session, actor: Read, year: Year | None = None) -> CalendarOut:
+def get_common_calendar(session: Session, actor: Read, year: Year = None) -> CalendarOut:
     """The week and the nationwide holidays that hold where no unit has its own."""
     return _shown(session, None, year)
 
@@ -86,7 +86,7 @@ def set_common_days(
 
 
 @api.get("/units/{unit_id}/calendar", summary="The calendar of a unit")
-def get_calendar(session: Session, actor: Read, unit_id: Id, year: Year | None = None) -> CalendarOut:
+def get_calendar(session: Session, actor: Read, unit_id: Id, year: Year = None) -> CalendarOut:
     """The week and the exceptions that hold in a unit, its own and those of the units above it."""
     return _shown(session, units.get(session, actor, unit_id).id, year)
 
