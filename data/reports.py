@@ -287,8 +287,11 @@ def _may_rate(report: Report, incident: Incident, now: datetime | None = None) -
         return False
     if incident.closed_at is not None and incident.closed_at < now - timedelta(days=RATING_DAYS):
         return False
+    # Who was not satisfied opened the case again, so what is settled now was settled after that.
+    if not report.satisfied or report.rated_at is None:
+        return True
     settled_at = max(filter(None, (incident.resolved_at, incident.feedback_at)), default=None)
-    return report.rated_at is None or (settled_at is not None and report.rated_at < settled_at)
+    return settled_at is not None and report.rated_at < settled_at
 
 
 def rate(session: Session, code: str, *, satisfied: bool, note: str = "") -> Progress:

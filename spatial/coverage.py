@@ -447,7 +447,7 @@ def _spans(legs: _Legs, leg: Positions, places: Places, edge: Positions, radius:
     r = radius[leg]
     along_p, off_p = px * ux + py * uy, px * uy - py * ux
     along_q, off_q = along_p + way_x * ux + way_y * uy, off_p + way_x * uy - way_y * ux
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # The square root of what is negative is NaN, and NaN is passed over by fmin and fmax.
         root_p, root_q = np.sqrt(r * np.abs(r) - off_p**2), np.sqrt(r * np.abs(r) - off_q**2)
         low = np.fmin(along_p - root_p, along_q - root_q)

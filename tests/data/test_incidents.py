@@ -378,7 +378,11 @@ def test_no_sequence_of_actions_reaches_closed_without_feedback(walked: tuple[Ci
             before = incident.step
             possible = action in incidents.allowed(city.session, SYSTEM, incident)
             try:
-                incidents.act(city.session, SYSTEM, incident, action, into=original, **NOTES)
+                with city.session.begin_nested():
+                    incidents.act(city.session, SYSTEM, incident, action, into=original, **NOTES)
+            except Invalid:
+                assert action is Action.ASSIGN, "only a place where nobody has the duty lacks something here"
+                city.session.refresh(incident)
             except Conflict:
                 assert not possible
                 assert incident.step == before
