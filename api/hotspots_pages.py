@@ -162,7 +162,9 @@ def _result(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
     rates = hotspots.by_grid(run)
     return {
         "title": _("Hotspots: {what}", what=what),
-        "sentence": _sentence(what, summary, spots),
+        "sentence": maps.sentence(
+            what, summary.get("used", 0), spots[0] if spots else None, spots[0]["name"] if spots else ""
+        ),
         "counts": _counts(asked, summary),
         "default_points": points,
         "bars": _bars(rates, spots, summary.get("rate_mean")),
@@ -227,28 +229,6 @@ def _corners(rings: Any) -> list[tuple[float, float]]:
     if isinstance(rings[0], int | float):
         return [(rings[0], rings[1])]
     return [corner for part in rings for corner in _corners(part)]
-
-
-def _sentence(what: str, summary: dict[str, Any], spots: list[dict[str, Any]]) -> str:
-    used = summary.get("used", 0)
-    if not used:
-        return _("No case to look at on these days.")
-    if not spots:
-        return _(
-            "{what}: no place stands out among {used} cases; chance would spread them alike.",
-            what=what,
-            used=f"{used:,}",
-        )
-    first = spots[0]
-    return _(
-        "{what}: cases cluster in {place}, on {area} of the area {share} of them ({cases} of {used}).",
-        what=what, place=first["name"], area=_percent(first["area_share"]), share=_percent(first["case_share"]),
-        cases=f"{first['cases']:,}", used=f"{used:,}",
-    )  # fmt: skip
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
 def _counts(asked: Asked, summary: dict[str, Any]) -> str:

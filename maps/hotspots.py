@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import folium
@@ -23,6 +24,34 @@ def width_for(area_m2: float) -> int:
     36
     """
     return next((width for width in WIDTHS_M if area_m2 / (0.866 * width**2) <= CELLS_MOST), WIDTHS_M[-1])
+
+
+def sentence(what: str, used: int, first: Mapping[str, Any] | None, place: str) -> str:
+    """What the analysis of ``used`` cases found, in one plain sentence.
+
+    Parameters
+    ----------
+    first
+        The first hotspot, as :func:`data.hotspots.spots` gives it; ``None`` when there is none.
+    place
+        Where that is, in words.
+    """
+    if not used:
+        return _("No case to look at on these days.")
+    if first is None:
+        return _(
+            "{what}: no place stands out among {used} cases; chance would spread them alike.",
+            what=what, used=f"{used:,}",
+        )  # fmt: skip
+    return _(
+        "{what}: cases cluster in {place}, on {area} of the area {share} of them ({cases} of {used}).",
+        what=what, place=place, area=_percent(first["area_share"]), share=_percent(first["case_share"]),
+        cases=f"{first['cases']:,}", used=f"{used:,}",
+    )  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
 def params(community: str, cell_m: int, *, category: str | None, **asked: Any) -> Params:

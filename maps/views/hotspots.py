@@ -10,7 +10,7 @@ from typing import Any
 from data.base.language import _
 from data.views.scenes import FEWEST, Ground
 from maps import symbols
-from maps.hotspots import heat_names
+from maps.hotspots import heat_names, sentence
 from maps.views.cases import Told
 from maps.views.frame import Layer, Picture, Row, Style, Table, picture
 
@@ -143,45 +143,33 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
         grids[name] = grids.get(name, 0) + 1
     if missed:
         where = max(grids, key=lambda name: grids[name])
-        sentence = _(
+        said = _(
             "{count} of {hot} hot cells were passed by no patrol in {days}, most of them in {grid}.",
             count=len(missed), hot=len(hot), days=patrolled, grid=where,
         )  # fmt: skip
     elif hot:
-        sentence = _("Patrols passed all {hot} hot cells in {days}.", hot=len(hot), days=patrolled)
+        said = _("Patrols passed all {hot} hot cells in {days}.", hot=len(hot), days=patrolled)
     else:
-        sentence = _("There is no hotspot on these days.")
+        said = _("There is no hotspot on these days.")
     rows: list[Row] = [[name, count] for name, count in sorted(grids.items(), key=lambda item: (-item[1], item[0]))]
     return picture(
         "unpatrolled", ground=ground, layers=[layer], title=_("Hot but unpatrolled: {what}", what=found.what),
-        sentence=sentence, period=told.period, source=told.source, left_out=_left_out(found),
+        sentence=said, period=told.period, source=told.source, left_out=_left_out(found),
         table=Table([_("Grid"), _("Hot cells without a patrol")], rows), veil=True,
     )  # fmt: skip
 
 
 def _picture(code: str, ground: Ground, found: Found, told: Told, layers: Sequence[Layer], title: str) -> Picture:
     first = found.spots[0] if found.spots else None
-    if first:
-        where = first["grids"][0]["name"] if first["grids"] else ground.name
-        sentence = _(
-            "{what}: cases cluster in {place}, on {area} of the area {share} of them ({cases} of {used}).",
-            what=found.what, place=where, area=f"{first['area_share']:.0%}", share=f"{first['case_share']:.0%}",
-            cases=f"{first['cases']:,}", used=f"{found.used:,}",
-        )  # fmt: skip
-    elif found.used:
-        sentence = _(
-            "{what}: no place stands out among {used} cases; chance would spread them alike.",
-            what=found.what, used=f"{found.used:,}",
-        )  # fmt: skip
-    else:
-        sentence = _("No case to look at on these days.")
+    where = first["grids"][0]["name"] if first and first["grids"] else ground.name
     names = heat_names()
     rows: list[Row] = [
         [", ".join(grid["name"] for grid in one["grids"]) or _("In no grid"), one["cases"], names[one["heat"]]]
         for one in found.spots
     ]
     return picture(
-        code, ground=ground, layers=[layer for layer in layers if layer.features], title=title, sentence=sentence,
+        code, ground=ground, layers=[layer for layer in layers if layer.features], title=title,
+        sentence=sentence(found.what, found.used, first, where),
         period=told.period, source=told.source, left_out=_left_out(found),
         table=Table([_("Hotspot"), _("Cases"), _("How sure")], rows), veil=True,
     )  # fmt: skip
