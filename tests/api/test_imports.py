@@ -22,11 +22,13 @@ from api.request import LANGUAGE_COOKIE
 from data import accounts, units
 from data.base import access, db, jobs, settings
 from data.base.audit import Audit
+from data.base.cluster import Cluster
 from data.base.jobs import Job, JobState
 from data.buildings import Building
 from data.households import Household
 from data.incidents import Incident
 from tests.city import City, degrees, rectangle
+from tests.conftest import TEMPLATE
 
 HOUSEHOLDS = """户编号,楼,单元房号,户主,证件号,电话,备注2
 HH-1,1号楼,1-101,李小明,11010519491231002X,13800006021,王芳
@@ -66,14 +68,26 @@ class Town:
             return session.scalar(select(func.count()).select_from(table)) or 0
 
 
+@pytest.fixture(scope="module")
+def own(cluster: Cluster, worker: str) -> Iterator[Engine]:
+    """A database of these tests' own."""
+    name = f"wangge_imports_{worker}"
+    cluster.drop_database(name)
+    cluster.create_database(name, TEMPLATE)
+    engine = db.make_engine(cluster.dsn(name))
+    yield engine
+    engine.dispose()
+    cluster.drop_database(name)
+
+
 @pytest.fixture
-def town(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def town(own: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """The 3 × 3 city, committed, as the installation; afterwards the database is empty again."""
-    monkeypatch.setattr(db, "engine", lambda: engine)
+    monkeypatch.setattr(db, "engine", lambda: own)
     with db.transaction(access.SYSTEM) as session:
         city = City.make(session)
     yield Town(create_app(), city)
-    with engine.begin() as connection:
+    with own.begin() as connection:
         connection.execute(text("TRUNCATE unit, account, audit, job, upload CASCADE"))
         connection.execute(text(f"SET LOCAL search_path = {jobs.QUEUE_SCHEMA}, public"))
         connection.execute(text("DELETE FROM procrastinate_jobs"))
