@@ -164,7 +164,7 @@ def test_the_pin_says_what_is_there_and_what_was_reported_already(opened: Opens,
     known = next(
         one
         for one in listed(signed_in().page, "/api/incidents?limit=1000&state=new,in_progress")
-        if one["category_code"] == "facility.corridor_light" and one["building_number"] and one["lon"]
+        if one["category_code"] == "facility.corridor_light" and one["building_number"] and one["description"]
     )
     page = opened(PHONE, "en").page
     page.goto("/r")
