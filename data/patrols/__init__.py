@@ -1,0 +1,58 @@
+"""Patrols 巡查: who walked where, as a phone or a file recorded it.
+
+A phone may be out of reach for hours. So everything it sends can be sent again: a patrol, a check-in and a note bear an
+id that the phone made (a UUID), a point its number within the patrol. What is there already is left as it is, and what
+comes late or out of order finds its place by its number.
+
+After every batch the whole track is cleaned anew (``spatial.tracks``): which points are kept is a property of all
+points together. Points that are dropped stay, each with its reason.
+
+Tracks of staff are personal data: one sees one's own, and those with ``patrol.read`` there see all.
+"""
+
+from data.patrols.cleaning import cleaned_track, lines, metric, track_of
+from data.patrols.reading import (
+    SORTS,
+    Filter,
+    check_ins,
+    dropped,
+    get,
+    notes,
+    points,
+    rows,
+    seen_by,
+    selection,
+)
+from data.patrols.recording import (
+    add_points,
+    add_track,
+    check_in,
+    note,
+    noted,
+    remove,
+    require_edit,
+    require_own,
+    start,
+    stop,
+)
+from data.patrols.tables import (
+    AHEAD,
+    EARLIEST,
+    POINTS_MAX,
+    CheckIn,
+    Patrol,
+    PatrolNote,
+    PatrolNotFound,
+    PatrolPoint,
+    Point,
+    Received,
+    Source,
+    Track,
+)
+
+__all__ = [
+    "AHEAD", "EARLIEST", "POINTS_MAX", "SORTS", "CheckIn", "Filter", "Patrol", "PatrolNotFound", "PatrolNote",
+    "PatrolPoint", "Point", "Received", "Source", "Track", "add_points", "add_track", "check_in", "check_ins",
+    "cleaned_track", "dropped", "get", "lines", "metric", "note", "noted", "notes", "points", "remove", "require_edit",
+    "require_own", "rows", "seen_by", "selection", "start", "stop", "track_of",
+]  # fmt: skip
