@@ -33,6 +33,7 @@ from api import (
     exports_pages,
     grids,
     grids_pages,
+    hands,
     hotspots,
     hotspots_pages,
     households,
@@ -150,7 +151,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or all_settings.get()
     app.state.transaction = db.transaction
     app.state.actors = deps.Actors()
-    app.state.turns, app.state.brief = deps.Turns(deps.TURNS), deps.Turns(deps.BRIEF)
+    app.state.turns, app.state.hands = deps.Turns(deps.TURNS), None
     app.include_router(tiles.api)
     for module in _API:
         app.include_router(module.api, dependencies=[Depends(deps.known_parameters)])
@@ -181,5 +182,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.openapi()
     # Threads hand over sooner, so that the event loop answers the map while they are at work.
     sys.setswitchinterval(0.001)
-    async with tiles.serving(app, cluster.dsn()):
+    async with (
+        hands.at_work(app.state.settings.hands_at_work()) as app.state.hands,
+        tiles.serving(app, cluster.dsn()),
+    ):
         yield

@@ -23,6 +23,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy import event, orm
 from starlette.concurrency import run_in_threadpool
 
+from api import hands
 from api.errors import CsrfFailed, NotSignedIn
 from api.request import session_cookie
 from data import accounts
@@ -233,22 +234,22 @@ async def get_session(request: Request, actor: Annotated[Actor, Depends(current_
 
 Session = Annotated[orm.Session, Depends(get_session, scope="function")]
 
-#: How many of the short changes that come in crowds are at work at a time.
-BRIEF = 8
 
+async def briefly(request: Request, actor: Actor, work: Callable[..., _Made], *args: Any) -> _Made:
+    """``work(session, actor, *args)``: a short change in a transaction of its own, committed when this returns.
 
-async def briefly(request: Request, actor: Actor, work: Callable[[orm.Session], _Made]) -> _Made:
-    """Do a short change in a transaction of its own that has been committed when this returns.
-
-    It is for what hundreds of people do at a time: it goes to a thread once and not three times, and few are at work at
-    once, so that the others wait in the event loop, where they keep nobody waiting.
+    It is for what hundreds of people do at a time. Where the application has hands, one of them does it, so ``work``
+    is a function of a module and ``args`` are plain values.
     """
+    found: hands.Hands | None = request.app.state.hands
+    if found is not None:
+        return await found.do(actor, work, *args)
 
     def run() -> _Made:
         with transactions(request)(actor) as session:
-            return work(session)
+            return work(session, actor, *args)
 
-    async with request.app.state.brief.here():
+    async with request.app.state.turns.here():
         return await run_in_threadpool(run)
 
 

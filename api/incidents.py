@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import Field, model_validator
@@ -131,6 +131,15 @@ class Act(Input):
     level: Level | None = Field(None, description="Of an assignment; default the level it has.")
     reason: Text | None = Field(None, description="The same as a note.")
     into_id: Reference | None = Field(None, description="The case that this one is merged into.")
+    step: Step | None = Field(None, description="Where it stood when it was looked at; else refused with 409.")
+
+
+class Settle(Input):
+    """What was seen to on the spot."""
+
+    note: Text | None = Field(None, description="What was done.", examples=["已更换灯泡"])
+    told: Text = Field(description="What the one who asked was told.", examples=["当面告知，居民满意"])
+    public: bool = Field(True, description="Whether the one who asked may read both.")
     step: Step | None = Field(None, description="Where it stood when it was looked at; else refused with 409.")
 
 
@@ -291,14 +300,15 @@ async def report_incident(
 ) -> IncidentOut | Response:
     """A new incident; it is numbered and located here."""
 
-    def work(session: orm.Session) -> IncidentOut | Response:
-        community = units.community(session, actor, body.community_id)
-        values = body.model_dump(exclude={"community_id"})
-        found = incidents.report(session, actor, community=community, **values)
-        response.headers["Location"] = f"/api/incidents/{found.id}"
-        return _shortly(response, session, found, prefer, status.HTTP_201_CREATED)
+    told = await briefly(request, actor, _report, body, _brief(prefer))
+    response.headers["Location"] = f"/api/incidents/{told.id}"
+    return _told(response, told, status.HTTP_201_CREATED)
 
-    return await briefly(request, actor, work)
+
+def _report(session: orm.Session, actor: Actor, body: IncidentNew, brief: bool) -> Told:
+    community = units.community(session, actor, body.community_id)
+    values = body.model_dump(exclude={"community_id"})
+    return _tell(session, incidents.report(session, actor, community=community, **values), brief)
 
 
 @api.get("/incidents/similar", summary="Find incidents that may be the same")
@@ -384,18 +394,51 @@ async def act_on_incident(
 ) -> IncidentOut | Response:
     """Triage, assign, start, resolve, give feedback, close … as the table of transitions allows."""
 
-    def work(session: orm.Session) -> IncidentOut | Response:
-        # Two that are merged are locked in the order of their ids.
-        found = incidents.get(session, actor, incident_id, lock=body.into_id is None)
-        concurrency.check(session, found, if_match)
-        if body.step is not None and body.step != found.step:
-            raise incidents.MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=found.step)
-        into = incidents.get(session, actor, body.into_id) if body.into_id else None
-        said = body.model_dump(exclude={"action", "into_id", "step"})
-        incidents.act(session, actor, found, body.action, into=into, **said)
-        return _shortly(response, session, found, prefer, status.HTTP_204_NO_CONTENT)
+    told = await briefly(request, actor, _act, incident_id, body, if_match, _brief(prefer))
+    return _told(response, told, status.HTTP_204_NO_CONTENT)
 
-    return await briefly(request, actor, work)
+
+def _act(session: orm.Session, actor: Actor, incident_id: int, body: Act, if_match: str | None, brief: bool) -> Told:
+    # Two that are merged are locked in the order of their ids.
+    found = _as_looked_at(session, actor, incident_id, body.step, if_match, lock=body.into_id is None)
+    into = incidents.get(session, actor, body.into_id) if body.into_id else None
+    said = body.model_dump(exclude={"action", "into_id", "step"})
+    incidents.act(session, actor, found, body.action, into=into, **said)
+    return _tell(session, found, brief)
+
+
+@api.post("/incidents/{incident_id}/settle", summary="Settle an incident on the spot", response_model=IncidentOut)
+async def settle_incident(
+    request: Request,
+    response: Response,
+    actor: Read,
+    incident_id: Id,
+    body: Settle,
+    if_match: concurrency.IfMatch = None,
+    prefer: Prefer = None,
+) -> IncidentOut | Response:
+    """Resolve, give feedback and close at once, each as a step of its own: all three or none."""
+    told = await briefly(request, actor, _settle, incident_id, body, if_match, _brief(prefer))
+    return _told(response, told, status.HTTP_204_NO_CONTENT)
+
+
+def _settle(
+    session: orm.Session, actor: Actor, incident_id: int, body: Settle, if_match: str | None, brief: bool
+) -> Told:
+    found = _as_looked_at(session, actor, incident_id, body.step, if_match)
+    incidents.settle(session, actor, found, **body.model_dump(exclude={"step"}))
+    return _tell(session, found, brief)
+
+
+def _as_looked_at(
+    session: orm.Session, actor: Actor, incident_id: int, step: Step | None, if_match: str | None, *, lock: bool = True
+) -> Incident:
+    """The incident, if it still is as it was when it was looked at."""
+    found = incidents.get(session, actor, incident_id, lock=lock)
+    concurrency.check(session, found, if_match)
+    if step is not None and step != found.step:
+        raise incidents.MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=found.step)
+    return found
 
 
 @api.get("/incidents/{incident_id}/steps", summary="Steps of an incident")
@@ -437,12 +480,27 @@ def _answer(response: Response, session: orm.Session, found: Incident) -> Incide
     return incident(incidents.row(session, found))
 
 
-def _shortly(
-    response: Response, session: orm.Session, found: Incident, prefer: str | None, status_code: int
-) -> IncidentOut | Response:
+class Told(NamedTuple):
+    """What is answered of an incident after a change; without the incident for those who prefer it so."""
+
+    id: int
+    etag: str
+    item: IncidentOut | None
+
+
+def _tell(session: orm.Session, found: Incident, brief: bool) -> Told:
+    item = None if brief else incident(incidents.row(session, found))
+    return Told(found.id, concurrency.etag(found), item)
+
+
+def _brief(prefer: str | None) -> bool:
+    return prefer is not None and "return=minimal" in prefer.replace(" ", "").casefold()
+
+
+def _told(response: Response, told: Told, status_code: int) -> IncidentOut | Response:
     """The incident as it stands now; nothing but the headers for those who prefer it so."""
-    if prefer is None or "return=minimal" not in prefer.replace(" ", "").casefold():
-        return _answer(response, session, found)
-    concurrency.tag(response, found)
+    response.headers["ETag"] = told.etag
+    if told.item is not None:
+        return told.item
     response.headers["Preference-Applied"] = "return=minimal"
     return Response(status_code=status_code, headers=dict(response.headers))

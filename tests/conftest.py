@@ -7,6 +7,7 @@ template; each test that takes ``session`` runs in a transaction that is rolled 
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import shutil
 import tempfile
@@ -31,11 +32,14 @@ def _run_folder() -> Path:
 HOME = _run_folder()
 for _name in [name for name in os.environ if name.startswith("WANGGE_") and name != "WANGGE_GEODATA"]:
     del os.environ[_name]
-os.environ["WANGGE_HOME"] = str(HOME)
+os.environ |= {"WANGGE_HOME": str(HOME), "WANGGE_HANDS": "0"}
 
 from data.base import access, db, language, secrets  # noqa: E402
 from data.base.cluster import Cluster  # noqa: E402
 from data.migrations import migrate  # noqa: E402
+
+# Slow on purpose, and most accounts of tests have the same password: each is hashed once.
+secrets.password_hash = functools.cache(secrets.password_hash)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ a write that comes in between then only makes the result look older than it is.
 who writes                                  when the number grows
 ==========================================  ===============================================================
 a session of this process                   before its ``commit()`` returns: one sees one's own writes
+a hand of this process (``api.hands``)      before what it answered is known here
 a session of another process (worker, CLI)  when PostgreSQL delivers the commit's notice: milliseconds
 anybody else (psql, ogr2ogr, raw COPY)      not at all, so nothing is kept for longer than ``KEEP_S``
 ==========================================  ===============================================================
@@ -107,8 +108,19 @@ class Changes:
 #: Those of this process.
 changes = Changes()
 version = changes.version
-_PROCESS = f"{os.getpid()}-{secrets.token_hex(4)}"
-_KEY = "changes"
+_process = f"{os.getpid()}-{secrets.token_hex(4)}"
+_KEY, _TOLD = "changes", "changes that were told"
+
+
+def name_of_a_part(word: str) -> str:
+    """A name for a process that tells this one itself what it has written; its notices are for all others."""
+    return f"{_process}/{word}"
+
+
+def speak_as(name: str) -> None:
+    """Be the part of another process that has this name."""
+    global _process
+    _process = name
 
 
 def touch(session: Session, table: str, communities: Collection[int] | None = None) -> None:
@@ -118,6 +130,12 @@ def touch(session: Session, table: str, communities: Collection[int] | None = No
     written: Written = session.info.setdefault(_KEY, {})
     known = written.get(table, set())
     written[table] = None if communities is None or known is None else known | set(communities)
+
+
+def written_in(session: Session) -> Written:
+    """What a session has written in its transaction so far."""
+    written: Written = session.info.get(_KEY, {})
+    return written
 
 
 @event.listens_for(Session, "after_flush")
@@ -162,6 +180,13 @@ def _others_are_told(session: Session) -> None:
 def _this_process_is_told(session: Session) -> None:
     if not session.in_nested_transaction() and (written := session.info.pop(_KEY, None)):
         changes.told(written)
+        session.info[_TOLD] = written
+
+
+def told_by(session: Session) -> Written:
+    """What a session that was committed has written."""
+    written: Written = session.info.get(_TOLD, {})
+    return written
 
 
 @event.listens_for(Session, "after_soft_rollback")
@@ -173,9 +198,9 @@ def _nothing_was_written(session: Session, ended: SessionTransaction) -> None:
 
 def _notice(written: Written) -> str:
     said = {name: None if places is None else sorted(places) for name, places in written.items()}
-    notice = json.dumps([_PROCESS, said], separators=(",", ":"))
+    notice = json.dumps([_process, said], separators=(",", ":"))
     if len(notice) > _NOTICE_BYTES:
-        notice = json.dumps([_PROCESS, dict.fromkeys(said)], separators=(",", ":"))
+        notice = json.dumps([_process, dict.fromkeys(said)], separators=(",", ":"))
     return notice
 
 
@@ -204,5 +229,5 @@ async def _follow_once(dsn: str) -> None:
 
 def _heard(notice: str) -> None:
     process, said = json.loads(notice)
-    if process != _PROCESS:
+    if process != _process and not process.startswith(f"{_process}/"):
         changes.told({name: None if places is None else set(places) for name, places in said.items()})

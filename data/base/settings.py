@@ -86,7 +86,18 @@ class Settings(BaseSettings):
         description="The hosts of group robots, with commas; one reached without HTTPS has http:// before it.",
     )
     tile_cache_mb: int = Field(256, ge=0, description="Memory for drawn vector tiles, in MB; 0 keeps none.")
+    hands: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="Processes for short changes that come in crowds; one for each core when not set, and with 0 they "
+        "are done in the web application's own process.",
+    )
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
+
+    def hands_at_work(self) -> int:
+        """How many processes there are for short changes."""
+        return (os.cpu_count() or 1) if self.hands is None else self.hands
 
     @property
     def key_file(self) -> Path:

@@ -71,6 +71,7 @@ from data.incidents.workflow import (
     allowed,
     assign_all,
     require,
+    settle,
     steps,
 )
 
@@ -132,6 +133,7 @@ __all__ = [
     "row",
     "rows",
     "selection",
+    "settle",
     "similar",
     "similar_to",
     "steps",

@@ -188,6 +188,64 @@ def act(
     require(actor, incident, action)
     if incident.step != looked_at:
         raise MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=incident.step)
+    step = _go(
+        session, actor, incident, action, note=note or reason, public=public, tier=tier, assignee_id=assignee_id,
+        level=level, into=into,
+    )  # fmt: skip
+    session.flush()
+    _tell(session, actor, incident, step)
+    return step
+
+
+def settle(
+    session: Session, actor: Actor, incident: Incident, *, note: str | None, told: str, public: bool = True
+) -> list[IncidentStep]:
+    """What was seen to on the spot: resolved, the one who asked told of it, and closed, all at once or nothing.
+
+    Parameters
+    ----------
+    note
+        What was done.
+    told
+        What the one who asked was told.
+    public
+        Whether the one who asked may read both.
+
+    Returns
+    -------
+    list of IncidentStep
+        The three steps.
+
+    Raises
+    ------
+    NotFound, Forbidden, NotNow, MovedOn, Invalid
+        As ``act`` does for each of them.
+    """
+    looked_at = incident.step
+    finding.hold(session, incident)
+    if incident.step != looked_at:
+        raise MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=incident.step)
+    steps = []
+    for action, said in ((Action.RESOLVE, note), (Action.GIVE_FEEDBACK, told), (Action.CLOSE, None)):
+        require(actor, incident, action)
+        steps.append(_go(session, actor, incident, action, note=said, public=public and said is not None))
+    session.flush()
+    for step in steps:
+        _tell(session, actor, incident, step)
+    return steps
+
+
+def _go(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    action: Action,
+    *,
+    note: str | None,
+    public: bool,
+    **how: Any,
+) -> IncidentStep:
+    """Take a step from where the incident stands; it is not yet written."""
     then = TRANSITIONS[Step(incident.step)].get(action)
     if then is None:
         raise NotNow(
@@ -195,25 +253,25 @@ def act(
               step=incident.step),
             step=incident.step, allowed=list(allowed(session, actor, incident)),
         )  # fmt: skip
-    note = (note or reason or "").strip() or None
+    note = (note or "").strip() or None
     if action in EXPLAINED and note is None:
         raise Invalid(_("Say in a few words why, or what was told."), field="note")
     now = reporting.now_s()
     # The step and what goes with it hold together only when both are written.
     with session.no_autoflush:
-        _take_effect(
-            session, actor, incident, action, now, tier=tier, assignee_id=assignee_id, level=level, into=into
-        )  # fmt: skip
+        _take_effect(session, actor, incident, action, now, **how)
         incident.step = then
-    step = record(session, actor.account_id, incident, action, now, note=note, public=public)
-    if then is Step.TRIAGED:
-        with session.no_autoflush:
+        step = record(session, actor.account_id, incident, action, now, note=note, public=public)
+        if then is Step.TRIAGED:
             _assign_by_rule(session, incident, action, now)
-    session.flush()
-    notifications.tell(session, incident, action, occasion=step.id, by=actor.account_id)
-    if incident.step != then:
-        notifications.tell(session, incident, Action.ASSIGN, occasion=f"{step.id} by rule", by=actor.account_id)
     return step
+
+
+def _tell(session: Session, actor: Actor, incident: Incident, step: IncidentStep) -> None:
+    """Tell whoever is to be told of a step that was taken, and of the assignment by rule that followed it."""
+    notifications.tell(session, incident, step.action, occasion=step.id, by=actor.account_id)
+    if step.step == Step.TRIAGED and incident.step == Step.ASSIGNED:
+        notifications.tell(session, incident, Action.ASSIGN, occasion=f"{step.id} by rule", by=actor.account_id)
 
 
 def require(actor: Actor, incident: Incident, action: Action) -> None:
@@ -263,10 +321,10 @@ def _take_effect(
     action: Action,
     now: datetime,
     *,
-    tier: Tier | None,
-    assignee_id: int | None,
-    level: Level | None,
-    into: Incident | None,
+    tier: Tier | None = None,
+    assignee_id: int | None = None,
+    level: Level | None = None,
+    into: Incident | None = None,
 ) -> None:
     """What an action changes of an incident besides its step."""
     if action is Action.TRIAGE:

@@ -161,6 +161,24 @@ def test_a_case_is_handled_over_http_from_triage_to_closing(city: City, client_f
     assert client.post(f"{address}/actions", json={"action": "report"}).status_code == 409
 
 
+def test_a_case_is_settled_on_the_spot_over_http_all_or_nothing(city: City, client_for: ClientFor) -> None:
+    client = client_for("grid_leader", city.grids["A1"])
+    address = f"/api/incidents/{city.incident(20, 20).id}"
+    told = {"note": "已更换灯泡", "told": "当面告知"}
+    assert client.post(f"{address}/settle", json=told).status_code == 409, "nobody has triaged it"
+    client.post(f"{address}/actions", json={"action": "triage"})
+    assert client.post(f"{address}/settle", json={"note": "已更换灯泡"}).status_code == 422
+    assert client.post(f"{address}/settle", json={**told, "step": "in_progress"}).status_code == 409
+    assert client.get(address).json()["step"] == "assigned"
+    answer = client.post(f"{address}/settle", json={**told, "step": "assigned"}).json()
+    assert (answer["step"], answer["state"]) == ("closed", "closed")
+    steps = client.get(f"{address}/steps").json()
+    assert [(step["action"], step["note"]) for step in steps][-3:] == [
+        ("resolve", "已更换灯泡"), ("give_feedback", "当面告知"), ("close", None),
+    ]  # fmt: skip
+    assert client_for("grid_leader", city.grids["B2"]).post(f"{address}/settle", json=told).status_code == 404
+
+
 def test_who_looked_at_an_older_step_is_told(city: City, client_for: ClientFor) -> None:
     client = client_for("community_staff", city.community)
     address = f"/api/incidents/{city.incident(20, 20).id}"

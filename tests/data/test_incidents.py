@@ -95,6 +95,38 @@ def test_a_case_goes_from_report_to_feedback_and_keeps_who_and_when(city: City) 
     assert [step.step for step in steps][-1] == incident.step
 
 
+def test_what_was_seen_to_on_the_spot_is_told_and_closed_at_once_and_has_the_same_steps(city: City) -> None:
+    leader_id = appoint(city, "A1")
+    leader = accounts.actor(city.session, city.session.get_one(accounts.Account, leader_id))
+    incident = city.incident(50, 50)
+    act(city, incident, Action.TRIAGE, actor=leader)
+    done = incidents.settle(city.session, leader, incident, note="已更换灯泡", told="当面告知")
+    assert [step.action for step in done] == ["resolve", "give_feedback", "close"]
+    assert actions(city, incident) == ["report", "triage", "assign", "resolve", "give_feedback", "close"]
+    assert incident.step == Step.CLOSED
+    assert None not in (incident.resolved_at, incident.feedback_at, incident.closed_at)
+    public = incidents.steps(city.session, SYSTEM, incident, public=True)
+    assert [step.note for step in public][-2:] == ["已更换灯泡", "当面告知"]
+
+
+def test_nothing_is_settled_untold_or_before_it_is_somebodys_or_without_the_right_to_close(city: City) -> None:
+    leader_id = appoint(city, "A1")
+    incident = city.incident(50, 50)
+    with pytest.raises(NotNow):
+        incidents.settle(city.session, SYSTEM, incident, note="x", told="y")
+    act(city, incident, Action.TRIAGE)
+    assert incident.assignee_id == leader_id
+    with city.session.begin_nested() as trial:
+        with pytest.raises(Invalid):
+            incidents.settle(city.session, SYSTEM, incident, note="x", told="  ")
+        trial.rollback()
+    city.session.expire_all()
+    assert (incident.step, incident.resolved_at) == (Step.ASSIGNED, None)
+    with pytest.raises(NotFound):
+        incidents.settle(city.session, city.actor("grid_leader", city.grids["B2"]), incident, note="x", told="y")
+    assert actions(city, incident) == ["report", "triage", "assign"]
+
+
 def test_an_action_that_the_table_does_not_have_there_is_refused_and_nothing_happens(city: City) -> None:
     incident = city.incident()
     with pytest.raises(NotNow) as refused:

@@ -1,0 +1,219 @@
+"""Hands: processes beside the web application for the short changes that come in crowds.
+
+The event loop answers the map, and Python runs one thread at a time: while hundreds of people report and settle cases,
+a map that is asked for in the same process waits behind all of them. So such a change goes to one of a few processes,
+each with a connection and a core of its own, that stand behind whoever is looking (``os.nice``). A hand does one change
+at a time and answers once it has been committed::
+
+    api.deps.briefly ──► Hands.do ──► socket ──► one hand: a transaction, work(session, actor, *args)
+                     ◄── result, or the error that it raised ◄──
+
+What goes over the socket is pickled, by us and for us: both ends are this program. Whatever a hand wrote is known here
+(``data.base.changes``) before its answer is. A hand that dies is replaced; whoever waited for it is told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from data.base import changes, cluster, db, language, surfaces
+from data.base.access import Actor, Area
+from data.base.errors import Busy, WanggeError
+from data.base.language import _
+from data.base.surfaces import Surface
+
+log = logging.getLogger("wangge.hands")
+
+#: How far hands stand behind the event loop and the database: Linux then gives them about a tenth of a contested core.
+NICE = 10
+#: How long a hand is given to end what it is at.
+_END_S = 5.0
+_LENGTH = struct.Struct("!I")
+
+_Made = TypeVar("_Made")
+Permissions = Mapping[str, Area]
+
+
+class Failed(RuntimeError):
+    """A hand met with an error that nobody expected; its traceback is the text."""
+
+
+class _Hand:
+    """One process, as it is seen from here."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def start(self) -> None:
+        """Start the process; it answers once it has imported what it needs."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", "from api.hands import main; main()", str(theirs.fileno()), self.name],
+                pass_fds=[theirs.fileno()],
+            )
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+
+    async def ask(self, message: bytes) -> tuple[bool, Any, changes.Written]:
+        """Whether it went well, the result or the error, and what was written."""
+        self._writer.write(_LENGTH.pack(len(message)) + message)
+        (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+        answer: tuple[bool, Any, changes.Written] = pickle.loads(await self._reader.readexactly(length))  # noqa: S301
+        return answer
+
+    def close(self) -> None:
+        """Let it go: it ends when it has done what it is at."""
+        self._writer.close()
+
+    async def ended(self) -> None:
+        """Wait until it has ended; one that does not is killed."""
+        try:
+            await asyncio.to_thread(self._process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+
+
+class Hands:
+    """All hands of one application."""
+
+    def __init__(self) -> None:
+        self._all: list[_Hand] = []
+        self._idle: asyncio.LifoQueue[_Hand] = asyncio.LifoQueue()
+        self._packed: dict[int, tuple[Permissions, bytes]] = {}
+
+    async def start(self, count: int) -> None:
+        """Start so many."""
+        for number in range(count):
+            hand = _Hand(changes.name_of_a_part(f"hand{number}"))
+            await hand.start()
+            self._all.append(hand)
+            self._idle.put_nowait(hand)
+
+    async def stop(self) -> None:
+        """Let all go that they are at, and wait for that."""
+        for hand in self._all:
+            hand.close()
+        await asyncio.gather(*(hand.ended() for hand in self._all))
+
+    async def do(self, actor: Actor, work: Callable[..., _Made], *args: Any) -> _Made:
+        """``work(session, actor, *args)`` in a transaction of its own, which has been committed when this returns.
+
+        Parameters
+        ----------
+        work
+            A function that can be imported by its name.
+        args
+            What can be pickled.
+
+        Raises
+        ------
+        Busy
+            The process died over it.
+        """
+        who = (self._pack(actor.permissions), replace(actor, permissions={}))
+        message = pickle.dumps((*who, work, args, language.current(), surfaces.current()))
+        # Whoever asked may leave meanwhile; the hand is at it all the same, and its answer is for nobody else.
+        well, result, written = await asyncio.shield(asyncio.ensure_future(self._exchange(message)))
+        if written:
+            changes.changes.told(written)
+        if not well:
+            raise result
+        return cast("_Made", result)
+
+    async def _exchange(self, message: bytes) -> tuple[bool, Any, changes.Written]:
+        hand = await self._idle.get()
+        try:
+            return await hand.ask(message)
+        except (OSError, EOFError) as error:
+            log.error("%s died at work", hand.name)
+            changes.changes.forget()  # whether it had committed is unknown
+            hand.close()
+            await hand.ended()
+            await hand.start()
+            raise Busy(_("It was cut off. Look whether it was done, and try again if not.")) from error
+        finally:
+            self._idle.put_nowait(hand)
+
+    def _pack(self, permissions: Permissions) -> bytes:
+        """Permissions as bytes: those of a remembered actor stay one object, and may name thousands of grids."""
+        kept = self._packed.get(id(permissions))
+        if kept is None or kept[0] is not permissions:
+            if len(self._packed) >= _MOST_PACKED:
+                self._packed.clear()
+            kept = self._packed[id(permissions)] = (permissions, pickle.dumps(permissions))
+        return kept[1]
+
+
+_MOST_PACKED = 1000
+
+
+@asynccontextmanager
+async def at_work(count: int) -> AsyncIterator[Hands | None]:
+    """So many hands as long as the block runs; none at all for 0."""
+    if not count:
+        yield None
+        return
+    hands = Hands()
+    await hands.start(count)
+    try:
+        yield hands
+    finally:
+        await hands.stop()
+
+
+def main() -> None:
+    """Be a hand: do what comes in on the socket with the number ``argv[1]``, until its other end is closed."""
+    end = socket.socket(fileno=int(sys.argv[1]))
+    asked = end.makefile("rb")
+    changes.speak_as(sys.argv[2])
+    os.nice(NICE)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for the server, which lets its hands go
+    threading.Thread(target=asyncio.run, args=(changes.follow(cluster.dsn()),), daemon=True).start()
+    sys.setswitchinterval(0.001)
+    try:
+        while len(head := asked.read(_LENGTH.size)) == _LENGTH.size:
+            answer = _done(asked.read(*_LENGTH.unpack(head)))
+            end.sendall(_LENGTH.pack(len(answer)) + answer)
+    except BrokenPipeError:
+        pass  # the server was killed
+    db.engine().dispose()
+
+
+def _done(message: bytes) -> bytes:
+    permissions, actor, work, args, spoken, surface = pickle.loads(message)  # noqa: S301
+    written: changes.Written = {}
+    answer: tuple[bool, Any, changes.Written]
+    try:
+        with language.using(spoken), surfaces.using(Surface(surface)):
+            acting = replace(actor, permissions=_permissions(permissions))
+            with db.transaction(acting) as session:
+                result = work(session, acting, *args)
+            written = changes.told_by(session)
+        answer = True, result, written
+    except WanggeError as error:
+        answer = False, error, written
+    except Exception:
+        answer = False, Failed(traceback.format_exc()), written
+    return pickle.dumps(answer)
+
+
+@lru_cache(maxsize=_MOST_PACKED)
+def _permissions(packed: bytes) -> Permissions:
+    permissions: Permissions = pickle.loads(packed)  # noqa: S301
+    return permissions

@@ -1,0 +1,119 @@
+"""Changes that another process does: committed when they return, known here, and refused with the same words."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, text
+from sqlalchemy.orm import Session
+
+from api import hands
+from data import units
+from data.base import changes, db, language
+from data.base.access import SYSTEM, Actor, Area
+from data.base.cluster import Cluster
+from data.base.errors import Busy, Conflict
+from data.base.language import _
+from data.units import Unit
+
+NAME = "手"
+
+
+def rename(session: Session, _actor: Actor, unit_id: int, name: str) -> str:
+    """What a hand is asked to do: a write, and an answer."""
+    session.get_one(Unit, unit_id).name = name
+    return name
+
+
+def refuse(_session: Session, _actor: Actor, value: int) -> None:
+    """A refusal with a sentence in the language of whoever asked."""
+    raise Conflict(_("Not found, or outside your area."), value=value)
+
+
+def fail(session: Session, _actor: Actor, unit_id: int) -> None:
+    """A write, then something that nobody expected."""
+    session.get_one(Unit, unit_id).name = "broken"
+    session.flush()
+    raise ZeroDivisionError("nobody expected this")
+
+
+def die(_session: Session, _actor: Actor) -> None:
+    """What the kernel does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def walls(session: Session, actor: Actor) -> tuple[str, str, int | None]:
+    """As whom the database sees this transaction, in which communities, and who is acting."""
+    role, communities = session.execute(text("SELECT current_user, current_setting('wangge.communities')")).one()
+    return role, communities, actor.account_id
+
+
+@pytest.fixture
+def unit(engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unit]:
+    """A unit that every process sees, in the database that hands are told of."""
+    assert engine.url.database is not None
+    monkeypatch.setenv("WANGGE_DATABASE_URL", cluster.dsn(engine.url.database))
+    with db.transaction(SYSTEM, engine) as session:
+        made = units.add(session, SYSTEM, level=units.Level.DISTRICT, code="310198", name=NAME)
+    yield made
+    with db.transaction(SYSTEM, engine) as session:
+        session.execute(text("DELETE FROM audit WHERE record_kind = 'unit' AND record_id = :id"), {"id": made.id})
+        session.execute(delete(Unit).where(Unit.id == made.id))
+
+
+def asked(*calls: tuple[Callable[..., Any], Any], actor: Actor = SYSTEM) -> list[Any]:
+    """What one hand answers, call by call; an error in its place."""
+
+    async def run() -> list[Any]:
+        async with hands.at_work(1) as found:
+            assert found is not None
+            answers = [found.do(actor, work, *args) for work, args in calls]
+            return [(await asyncio.gather(answer, return_exceptions=True))[0] for answer in answers]
+
+    return asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def name_of(engine: Engine, unit: Unit) -> str:
+    with db.transaction(SYSTEM, engine) as session:
+        return session.get_one(Unit, unit.id).name
+
+
+def test_a_change_is_committed_and_known_here_when_it_returns(
+    engine: Engine, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[changes.Written] = []
+    monkeypatch.setattr(changes.changes, "told", told.append)
+    assert asked((rename, (unit.id, "新名"))) == ["新名"]
+    assert name_of(engine, unit) == "新名"
+    assert [set(written) for written in told] == [{"unit"}]
+
+
+def test_a_refusal_comes_back_with_its_values_in_the_language_that_was_asked_in(unit: Unit) -> None:
+    with language.using("zh"):
+        (error,) = asked((refuse, (7,)))
+    assert (type(error), error.facts) == (Conflict, {"value": 7})
+    assert error.detail == "没有找到这条记录，或它不在负责范围内。"
+
+
+def test_what_nobody_expected_changes_nothing_and_says_where_it_was(engine: Engine, unit: Unit) -> None:
+    error, name = asked((fail, (unit.id,)), (rename, (unit.id, "其后")))
+    assert isinstance(error, hands.Failed)
+    assert "ZeroDivisionError: nobody expected this" in str(error)
+    assert (name, name_of(engine, unit)) == ("其后", "其后")
+
+
+def test_a_hand_that_dies_is_replaced_and_whoever_waited_is_told(engine: Engine, unit: Unit) -> None:
+    error, name = asked((die, ()), (rename, (unit.id, "又来")))
+    assert isinstance(error, Busy)
+    assert (name, name_of(engine, unit)) == ("又来", "又来")
+
+
+def test_a_hand_acts_for_whoever_asked_behind_the_same_walls(unit: Unit) -> None:
+    area = Area(communities=frozenset({3, 4}))
+    actor = Actor(account_id=5, permissions={"incident.report": area})
+    assert asked((walls, ()), (walls, ()), actor=actor) == [(db.APP_ROLE, "3,4", 5)] * 2
