@@ -34,8 +34,11 @@ Run = Annotated[Actor, permission("hotspot.run", "incident.read", "building.read
 class RunNew(Input):
     """What is to be looked at. What is left out is as most people want it."""
 
-    community_id: Reference = Field(examples=[3])
-    grid_id: Reference | None = Field(None, description="Only this grid.", examples=[None])
+    community_id: Reference | None = Field(None, examples=[3])
+    unit_id: Reference | None = Field(
+        None, description="In its place a street or district: all of its communities.", examples=[None]
+    )
+    grid_id: Reference | None = Field(None, description="Only this grid of the community.", examples=[None])
     categories: list[Code] | None = Field(
         None, max_length=200, description="Each with all below it.", examples=[["facility.corridor_light"]]
     )
@@ -68,7 +71,9 @@ class RunOut(Output):
     """A run. While it is `queued`, its job tells how far it is."""
 
     id: int = Field(examples=[12])
-    community_id: int = Field(examples=[3])
+    community_id: int | None = Field(description="Empty when several were looked at.", examples=[3])
+    unit_id: int | None = Field(description="The street or district above those.", examples=[None])
+    communities: list[int] = Field(description="All that went in.", examples=[[3]])
     grid_id: int | None = Field(examples=[None])
     account_id: int | None = Field(examples=[2])
     name: str | None = Field(examples=[None])
@@ -241,9 +246,10 @@ AsGeoJson = Annotated[bool, Depends(_geojson)]
 @api.post("/runs", summary="Run the analysis", status_code=status.HTTP_201_CREATED)
 def run_hotspots(response: Response, session: Session, actor: Run, body: RunNew) -> RunOut:
     """A run with these parameters: an equal one on equal data where there is one. A large one is queued."""
-    values = body.model_dump(exclude={"community_id", "grid_id", "name", "categories", "states"})
+    values = body.model_dump(exclude={"community_id", "unit_id", "grid_id", "name", "categories", "states"})
     asked = Params(
-        community=units.community(session, actor, body.community_id).code,
+        community=units.community(session, actor, body.community_id).code if body.community_id else None,
+        unit=units.get(session, actor, body.unit_id).code if body.unit_id else None,
         grid=grids.get(session, actor, body.grid_id).code if body.grid_id else None,
         categories=None if body.categories is None else tuple(body.categories),
         states=None if body.states is None else tuple(body.states),
@@ -398,7 +404,7 @@ def run_unpatrolled(
     end = last or params.last
     assert end is not None, "the parameters of a run are settled"
     days = coverage.Filter(
-        first=first or end - PATROLLED, last=end, community=params.community, grid=params.grid
+        first=first or end - PATROLLED, last=end, grid=params.grid, communities=tuple(found.communities)
     )  # fmt: skip
     told = {coverage.Status.SEEN: True, coverage.Status.NOT_SEEN: False}
     seen = [
@@ -406,8 +412,7 @@ def run_unpatrolled(
         for item in coverage.of(session, actor, days)
         if item.geojson
     ]
-    crs = units.community(session, actor, found.community_id).metric_crs
-    rows = hotspots.unpatrolled(session, found, crs, seen)
+    rows = hotspots.unpatrolled(session, found, hotspots.place_of(session, actor, found).crs, seen)
     if geojson:
         return _collection(request, [(CellOut.model_validate(row), json.loads(row.geojson)) for row in rows])
     return [CellOut.model_validate(row) for row in rows]

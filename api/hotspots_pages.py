@@ -78,16 +78,15 @@ def filter_of(
 
 @pages.get("/hotspots")
 def show(page: Read) -> Response:
-    """The hotspots of the community that pages are about."""
-    community = page.glance.community if page.glance else None
-    if community is None:
+    """The hotspots of the community that pages are about, or of all communities of a street or district."""
+    where = _where(page)
+    if where is None:
         return page.show("hotspots/choose.html", section="stats", tabs=[])
     asked = filter_of(**ledgers.parameters(page.request.query_params, filter_of))
-    asked = (
-        asked if asked.cell_m else replace(asked, cell_m=maps.width_for((page.glance and page.glance.area_m2) or 0.0))
-    )
-    grid = None if page.may("hotspot.run", community.id) else _own_grid(page, community)
-    run = hotspots.run(page.session, page.actor, _params(asked, community, grid))
+    if not asked.cell_m:
+        area_m2 = hotspots.area_m2(page.session, page.actor, Params(**where))
+        asked = replace(asked, cell_m=maps.width_for(area_m2))
+    run = hotspots.run(page.session, page.actor, _params(asked, where))
     run = hotspots.get(page.session, page.actor, run.id)
     drawn = maps.hotspots(**ground.frame(page), title=page.glance.name if page.glance else "")
     shown = _result(page, asked, run) if run.state == "done" else {"waiting": run.job_id}
@@ -110,26 +109,46 @@ def relocate(page: Edit, form: Typed) -> Response:
         lon, lat = float(str(form.get("lon"))), float(str(form.get("lat")))
     except ValueError as error:
         raise Invalid(_("Give coordinates as longitude and latitude in degrees."), field="lon") from error
-    community = page.glance.community if page.glance else None
-    if community is None:
-        raise Invalid(_("Choose a community first."))
     box = (lon - _SAME, lat - _SAME, lon + _SAME, lat + _SAME)
-    wanted = incidents.Filter(community=community.code, box=box)
-    found = page.session.scalars(incidents.narrowed(select(Incident), page.actor, wanted).order_by(Incident.id)).all()
-    matches = locating.match_addresses(page.session, community, [case.address for case in found])
-    moved = 0
-    for case, match in zip(found, matches, strict=True):
-        if match.building_id is not None and page.may("incident.edit", case.community_id, case.grid_id):
-            incidents.move(page.session, page.actor, case, building_id=match.building_id)
-            moved += 1
-    said = _("{moved} of {count} cases were put where their address says.", moved=moved, count=len(found))
+    moved = count = 0
+    for community in _communities(page):
+        wanted = incidents.Filter(community=community.code, box=box)
+        query = incidents.narrowed(select(Incident), page.actor, wanted).order_by(Incident.id)
+        found = page.session.scalars(query).all()
+        matches = locating.match_addresses(page.session, community, [case.address for case in found])
+        for case, match in zip(found, matches, strict=True):
+            if match.building_id is not None and page.may("incident.edit", case.community_id, case.grid_id):
+                incidents.move(page.session, page.actor, case, building_id=match.building_id)
+                moved += 1
+        count += len(found)
+    said = _("{moved} of {count} cases were put where their address says.", moved=moved, count=count)
     return page.go("/hotspots", said)
 
 
-def _params(asked: Asked, community: units.Unit, grid: str | None) -> Params:
+def _communities(page: Page) -> list[units.Unit]:
+    """The communities that the page is about."""
+    if page.glance is None:
+        return []
+    return [page.glance.community] if page.glance.community else page.glance.communities
+
+
+def _where(page: Page) -> dict[str, Any] | None:
+    """Where is looked, as :class:`Params` takes it; ``None`` when somebody has grids of several communities."""
+    if page.glance is None:
+        return None
+    community = page.glance.community
+    if community is not None:
+        grid = None if page.may("hotspot.run", community.id) else _own_grid(page, community)
+        return {"community": community.code, "grid": grid}
+    if any(page.may("hotspot.run", one.id) for one in page.glance.communities):
+        return {"unit": page.glance.unit.code}
+    return None
+
+
+def _params(asked: Asked, where: dict[str, Any]) -> Params:
     return maps.params(
-        community.code, asked.cell_m, category=asked.category, grid=grid, first=asked.first, last=asked.last,
-        rings=asked.rings, leave_out_default_points=asked.default, per_household=asked.household,
+        asked.cell_m, category=asked.category, first=asked.first, last=asked.last, rings=asked.rings,
+        leave_out_default_points=asked.default, per_household=asked.household, **where,
     )  # fmt: skip
 
 
@@ -279,7 +298,8 @@ def _time(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
     steps = [(day, day + timedelta(days=STEP_DAYS - 1)) for day in begins]
     day_of = func.date(func.timezone(settings.get().timezone, Incident.reported_at))
     wanted = incidents.Filter(
-        community=run.params["community"], grid=run.params["grid"], first=steps[0][0], last=steps[-1][1],
+        community=run.params["community"], unit=run.params.get("unit"), grid=run.params["grid"],
+        first=steps[0][0], last=steps[-1][1],
         categories=(asked.category,) if asked.category else None, located=None,
     )  # fmt: skip
     counted = page.session.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -133,6 +134,8 @@ def drawn(session: Session, actor: Actor, settings: Settings, wanted: Asked) -> 
     """The picture that somebody asked for."""
     found = glance.of(session, actor, wanted.community.code if wanted.community else None)
     name = wanted.community.name if wanted.community else found.name if found else ""
+    if wanted.community is None and found:
+        wanted = replace(wanted, unit=found.unit)
     return views.draw(session, actor, wanted, name=name, attribution=ground.basemap(settings).attribution)
 
 

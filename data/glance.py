@@ -37,6 +37,8 @@ class Glance:
         The community that pages are about; ``None`` for all of several.
     communities
         All that the actor may see, by code.
+    unit
+        The community, or the lowest unit above all of them.
     name, above
         What the place is called, and the unit above it.
     grids, households, residents
@@ -49,6 +51,7 @@ class Glance:
 
     community: Unit | None
     communities: list[Unit]
+    unit: Unit
     name: str
     above: str
     grids: int
@@ -78,6 +81,7 @@ def of(session: Session, actor: Actor, code: str | None = None) -> Glance | None
     return Glance(
         community=chosen,
         communities=communities,
+        unit=top,
         name=top.name,
         above=by_id[top.parent_id].name if top.parent_id in by_id else "",
         grids=counts["grids"],

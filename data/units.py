@@ -6,6 +6,7 @@ given, not made up: the default scheme for grids is 15 digits, the community's c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -229,6 +230,22 @@ def above_grids(session: Session, actor: Actor) -> list[Unit]:
     return list(
         session.scalars(access.visible(select(Unit).where(Unit.level != Level.GRID).order_by(Unit.code), actor, Unit))
     )
+
+
+def metric_crs(communities: Collection[Unit]) -> str:
+    """The metric reference system for several communities: the one that most of them have, else that of the first.
+
+    Zones meet somewhere; a few kilometres beyond its edge a zone still measures to a few parts in ten thousand.
+    """
+    counted = Counter(one.metric_crs for one in sorted(communities, key=lambda one: one.code))
+    return counted.most_common(1)[0][0] if counted else DEFAULT_METRIC_CRS
+
+
+def full_name() -> ColumnElement[str]:
+    """The expression for a unit's name after that of its community: among several, each has a first grid."""
+    whole = aliased(Unit)
+    community = select(whole.name).where(whole.id == Unit.community_id).correlate(Unit).scalar_subquery()
+    return community + " " + Unit.name
 
 
 def names(session: Session, ids: Collection[int]) -> dict[int, str]:

@@ -54,19 +54,17 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
-def params(community: str, cell_m: int, *, category: str | None, **asked: Any) -> Params:
+def params(cell_m: int, *, category: str | None, **asked: Any) -> Params:
     """What a map asks for: bandwidth and reach grow with the cells, and equal questions find the run that is there.
 
     Parameters
     ----------
-    community
-        Its code.
     **asked
-        Other fields of :class:`data.hotspots.Params`.
+        Other fields of :class:`data.hotspots.Params`: ``community`` or ``unit``, and what else is wanted.
     """
     scale = cell_m / CELL_M
     return Params(
-        community=community, cell_m=float(cell_m), categories=(category,) if category else None,
+        cell_m=float(cell_m), categories=(category,) if category else None,
         bandwidth_m=min(5_000.0, max(5.0, 50.0 * scale)), cluster_distance_m=min(5_000.0, 40.0 * scale), **asked,
     )  # fmt: skip
 

@@ -47,17 +47,30 @@ class City:
     community: units.Unit
     grids: dict[str, units.Unit] = field(default_factory=dict)
     buildings: dict[str, buildings.Building] = field(default_factory=dict)
+    #: How many metres farther east it lies than the usual one.
+    east: float = 0
 
     @classmethod
-    def make(cls, session: Session, code: str = "310101001001") -> City:
-        """A community of 3 × 3 grids with a building of 40 × 20 m in each; valid since 2020."""
+    def make(
+        cls, session: Session, code: str = "310101001001", *, beside: City | None = None, name: str = "梧桐里社区"
+    ) -> City:
+        """A community of 3 × 3 grids with a building of 40 × 20 m in each; valid since 2020.
+
+        With ``beside`` it is one of the same street, right to the east of that one.
+        """
         system = access.SYSTEM
-        district = units.add(session, system, level=units.Level.DISTRICT, code=code[:6], name="江城区")
-        street = units.add(session, system, level=units.Level.STREET, code=code[:9], name="临江街道", parent=district)
+        if beside:
+            district, street = beside.district, beside.street
+        else:
+            district = units.add(session, system, level=units.Level.DISTRICT, code=code[:6], name="江城区")
+            street = units.add(
+                session, system, level=units.Level.STREET, code=code[:9], name="临江街道", parent=district
+            )
         community = units.add(
-            session, system, level=units.Level.COMMUNITY, code=code, name="梧桐里社区", parent=street, metric_crs=CRS
+            session, system, level=units.Level.COMMUNITY, code=code, name=name, parent=street, metric_crs=CRS
         )
-        city = cls(session, district, street, community)
+        east = beside.east + 300 if beside else 0
+        city = cls(session, district, street, community, east=east)
         shapes = {}
         for place in range(9):
             column, row = place % 3, place // 3
@@ -66,13 +79,14 @@ class City:
                 session, system, level=units.Level.GRID, code=f"{code}{place + 1:03d}", name=name, parent=community
             )
             city.grids[name] = grid
-            shapes[grid.id] = rectangle(column * 100, row * 100, 100, 100)
+            shapes[grid.id] = rectangle(east + column * 100, row * 100, 100, 100)
         grids.divide(session, system, community, shapes, valid_from=date(2020, 1, 1))
         for place, name in enumerate(city.grids):
             column, row = place % 3, place // 3
             city.buildings[name] = buildings.add(
                 session, system, community=community, code=str(place + 1), number=str(place + 1),
-                address=f"锦绣路12弄{place + 1}号楼", geom=rectangle(column * 100 + 30, row * 100 + 40, 40, 20),
+                address=f"锦绣路12弄{place + 1}号楼",
+                geom=rectangle(east + column * 100 + 30, row * 100 + 40, 40, 20),
             )  # fmt: skip
         return city
 
@@ -96,7 +110,7 @@ class City:
 
     def incident(self, x: float = 50, y: float = 50, **values: Any) -> incidents.Incident:
         """An incident at a place in metres from the south-west corner; ``state`` stands for a step of that state."""
-        lon, lat = degrees(x, y)
+        lon, lat = degrees(self.east + x, y)
         values = {
             "category_code": "facility.corridor_light",
             "description": "二层廊灯不亮",

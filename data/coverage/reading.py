@@ -65,12 +65,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """What is asked for: codes of community and grid, days (the last included), kinds, states, a distance in metres."""
+    """What is asked for: codes of community and grid, or ids of communities, days (the last included), kinds, states, a
+    distance in metres.
+    """
 
     first: date
     last: date
     community: str | None = None
     grid: str | None = None
+    communities: tuple[int, ...] | None = None
     kinds: tuple[str, ...] | None = None
     states: tuple[str, ...] | None = None
     distance_m: float = DISTANCE_M
@@ -208,7 +211,10 @@ def _items(actor: Actor, wanted: Filter) -> Any:
         if wanted.kinds is None or kind.value in wanted.kinds:
             table: Any = tables[kind]
             query = access.visible(query, actor, table, "coverage.read")
-            chosen.append(units.narrowed(query, table.community_id, table.grid_id, wanted.community, wanted.grid))
+            query = units.narrowed(query, table.community_id, table.grid_id, wanted.community, wanted.grid)
+            if wanted.communities is not None:
+                query = query.where(table.community_id.in_(wanted.communities))
+            chosen.append(query)
     if not chosen:
         chosen = [parts[Kind.BUILDING].where(literal(value=False))]
     return union_all(*chosen).subquery("item")
@@ -331,6 +337,8 @@ def _days(session: Session, actor: Actor, wanted: Filter) -> Any:
                 or_(units.Unit.code == (wanted.community or wanted.grid), units.Unit.code == wanted.grid)
             )
             query = query.where(day.community_id.in_(whole))
+        if wanted.communities is not None:
+            query = query.where(day.community_id.in_(wanted.communities))
         return query.subquery("day")
     return _days_anew(session, wanted)
 

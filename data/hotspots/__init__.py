@@ -7,6 +7,7 @@ The same parameters on the same data give the same result: everything drawn is d
 """
 
 from data.hotspots.asking import CELL_M, DAYS, Params, settled
+from data.hotspots.gathering import Place, place_of
 from data.hotspots.reading import (
     HOT,
     SHOWN_FROM,
@@ -22,7 +23,7 @@ from data.hotspots.reading import (
     trend,
     unpatrolled,
 )
-from data.hotspots.runs import HOTSPOTS, SORTS, Filter, forget, get, keep, perform, remove, run, selection
+from data.hotspots.runs import HOTSPOTS, SORTS, Filter, area_m2, forget, get, keep, perform, remove, run, selection
 from data.hotspots.tables import HotspotCell, HotspotRun, RunNotFound
 
 __all__ = [
@@ -36,8 +37,10 @@ __all__ = [
     "HotspotCell",
     "HotspotRun",
     "Params",
+    "Place",
     "RunNotFound",
     "alarms",
+    "area_m2",
     "by_grid",
     "cells",
     "clusters",
@@ -48,6 +51,7 @@ __all__ = [
     "keep",
     "outline",
     "perform",
+    "place_of",
     "remove",
     "repeats",
     "run",

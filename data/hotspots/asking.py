@@ -26,6 +26,8 @@ class Params:
     ----------
     community, grid
         Codes of the community, and of the grid if only that is looked at.
+    unit
+        In their place the code of a street or district: all of its communities where one may run the analysis.
     categories
         Codes of categories, each with all below it; None for all.
     states
@@ -55,8 +57,9 @@ class Params:
         Of everything that is drawn.
     """
 
-    community: str
+    community: str | None = None
     grid: str | None = None
+    unit: str | None = None
     categories: tuple[str, ...] | None = None
     states: tuple[str, ...] | None = None
     first: date | None = None
@@ -106,8 +109,11 @@ def settled(params: Params) -> Params:
     Raises
     ------
     Invalid
-        The days are the wrong way round or too many, or a number is outside what makes sense.
+        No place is named, or two; the days are the wrong way round or too many; or a number is outside what makes
+        sense.
     """
+    if (params.community is None) == (params.unit is None) or (params.grid and params.unit):
+        raise Invalid(_("Say which community, or which street or district, is to be looked at."), field="community_id")
     last = params.last or datetime.now(ZoneInfo(settings.get().timezone)).date()
     first = params.first or last - timedelta(days=DAYS - 1)
     if not 0 <= (last - first).days < DAYS_MAX:

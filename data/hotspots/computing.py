@@ -257,8 +257,8 @@ def _buildings_of(study: _Study, touching: hotspots.Neighbours, cells: Integers)
         counted = Counter(dict.fromkeys(np.flatnonzero(np.isin(where, cells)).tolist(), 0))
     main = _main(counted)
     rows = [
-        {"building_id": int(study.data.houses.ids[one]), "number": study.data.houses.numbers[one], "cases": number,
-         "main": one in main}
+        {"building_id": int(study.data.houses.ids[one]), "grid_id": int(study.data.houses.grid_ids[one]),
+         "number": study.data.houses.numbers[one], "cases": number, "main": one in main}
         for one, number in counted.items()
     ]  # fmt: skip
     return sorted(rows, key=lambda row: (_natural(str(row["number"])), row["building_id"]))

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from data import buildings, grids, households, incidents, units
 from data.base import access, bulk, settings
-from data.base.access import Actor
+from data.base.access import Actor, Rows
 from data.hotspots.asking import Params
+from data.hotspots.tables import HotspotRun
 from data.incidents import Incident
 from spatial.datums import reproject
 from spatial.locating import points_in_areas
@@ -27,6 +28,31 @@ Integers = NDArray[np.int64]
 
 _SAME = 1e-7
 """Degrees: a centimetre."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run looks: a community, one grid of it, or several communities of the unit above them."""
+
+    communities: list[units.Unit]
+    grid_id: int | None = None
+    unit: units.Unit | None = None
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the communities, smallest first."""
+        return sorted(one.id for one in self.communities)
+
+    @property
+    def crs(self) -> str:
+        """The metric reference system: of several communities the one that most of them have."""
+        return units.metric_crs(self.communities)
+
+
+def place_of(session: Session, actor: Actor, run: HotspotRun) -> Place:
+    """Where a run that is there has looked."""
+    unit = units.get(session, actor, run.unit_id) if run.unit_id else None
+    return Place([units.community(session, actor, one) for one in run.communities], run.grid_id, unit)
 
 
 @dataclass(frozen=True)
@@ -106,22 +132,28 @@ class Gathered:
         return points_in_areas(np.asarray(shapely.points(xy), dtype=object), self.areas, self.grid_codes)
 
 
-def gather(session: Session, actor: Actor, params: Params, community: units.Unit) -> Gathered:
+def gather(session: Session, actor: Actor, params: Params, place: Place) -> Gathered:
     """Read what a run with ``params`` is computed from."""
-    crs = community.metric_crs
-    shapes = grids.shapes(session, community.id)
+    crs = place.crs
+    shapes = {}
+    above = {}
+    for community in sorted(place.communities, key=lambda one: one.code):
+        found = grids.shapes(session, community.id)
+        shapes.update(found)
+        # Every community has a first grid: among several they are told apart by its name.
+        above.update(dict.fromkeys(found, f"{community.name} " if place.unit else ""))
     codes = grids.codes(session, list(shapes))
-    chosen = [grid_id for grid_id in shapes if params.grid is None or codes[grid_id] == params.grid]
-    names = units.names(session, chosen)
+    chosen = [grid_id for grid_id in shapes if place.grid_id in (None, grid_id)]
+    names = {one: above[one] + name for one, name in units.names(session, chosen).items()}
     areas = np.empty(len(chosen), dtype=object)
     areas[:] = list(reproject(np.array([shapes[grid_id] for grid_id in chosen], dtype=object), "EPSG:4326", crs))
     outline = shapely.union_all(areas) if len(areas) else None
-    cases, without_place = _cases(session, actor, params, crs)
+    cases, without_place = _cases(session, actor, params, place)
     inside = np.ones(len(cases), dtype=bool)
     if outline is not None:
         shapely.prepare(outline)
         inside = shapely.intersects_xy(outline, cases.xy[:, 0], cases.xy[:, 1])
-    houses = _houses(session, actor, params, community.id, crs)
+    houses = _houses(session, actor, place)
     kept = cases.those(inside)
     grid_codes = [codes[grid_id] for grid_id in chosen]
     return Gathered(
@@ -130,12 +162,12 @@ def gather(session: Session, actor: Actor, params: Params, community: units.Unit
     )  # fmt: skip
 
 
-def size(session: Session, actor: Actor, params: Params) -> int:
+def size(session: Session, actor: Actor, params: Params, place: Place) -> int:
     """How many cases a run would read."""
-    return session.scalar(incidents.narrowed(select(func.count()), actor, wanted(params)).where(_one_each())) or 0
+    return session.scalar(_narrowed(select(func.count()), actor, params, place)) or 0
 
 
-def version(session: Session, actor: Actor, params: Params, community: units.Unit) -> str:
+def version(session: Session, actor: Actor, params: Params, place: Place) -> str:
     """How things stand, without reading them: while this is the same, so is what a run would gather.
 
     Take it before reading: what is written meanwhile only makes a run look older than it is.
@@ -146,48 +178,48 @@ def version(session: Session, actor: Actor, params: Params, community: units.Uni
             query.with_only_columns(func.count(), func.sum(table.id), func.max(table.updated_at))
         ).one()
 
-    mine = buildings.Building.community_id == community.id
+    mine = buildings.Building.community_id.in_(place.ids)
     found = [
-        stand(Incident, incidents.narrowed(select(Incident.id), actor, wanted(params)).where(_one_each())),
+        stand(Incident, _narrowed(select(Incident.id), actor, params, place)),
         stand(buildings.Building, access.visible(select(buildings.Building.id).where(mine), actor, buildings.Building)),
     ]
     with bulk.as_owner(session):
-        living = households.Household.community_id == community.id
+        living = households.Household.community_id.in_(place.ids)
         found.append(stand(households.Household, select(households.Household.id).where(living)))
-        held = grids.Division.community_id == community.id
+        held = grids.Division.community_id.in_(place.ids)
         found.append(stand(grids.Division, select(grids.Division.id).where(held)))
-    told = [*(tuple(one) for one in found), community.metric_crs, settings.today()]
+    told = [*(tuple(one) for one in found), place.crs, settings.today()]
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def wanted(params: Params) -> incidents.Filter:
     """The filter of the cases of a run."""
     return incidents.Filter(
-        community=params.community, grid=params.grid, states=params.states, categories=params.categories,
-        first=params.first, last=params.last,
+        community=params.community, unit=params.unit, grid=params.grid, states=params.states,
+        categories=params.categories, first=params.first, last=params.last,
     )  # fmt: skip
 
 
-def _one_each() -> Any:
-    """The condition that a case was not merged into another."""
-    return Incident.merged_into_id.is_(None)
+def _narrowed(query: Rows, actor: Actor, params: Params, place: Place) -> Rows:
+    """``query`` over the cases of a run: of its communities, also where the actor may see more of the unit."""
+    return incidents.narrowed(query, actor, wanted(params)).where(Incident.community_id.in_(place.ids))
 
 
-def _cases(session: Session, actor: Actor, params: Params, crs: str) -> tuple[Cases, int]:
+def _cases(session: Session, actor: Actor, params: Params, place: Place) -> tuple[Cases, int]:
     query = select(
         Incident.id, func.ST_X(Incident.geom), func.ST_Y(Incident.geom), Incident.reported_at, Incident.category_code,
         Incident.address, Incident.building_id, Incident.grid_id,
     ).order_by(Incident.id)  # fmt: skip
-    rows = session.execute(incidents.narrowed(query, actor, wanted(params)).where(_one_each())).all()
+    rows = session.execute(_narrowed(query, actor, params, place)).all()
     placed = [row for row in rows if row[1] is not None]
-    return _arrays(placed, crs), len(rows) - len(placed)
+    return _arrays(placed, place.crs), len(rows) - len(placed)
 
 
 def places(
-    session: Session, actor: Actor, params: Params, crs: str, left_out: list[tuple[float, float]]
+    session: Session, actor: Actor, params: Params, place: Place, left_out: list[tuple[float, float]]
 ) -> Floats:  # fmt: skip
     """Where the cases of ``params`` were, in metres, without those on the points (degrees) that are left out."""
-    cases, _without_place = _cases(session, actor, params, crs)
+    cases, _without_place = _cases(session, actor, params, place)
     stays = np.ones(len(cases), dtype=bool)
     for point in left_out:
         stays &= (np.abs(cases.lonlat - np.array(point)) > _SAME).any(axis=1)
@@ -219,14 +251,15 @@ def _metric(lonlat: Floats, crs: str) -> Floats:
     return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
 
 
-def _houses(session: Session, actor: Actor, params: Params, community_id: int, crs: str) -> Houses:
+def _houses(session: Session, actor: Actor, place: Place) -> Houses:
     building, dwelling, household = buildings.Building, buildings.Dwelling, households.Household
-    query = units.narrowed(
+    query = (
         select(building.id, building.number, func.ST_X(building.point), func.ST_Y(building.point), building.grid_id)
-        .where(building.point.is_not(None), building.community_id == community_id)
-        .order_by(building.id),
-        building.community_id, building.grid_id, params.community, params.grid,
-    )  # fmt: skip
+        .where(building.point.is_not(None), building.community_id.in_(place.ids))
+        .order_by(building.id)
+    )
+    if place.grid_id is not None:
+        query = query.where(building.grid_id == place.grid_id)
     rows = session.execute(access.visible(query, actor, building)).all()
     # How many live in a building is no secret to who sees the building; who they are is.
     with bulk.as_owner(session):
@@ -234,14 +267,14 @@ def _houses(session: Session, actor: Actor, params: Params, community_id: int, c
             session.execute(
                 select(dwelling.building_id, func.count())
                 .join(household, household.dwelling_id == dwelling.id)
-                .where(household.community_id == community_id)
+                .where(household.community_id.in_(place.ids))
                 .group_by(dwelling.building_id)
             ).all()
         )
     return Houses(
         ids=np.array([row[0] for row in rows], dtype=np.int64),
         numbers=[row[1] or "" for row in rows],
-        xy=_metric(np.array([row[2:4] for row in rows], dtype=np.float64).reshape(-1, 2), crs),
+        xy=_metric(np.array([row[2:4] for row in rows], dtype=np.float64).reshape(-1, 2), place.crs),
         households=np.array([homes.get(row[0], 0) for row in rows], dtype=np.int64),
         grid_ids=np.array([row[4] or -1 for row in rows], dtype=np.int64),
     )

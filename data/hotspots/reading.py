@@ -43,7 +43,8 @@ def cells(session: Session, run: HotspotRun) -> list[Row[Any]]:
     shown, centre = HotspotCell.cases >= SHOWN_FROM, func.ST_Centroid(HotspotCell.geom)
     query = (
         select(
-            HotspotCell.q, HotspotCell.r, HotspotCell.grid_id, units.Unit.name.label("grid_name"),
+            HotspotCell.q, HotspotCell.r, HotspotCell.grid_id,
+            (units.full_name() if run.unit_id else units.Unit.name).label("grid_name"),
             case((shown, HotspotCell.cases)).label("cases"), case((shown, HotspotCell.rate)).label("rate"),
             (~shown & (HotspotCell.cases > 0)).label("few"), HotspotCell.households, HotspotCell.density,
             HotspotCell.z, HotspotCell.p, HotspotCell.p_adjusted, HotspotCell.heat, HotspotCell.pattern,
@@ -124,7 +125,7 @@ def compare(
     since = first or until - timedelta(days=params.days - 1)
     if since > until or (since <= params.last and until >= params.first):
         raise Invalid(_("The other days come before or after those of the run."), field="first")
-    crs = units.community(session, actor, run.community_id).metric_crs
+    place = gathering.place_of(session, actor, run)
     left_out = [(one["lon"], one["lat"]) for one in default_points(run)] if params.leave_out_default_points else []
     rows = session.execute(
         select(HotspotCell.q, HotspotCell.r, func.ST_AsGeoJSON(HotspotCell.geom, 8).label("geojson"))
@@ -136,7 +137,7 @@ def compare(
     near = lattice.neighbours(named, params.rings)
     before, after = (
         hotspots.count(
-            gathering.places(session, actor, replace(params, first=one, last=other), crs, left_out), lattice, named
+            gathering.places(session, actor, replace(params, first=one, last=other), place, left_out), lattice, named
         )
         for one, other in ((since, until), (params.first, params.last))
     )

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session, undefer
 from data import grids, incidents, units
 from data.base import access, jobs, language, listing
 from data.base.access import Actor, Rows
+from data.base.errors import Forbidden
 from data.base.jobs import Job, JobState
 from data.base.language import _
 from data.hotspots import asking, computing, gathering
 from data.hotspots.asking import Params
+from data.hotspots.gathering import Place
 from data.hotspots.tables import HotspotCell, HotspotRun, RunNotFound
 
 HOTSPOTS = "hotspots"
@@ -42,33 +44,36 @@ def run(session: Session, actor: Actor, params: Params, *, name: str | None = No
     Invalid
         A parameter makes no sense, or the area has more cells than can be tested.
     UnitNotFound, GridNotFound, CategoryNotFound
-        There is no such community, grid or category.
+        There is no such place or category.
+    Forbidden
+        One may not run the analysis there, or in no community of the unit.
     """
     params = asking.settled(params)
-    community, grid_id = _place(session, actor, params)
-    access.require(actor, "hotspot.run", community.id, grid_id)
+    place = _place(session, actor, params)
+    for community in place.communities:
+        access.require(actor, "hotspot.run", community.id, place.grid_id)
     for code in params.categories or ():
         incidents.category(session, code)
     forget(session, actor)
-    version = gathering.version(session, actor, params, community)
-    same = _same(session, actor, params, community, HotspotRun.version == version)
+    version = gathering.version(session, actor, params, place)
+    same = _same(session, actor, params, place, HotspotRun.version == version)
     if same is not None:
         return _named(session, actor, same, name)
-    cells = computing.cells_of(params, _area_m2(session, community, grid_id))
-    if cells > CELLS_AT_ONCE or gathering.size(session, actor, params) > CASES_AT_ONCE:
-        found = _new(session, actor, params, community, grid_id, name, version)
+    cells = computing.cells_of(params, _area_m2(session, place))
+    if cells > CELLS_AT_ONCE or gathering.size(session, actor, params, place) > CASES_AT_ONCE:
+        found = _new(session, actor, params, place, name, version)
         job = jobs.enqueue(
-            session, actor, HOTSPOTS, {"run_id": found.id}, community_id=community.id, language=language.current()
+            session, actor, HOTSPOTS, {"run_id": found.id}, community_id=found.community_id, language=language.current()
         )
         found.job_id = job.id
         session.flush()
         return found
-    data = gathering.gather(session, actor, params, community)
-    same = _same(session, actor, params, community, HotspotRun.fingerprint == data.fingerprint)
+    data = gathering.gather(session, actor, params, place)
+    same = _same(session, actor, params, place, HotspotRun.fingerprint == data.fingerprint)
     if same is not None:
         same.version = version
         return _named(session, actor, same, name)
-    found = _new(session, actor, params, community, grid_id, name, version)
+    found = _new(session, actor, params, place, name, version)
     _finish(session, found, data, computing.compute(params, data))
     return found
 
@@ -77,10 +82,10 @@ def perform(session: Session, actor: Actor, job: Job, progress: Callable[..., No
     """Do the run of a job; the worker commits it together with the job's end."""
     found = get(session, actor, int(job.params["run_id"]))
     params = Params.from_json(found.params)
-    community = units.community(session, actor, found.community_id)
-    access.require(actor, "hotspot.run", community.id, found.grid_id)
+    place = gathering.place_of(session, actor, found)
+    _require(actor, found)
     progress("Reading", 0, None)
-    data = gathering.gather(session, actor, params, community)
+    data = gathering.gather(session, actor, params, place)
     progress("Computing", len(data.cases), None)
     outcome = computing.compute(params, data)
     progress("Writing", 0, len(outcome.cells))
@@ -88,30 +93,52 @@ def perform(session: Session, actor: Actor, job: Job, progress: Callable[..., No
     return {"run_id": found.id, "cases": len(data.cases), "cells": len(outcome.cells)}
 
 
-def _place(session: Session, actor: Actor, params: Params) -> tuple[units.Unit, int | None]:
+def _place(session: Session, actor: Actor, params: Params) -> Place:
+    if params.unit is not None:
+        unit = units.by_code(session, actor, params.unit)
+        return Place(_communities(session, actor, unit), unit=unit)
+    assert params.community is not None, "settled parameters name a place"
     community = units.by_code(session, actor, params.community, units.Level.COMMUNITY)
     if params.grid is None:
-        return community, None
+        return Place([community])
     grid = units.by_code(session, actor, params.grid, units.Level.GRID)
     if grid.community_id != community.id:
         raise grids.GridNotFound(_("Not found, or outside your area."))
-    return community, grid.id
+    return Place([community], grid.id)
 
 
-def _area_m2(session: Session, community: units.Unit, grid_id: int | None) -> float:
-    """The area of a community, or of one of its grids."""
-    held = grids.boundaries(community.id).subquery()
-    query = select(func.sum(func.ST_Area(func.geography(held.c.geom))))
-    return float(session.scalar(query if grid_id is None else query.where(held.c.grid_id == grid_id)) or 0.0)
+def _communities(session: Session, actor: Actor, unit: units.Unit) -> list[units.Unit]:
+    """The communities of a street or district in which the actor may run the analysis."""
+    if unit.level not in (units.Level.STREET, units.Level.DISTRICT):
+        raise units.UnitNotFound(_("There is no street or district with the code {code}.", code=unit.code))
+    area = actor.area("hotspot.run")
+    below = units.listed(session, actor, level=units.Level.COMMUNITY, under=unit.id)
+    found = [one for one in below if area.covers(one.id)]
+    if not found:
+        raise Forbidden(_("There is no community of {unit} whose hotspots you may look for.", unit=unit.name))
+    return found
+
+
+def area_m2(session: Session, actor: Actor, params: Params) -> float:
+    """The area that a run would look at, on the ellipsoid."""
+    return _area_m2(session, _place(session, actor, params))
+
+
+def _area_m2(session: Session, place: Place) -> float:
+    held = grids.boundaries().subquery()
+    query = select(func.sum(func.ST_Area(func.geography(held.c.geom)))).where(held.c.community_id.in_(place.ids))
+    if place.grid_id is not None:
+        query = query.where(held.c.grid_id == place.grid_id)
+    return float(session.scalar(query) or 0.0)
 
 
 def _new(
-    session: Session, actor: Actor, params: Params, community: units.Unit, grid_id: int | None, name: str | None,
-    version: str,
+    session: Session, actor: Actor, params: Params, place: Place, name: str | None, version: str
 ) -> HotspotRun:  # fmt: skip
     found = HotspotRun(
-        community_id=community.id, grid_id=grid_id, account_id=actor.account_id, name=name, params=params.to_json(),
-        state="queued", version=version,
+        community_id=None if place.unit else place.communities[0].id, unit_id=place.unit.id if place.unit else None,
+        communities=place.ids, grid_id=place.grid_id, account_id=actor.account_id, name=name,
+        params=params.to_json(), state="queued", version=version,
     )  # fmt: skip
     session.add(found)
     session.flush()
@@ -119,12 +146,12 @@ def _new(
 
 
 def _same(
-    session: Session, actor: Actor, params: Params, community: units.Unit, on: ColumnElement[bool]
+    session: Session, actor: Actor, params: Params, place: Place, on: ColumnElement[bool]
 ) -> HotspotRun | None:  # fmt: skip
     """A run with the same parameters that is done, or that the worker still has before it."""
     coming = select(Job.id).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
     query = select(HotspotRun).where(
-        HotspotRun.community_id == community.id,
+        HotspotRun.communities == place.ids,
         HotspotRun.params == params.to_json(),
         on,
         (HotspotRun.state == "done") | HotspotRun.job_id.in_(coming),
@@ -177,7 +204,7 @@ def get(session: Session, actor: Actor, run_id: int) -> HotspotRun:
 
 def keep(session: Session, actor: Actor, found: HotspotRun, name: str | None) -> HotspotRun:
     """Give a run a name to keep it by, or take it away."""
-    access.require(actor, "hotspot.run", found.community_id, found.grid_id)
+    _require(actor, found)
     found.name = name
     session.flush()
     return found
@@ -185,9 +212,15 @@ def keep(session: Session, actor: Actor, found: HotspotRun, name: str | None) ->
 
 def remove(session: Session, actor: Actor, found: HotspotRun) -> None:
     """Remove a run."""
-    access.require(actor, "hotspot.run", found.community_id, found.grid_id)
+    _require(actor, found)
     session.delete(found)
     session.flush()
+
+
+def _require(actor: Actor, found: HotspotRun) -> None:
+    """Raise unless the actor may run the analysis wherever this run looked."""
+    for community_id in found.communities:
+        access.require(actor, "hotspot.run", community_id, found.grid_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from geoalchemy2 import Geometry, WKBElement
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, or_, text
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.base import access, db
@@ -27,11 +27,19 @@ class HotspotRun(db.Table):
     __table_args__ = (
         CheckConstraint("state IN ('queued', 'done')", name="state"),
         CheckConstraint("(state = 'done') = (done_at IS NOT NULL)", name="done"),
+        CheckConstraint(
+            "(community_id IS NULL) = (unit_id IS NOT NULL) AND cardinality(communities) > 0", name="place"
+        ),
         Index("ix_hotspot_run_community_id_version", "community_id", "version"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    #: The community; empty when several were looked at.
+    community_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    #: The street or district whose communities were looked at.
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    #: All the communities that went in.
+    communities: Mapped[list[int]] = mapped_column(ARRAY(INTEGER))
     #: The grid, when only that was looked at.
     grid_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
@@ -51,8 +59,9 @@ class HotspotRun(db.Table):
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
-        """A run lies in its community, or its grid."""
-        return access.in_area(area, cls.community_id, cls.grid_id)
+        """A run lies in its community, or its grid; one over several communities where all of them are."""
+        several = and_(cls.community_id.is_(None), cls.communities.contained_by(sorted(area.communities)))
+        return or_(access.in_area(area, cls.community_id, cls.grid_id), several)
 
 
 class HotspotCell(db.Table):

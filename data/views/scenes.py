@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,6 +65,8 @@ class Shape:
     id: int | None = None
     #: where its name stands: longitude, latitude
     at: tuple[float, float] | None = None
+    #: what is written there, when that is not the whole name
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Ground:
     Attributes
     ----------
     name, crs
-        What the area is called, and the metric CRS of its (first) community.
+        What the area is called, and the metric CRS that most of its communities have.
     bounds
         Of its grids.
     communities, grids, buildings, surroundings
@@ -88,6 +91,14 @@ class Ground:
     buildings: Sequence[Shape] = ()
     surroundings: Sequence[Shape] = ()
     area_m2: float = 0.0
+
+    def grid_name(self, grid_id: int | None, otherwise: str | None) -> str | None:
+        """What a grid is called here: among several communities after its own."""
+        return self._names.get(grid_id, otherwise)
+
+    @cached_property
+    def _names(self) -> dict[int | None, str | None]:
+        return {shape.id: shape.name for shape in self.grids}
 
 
 @dataclass(frozen=True)
@@ -128,17 +139,20 @@ def ground(session: Session, actor: Actor, community: units.Unit | None, name: s
     """The ground of a community, or of all that the actor may see."""
     held = grids.selection(actor, grids.Filter(community=community.code if community else None)).subquery()
     rows = session.execute(
-        select(held.c.id, held.c.name, held.c.community_id, held.c.metric_crs, func.ST_AsBinary(held.c.geom))
+        select(held.c.id, held.c.name, held.c.community_id, held.c.community_name, func.ST_AsBinary(held.c.geom))
         .where(held.c.geom.is_not(None))
         .order_by(held.c.code)
     ).all()
     if not rows:
         return Ground(name, community.metric_crs if community else units.DEFAULT_METRIC_CRS, (18.0, 73.5, 53.6, 134.8))
     shapes: list[BaseGeometry] = [shapely.from_wkb(bytes(row[4])) for row in rows]
-    crs = rows[0].metric_crs
-    outlines: dict[int, list[BaseGeometry]] = {}
+    parts: dict[int, list[BaseGeometry]] = {}
     for row, geom in zip(rows, shapes, strict=True):
-        outlines.setdefault(row.community_id, []).append(geom)
+        parts.setdefault(row.community_id, []).append(geom)
+    called = {row.community_id: row.community_name for row in rows}
+    several = len(parts) > 1
+    outlines = {community_id: shapely.union_all(geoms) for community_id, geoms in parts.items()}
+    crs = units.metric_crs([units.community(session, actor, community_id) for community_id in parts])
     west, south, east, north = shapely.total_bounds(np.array(shapes, dtype=object))
     bounds = (float(south), float(west), float(north), float(east))
     metric = shapely.transform(np.array(shapes, dtype=object), _to_metric(crs), interleaved=False)
@@ -146,9 +160,20 @@ def ground(session: Session, actor: Actor, community: units.Unit | None, name: s
         name=name,
         crs=crs,
         bounds=bounds,
-        communities=[Shape(geojson(shapely.union_all(parts)), "community") for parts in outlines.values()],
+        communities=[
+            Shape(geojson(geom), "community", called[community_id], at=_middle(geom) if several else None)
+            for community_id, geom in outlines.items()
+        ],
+        # Every community has a first grid: among several they are told apart by its name, and on the map they are not.
         grids=[
-            Shape(geojson(geom), "grid", row.name, id=row.id, at=_middle(geom))
+            Shape(
+                geojson(geom),
+                "grid",
+                f"{row.community_name} {row.name}" if several else row.name,
+                id=row.id,
+                at=_middle(geom),
+                label=row.name,
+            )
             for row, geom in zip(rows, shapes, strict=True)
         ],
         buildings=_buildings(session, actor, community),
@@ -233,6 +258,7 @@ def cases(session: Session, actor: Actor, wanted: incidents.Filter) -> list[Case
 class Walk:
     """A patrol without who walked it: the grid, its length, and the points of each part with their instants."""
 
+    grid_id: int | None
     grid_name: str | None
     length_m: float
     parts: Sequence[Sequence[tuple[datetime, float, float]]]
@@ -241,7 +267,7 @@ class Walk:
 def walks(session: Session, actor: Actor, community: units.Unit | None, day: date | None) -> tuple[date, list[Walk]]:
     """The patrols of a day, by default of the last one on which somebody walked; and that day."""
     query = patrols.seen_by(
-        select(Patrol.id, Patrol.length_m, Patrol.started_at, units.Unit.name)
+        select(Patrol.id, Patrol.length_m, Patrol.started_at, Patrol.grid_id, units.Unit.name)
         .outerjoin(units.Unit, units.Unit.id == Patrol.grid_id)
         .where(Patrol.geom.is_not(None)),
         actor,
@@ -264,7 +290,8 @@ def walks(session: Session, actor: Actor, community: units.Unit | None, day: dat
         if at is not None and lon is not None and lat is not None:
             parts.setdefault((patrol_id, part or 0), []).append((at, lon, lat))
     return day, [
-        Walk(row.name, row.length_m, [points for (of, _part), points in parts.items() if of == row.id]) for row in found
+        Walk(row.grid_id, row.name, row.length_m, [points for (of, _part), points in parts.items() if of == row.id])
+        for row in found
     ]
 
 

@@ -57,6 +57,8 @@ class Asked:
     ----------
     community
         None for all that the actor may see.
+    unit
+        The lowest unit above all that, for what is computed for a whole street or district.
     category
         The code of a category; None for what the view is about.
     first, last
@@ -69,6 +71,7 @@ class Asked:
 
     view: View
     community: units.Unit | None = None
+    unit: units.Unit | None = None
     category: str | None = None
     first: date | None = None
     last: date | None = None
@@ -119,11 +122,13 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
     if asked.view is View.HOTSPOTS:
         return _METHODS.get(asked.method, hot.significant)(ground, found, told)
     since = last - timedelta(days=PATROL_DAYS - 1)
-    items = _items(session, actor, asked, since, last)
+    items = _items(session, actor, asked, since, last, tuple(run.communities))
     flags = {"seen": True, "not_seen": False}
     seen = [(shapely.from_geojson(item.geojson), flags.get(str(item.status))) for item in items if item.geojson]
     days = Told(since, last, "", now).period
-    return hot.unpatrolled(ground, found, runs.unpatrolled(session, run, ground.crs, seen), told, days)
+    return hot.unpatrolled(
+        ground, found, runs.unpatrolled(session, run, runs.place_of(session, actor, run).crs, seen), told, days
+    )
 
 
 def methods() -> dict[str, str]:
@@ -143,10 +148,13 @@ def _looks_back(view: View) -> int:
     return DAYS if view in (View.TIMELINE, View.HOTSPOTS, View.UNPATROLLED) else 0
 
 
-def _items(session: Session, actor: Actor, asked: Asked, first: date, last: date) -> Sequence[Any]:
+def _items(
+    session: Session, actor: Actor, asked: Asked, first: date, last: date, communities: tuple[int, ...] | None = None
+) -> Sequence[Any]:
     """What patrols can pass, and whether they did."""
     code = asked.community.code if asked.community else None
-    return coverage.of(session, actor, coverage.Filter(first=first, last=last, community=code))
+    wanted = coverage.Filter(first=first, last=last, community=code, communities=communities)
+    return coverage.of(session, actor, wanted)
 
 
 def _run(
@@ -157,19 +165,18 @@ def _run(
     Raises
     ------
     Invalid
-        No community was chosen.
+        No community was chosen by somebody who sees several, and may analyse none of them as a whole.
     """
-    if asked.community is None:
+    area = actor.area("hotspot.run")
+    if asked.community:
+        place = {"community": asked.community.code, "grid": _own_grid(session, actor, asked.community)}
+    elif asked.unit and (area.everywhere or area.communities):
+        place = {"unit": asked.unit.code}
+    else:
         raise Invalid(_("Hotspots are looked for in one community. Choose it."))
-    grid = _own_grid(session, actor, asked.community)
     params = cells.params(
-        asked.community.code,
-        cells.width_for(ground.area_m2),
-        category=asked.category,
-        grid=grid,
-        first=first,
-        last=last,
-    )
+        cells.width_for(ground.area_m2), category=asked.category, first=first, last=last, **place
+    )  # fmt: skip
     run = runs.get(session, actor, runs.run(session, actor, params).id)
     category = incidents.category(session, asked.category) if asked.category else None
     zh = language.current() == "zh"

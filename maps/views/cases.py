@@ -334,10 +334,9 @@ def _left_out(missing: int) -> list[str]:
 
 def _by_grid(ground: Ground, cases: Sequence[Case]) -> list[tuple[str, list[Case]]]:
     """The cases of each grid that has any, most first; those in none are under a name of their own."""
-    names = {shape.id: shape.name or "" for shape in ground.grids}
     found: dict[str, list[Case]] = {}
     for case in cases:
-        found.setdefault(names.get(case.grid_id) or case.grid_name or _("In no grid"), []).append(case)
+        found.setdefault(ground.grid_name(case.grid_id, case.grid_name) or _("In no grid"), []).append(case)
     return sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
 
 

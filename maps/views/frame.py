@@ -279,11 +279,14 @@ def _ground(ground: Ground, veil: bool) -> list[Layer]:
 
 
 def _labels(ground: Ground) -> list[dict[str, Any]]:
-    """The names on the map: of grids, and from near the numbers of buildings; the most important first."""
-    found = [_label(shape, "grid") for shape in ground.grids if shape.at]
+    """The names on the map: of several communities, of grids, and from near the numbers of buildings; the most
+    important first.
+    """
+    found = [_label(shape, "community") for shape in ground.communities if shape.at]
+    found += [_label(shape, "grid") for shape in ground.grids if shape.at]
     return found + [_label(shape, "building") for shape in ground.buildings if shape.at and shape.name]
 
 
 def _label(shape: Shape, kind: str) -> dict[str, Any]:
     assert shape.at is not None
-    return {"at": [round(shape.at[1], 6), round(shape.at[0], 6)], "t": shape.name, "k": kind}
+    return {"at": [round(shape.at[1], 6), round(shape.at[0], 6)], "t": shape.label or shape.name, "k": kind}

@@ -25,7 +25,7 @@ def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
     Parameters
     ----------
     items
-        Rows with ``kind status grid_name geojson last_seen_at``, as ``data.coverage.of`` gives them.
+        Rows with ``kind status grid_id grid_name geojson last_seen_at``, as ``data.coverage.of`` gives them.
     """
     names, missed = status_names(), symbols.DIVERGING[6]
     brand, grey = symbols.PALETTE["brand"], symbols.PALETTE["ink-3"]
@@ -64,7 +64,8 @@ def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
     counts = Counter(str(item.status) for item in items)
     by_grid: dict[str, Counter[str]] = {}
     for item in items:
-        by_grid.setdefault(item.grid_name or _("In no grid"), Counter())[str(item.status)] += 1
+        name = ground.grid_name(item.grid_id, item.grid_name) or _("In no grid")
+        by_grid.setdefault(name, Counter())[str(item.status)] += 1
     total = len(items)
     worst = max(by_grid, key=lambda name: by_grid[name]["not_seen"], default="")
     sentence = (
@@ -108,20 +109,22 @@ def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Pict
         for step in steps_of:
             under_way[step] += 1
     length_km = sum(walk.length_m for walk in walks) / 1000
-    names = sorted({walk.grid_name for walk in walks if walk.grid_name})
+    by_grid: dict[str, list[Walk]] = {}
+    for walk in walks:
+        if name := ground.grid_name(walk.grid_id, walk.grid_name):
+            by_grid.setdefault(name, []).append(walk)
     sentence = (
         _(
             "On {day} {count} patrols walked {length} km in {grids} grids, from {first} to {last}.",
-            day=day.isoformat(), count=len(walks), length=f"{length_km:.1f}", grids=len(names), first=labels[0],
+            day=day.isoformat(), count=len(walks), length=f"{length_km:.1f}", grids=len(by_grid), first=labels[0],
             last=labels[-1],
         )
         if instants
         else _("Nobody was on patrol on {day}.", day=day.isoformat())
     )  # fmt: skip
-    rows: list[Row] = []
-    for name in names:
-        mine = [walk for walk in walks if walk.grid_name == name]
-        rows.append([name, len(mine), round(sum(walk.length_m for walk in mine))])
+    rows: list[Row] = [
+        [name, len(mine), round(sum(walk.length_m for walk in mine))] for name, mine in sorted(by_grid.items())
+    ]
     return picture(
         "replay", ground=ground, layers=[layer] if layer.features else [],
         title=_("Patrols of {place}", place=ground.name), sentence=sentence, period=day.isoformat(),

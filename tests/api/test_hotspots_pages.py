@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from data import accounts
+from data.base import access
 from data.incidents import Incident
 from tests.api.conftest import ClientFor
 from tests.city import City, degrees
@@ -69,3 +71,70 @@ def test_a_grid_leader_looks_at_the_own_grid(city: City, client_for: ClientFor) 
 
 def test_a_misspelt_choice_is_refused(city: City, client_for: ClientFor) -> None:
     assert client_for("analyst", city.community).get("/hotspots?method=guess").status_code == 422
+
+
+# ---- a street ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside(city: City) -> City:
+    """Another community of the same street, with a cluster and a default point of its own."""
+    now = datetime.now(UTC)
+    found = City.make(city.session, "310101001002", beside=city, name="银杏里社区")
+    for number in range(60):
+        found.incident(240 + number % 6 * 4, 240 + number // 6 * 4, reported_at=now - timedelta(days=number % 60))
+    found.household("C3")
+    found.session.flush()
+    return found
+
+
+def test_a_street_looks_at_all_its_communities(city: City, beside: City, client_for: ClientFor) -> None:
+    page = client_for("supervisor", city.street).get("/hotspots?cell=20&lang=en")
+    assert page.status_code == 200, page.text
+    assert "cluster in 银杏里社区 C3" in page.text
+    assert "<span>银杏里社区 C3</span>" in page.text
+    assert "default point, left out" in page.text
+    other = City.make(city.session, "310102001001")
+    elsewhere = client_for("supervisor", other.street).get("/hotspots?lang=en").text
+    assert "银杏里" not in elsewhere
+    assert "No case to look at on these days." in elsewhere
+
+
+def test_the_numbers_of_a_street_are_those_of_its_list(city: City, beside: City, client_for: ClientFor) -> None:
+    client = client_for("supervisor", city.street)
+    run = client.post("/api/hotspots/runs", json={"unit_id": city.street.id, "cell_m": 20, "permutations": 999})
+    assert run.status_code == 201, run.text
+    body = run.json()
+    assert (body["community_id"], body["communities"]) == (None, [city.community.id, beside.community.id])
+    days = f"from={body['params']['first']}&to={body['params']['last']}"
+    listed = client.get(f"/api/incidents?unit={city.street.code}&{days}&total=true").json()["total"]
+    assert body["summary"]["reported"] == listed
+    for name in ("cells", "spots", "clusters", "default-points", "grids", "trend", "alarms", "repeats", "compare"):
+        assert client.get(f"/api/hotspots/runs/{body['id']}/{name}").status_code == 200, name
+    stranger = client_for("supervisor", City.make(city.session, "310102001001").street)
+    staff = client_for("community_staff", city.community)
+    for one in (stranger, staff):
+        assert one.get(f"/api/hotspots/runs/{body['id']}").status_code == 404
+        assert one.get("/api/hotspots/runs").json()["items"] == []
+    assert stranger.post("/api/hotspots/runs", json={"unit_id": city.street.id}).status_code == 404
+    assert client.post("/api/hotspots/runs", json={}).status_code == 422
+
+
+def test_whoever_has_grids_of_two_communities_chooses_one(city: City, beside: City, client_for: ClientFor) -> None:
+    client = client_for("grid_leader", city.grids["A1"])
+    account = city.session.scalars(select(accounts.Account).where(accounts.Account.name == "grid_leader")).one()
+    accounts.give(
+        city.session, access.SYSTEM, account=account, role_code="grid_leader", unit=beside.grids["A1"]
+    )  # fmt: skip
+    assert "Choose it" in client.get("/hotspots?lang=en").text
+
+
+def test_cases_on_a_default_point_of_a_street_are_put_where_their_address_says(
+    city: City, beside: City, client_for: ClientFor
+) -> None:
+    lon, lat = degrees(*STACK)
+    data = {"lon": str(lon), "lat": str(lat)}
+    assert client_for("community_staff", city.street).post("/hotspots/relocate", data=data).status_code == 303
+    moved = city.session.scalars(select(Incident).where(Incident.located_by == "manual")).all()
+    assert len(moved) == COUNT
+    assert {case.community_id for case in moved} == {city.community.id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 
@@ -132,3 +133,48 @@ def test_views_need_what_they_show(city: City, client_for: ClientFor) -> None:
     assert warden.get("/views/hotspots").status_code == 403
     assert warden.get("/views/lights/file").status_code == 403
     assert "/views/hotspots" not in warden.get("/views").text
+
+
+# ---- a street ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside(city: City) -> City:
+    """Another community of the same street."""
+    found = City.make(city.session, "310101001002", beside=city, name="银杏里社区")
+    for number in range(20):
+        found.incident(250 + number, 250, description="张三的家", address="锦绣路12弄9号楼101室")
+    found.session.flush()
+    return found
+
+
+def names_the(city: City, page: str) -> bool:
+    """Whether a page names a community, in words or on its map."""
+    return city.community.name in page or json.dumps(city.community.name)[1:-1] in page
+
+
+@pytest.mark.parametrize("view", [view.value for view in names()])
+def test_every_view_shows_a_street_with_its_communities_told_apart(
+    city: City, beside: City, client_for: ClientFor, client: TestClient, view: str
+) -> None:
+    street = client_for("community_staff", city.street)
+    page = street.get(f"/views/{view}?lang=en")
+    assert page.status_code == 200, page.text
+    rows = re.findall(r'<th scope="row">([^<]+)</th>', page.text)
+    if view in ("overview", "lights", "coverage"):
+        assert any(row.startswith("银杏里社区 ") for row in rows), rows
+    _number, address = link(street, city, view=view, community=None)
+    shown = client.get(address)
+    assert shown.status_code == 200
+    assert names_the(beside, shown.text)
+    assert [secret for secret in SECRETS if secret in shown.text] == []
+    other = client_for("community_staff", City.make(city.session, "310102001001").street)
+    assert not names_the(beside, other.get(f"/views/{view}").text)
+
+
+def test_the_cells_of_a_street_are_told_by_every_method(city: City, beside: City, client_for: ClientFor) -> None:
+    street = client_for("community_staff", city.street)
+    for method in ("significant", "density", "clusters", "rate"):
+        answer = street.get(f"/views/hotspots?method={method}&lang=en")
+        assert answer.status_code == 200, answer.text
+        assert names_the(beside, answer.text)

@@ -149,7 +149,7 @@ def test_the_script_of_a_file_stands_in_it() -> None:
 def test_a_patrol_grows_step_by_step_and_nothing_of_it_is_missing() -> None:
     start = datetime(2026, 3, 18, 9, 0, tzinfo=ZONE)
     points = [(start + timedelta(minutes=2 * k), 120.001 + k / 10_000, 30.001) for k in range(11)]
-    picture = patrols.replay(GROUND, date(2026, 3, 18), [Walk("Grid 1", 95.0, [points])], told())
+    picture = patrols.replay(GROUND, date(2026, 3, 18), [Walk(1, "Grid 1", 95.0, [points])], told())
     lines = [one for one in drawn(picture, "line") if "a" in one]
     assert [one["a"] for one in lines] == list(range(2, 21, 2))
     labels = config(picture)["steps"]["labels"]

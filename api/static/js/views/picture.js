@@ -7,6 +7,7 @@ const HATCH_STEPS = [0, 18, 12, 8, 5];
 const INK = "#18212B";
 const QUIET = "#465362";
 const LABELS = {
+  community: { size: 16, bold: true, colour: "#084F50", halo: 4, zoom: 0 },
   grid: { size: 14, bold: true, colour: "#084F50", halo: 4, zoom: 0 },
   building: { size: 11, bold: false, colour: "#4E4942", halo: 2.5, zoom: 17 },
 };
