@@ -18,7 +18,7 @@ from typing import Any
 import procrastinate
 from sqlalchemy.orm import Session
 
-from data import accounts, hotspots, notifications, photos, reminders, reports
+from data import accounts, coverage, hotspots, notifications, photos, reminders, reports
 from data.base import access, cluster, db, jobs, settings
 from data.base.access import Actor
 from data.base.errors import Forbidden
@@ -33,9 +33,10 @@ HANDLERS: dict[str, Handler] = {
     "import": background.perform_import,
     hotspots.HOTSPOTS: hotspots.perform,
     notifications.SEND_JOB: notifications.perform,
+    coverage.FOLLOW_JOB: coverage.perform,
 }
 #: The kinds of jobs that nobody asked for in person.
-_OF_THE_SYSTEM = (notifications.SEND_JOB,)
+_OF_THE_SYSTEM = (notifications.SEND_JOB, coverage.FOLLOW_JOB)
 _SWEEP_S = 30.0
 _HOUR_S = 3600.0
 _PARENT_S = 2.0
@@ -63,6 +64,7 @@ async def _work() -> None:
             (_HOUR_S, _watch_what_came_in),
             (_HOUR_S, _remove_old_uploads),
             (_HOUR_S, tidy_reports),
+            (_HOUR_S, follow_what_moved),
         )
     ]
     try:
@@ -143,6 +145,14 @@ def tidy_reports() -> None:
         if count := reports.forget_contacts(session):
             log.info("%s contacts of closed cases are removed", count)
         photos.clean(session)
+
+
+def follow_what_moved() -> None:
+    """Look at buildings, streets and assets that were written past every session, and forget the jobs of the others."""
+    with db.transaction(access.SYSTEM) as session:
+        if count := coverage.follow_all(session):
+            log.info("Past patrols were looked at again for %s buildings, streets and assets", count)
+        coverage.forget_jobs(session)
 
 
 def _leave_with(parent: int) -> None:

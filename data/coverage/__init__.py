@@ -3,18 +3,20 @@
 ``coverage_pass`` has what one patrol saw of one item on one day, ``coverage_day`` what all of them saw of it that day.
 Both are made from tracks and can be made again. When points come (``refresh``), however late, the rows of that patrol
 are replaced and the days of those items added up again: that costs as much as the patrol is long, not as the city is
-large.
+large. When items come or move, the rows of those items are (``follow``): a job of every write to their tables.
 
 What was seen of an item is a mask of ``spatial.coverage.BINS`` equal parts, so that what several patrols saw of a
 street can be united. An item counts as seen when half of its parts are; a building or asset is seen wholly or not.
 """
 
+from data.coverage.following import FOLLOW_JOB, follow, follow_all, forget_jobs, perform
 from data.coverage.reading import Filter, Level, of, rules, set_rule, shares
 from data.coverage.recording import observed, recompute, refresh, remove
 from data.coverage.streets import split
 from data.coverage.tables import (
     DISTANCE_M,
     CoverageDay,
+    CoverageItem,
     CoveragePass,
     CoverageRule,
     Kind,
@@ -23,6 +25,7 @@ from data.coverage.tables import (
 )
 
 __all__ = [
-    "DISTANCE_M", "CoverageDay", "CoveragePass", "CoverageRule", "Filter", "Kind", "Level", "Status", "StreetSegment",
-    "observed", "of", "recompute", "refresh", "remove", "rules", "set_rule", "shares", "split",
+    "DISTANCE_M", "FOLLOW_JOB", "CoverageDay", "CoverageItem", "CoveragePass", "CoverageRule", "Filter", "Kind",
+    "Level", "Status", "StreetSegment", "follow", "follow_all", "forget_jobs", "observed", "of", "perform", "recompute",
+    "refresh", "remove", "rules", "set_rule", "shares", "split",
 ]  # fmt: skip

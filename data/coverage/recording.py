@@ -6,7 +6,7 @@ ends), because each has to see what the others brought.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,22 @@ if TYPE_CHECKING:
     from spatial.coverage import Tracks
 
 #: Farther than this from a track nothing may have been seen, whatever its accuracy; in degrees, some 300 m.
-_REACH_DEG = 0.003
+REACH_DEG = 0.003
 #: So many points are looked at together when a whole community is computed anew.
 _POINTS = 500_000
+#: kind, id of the item
+Item = tuple[str, int]
 #: kind, id of the item, day
 Key = tuple[str, int, date]
 _COLUMNS = ("kind", "item_id", "day", "patrol_id", "seen", "poor", "seen_at", "poor_at")
+_SHAPE = "hashtextextended(geom::text, 0)"
+#: What is to be seen in a community, and a number for its shape: ``kind item_id community_id shape``.
+SHAPES = (
+    f"SELECT 'building' AS kind, id AS item_id, community_id, {_SHAPE} AS shape FROM building "  # noqa: S608 - ours
+    "WHERE community_id = :community AND grid_id IS NOT NULL AND geom IS NOT NULL "
+    f"UNION ALL SELECT 'street', id, community_id, {_SHAPE} FROM street_segment WHERE community_id = :community "
+    f"UNION ALL SELECT 'asset', id, community_id, {_SHAPE} FROM asset WHERE community_id = :community"
+)
 
 
 def refresh(session: Session, patrol: Patrol) -> int:
@@ -45,15 +55,17 @@ def refresh(session: Session, patrol: Patrol) -> int:
     with bulk.as_owner(session):
         session.execute(select(Patrol.id).where(Patrol.id == patrol.id).with_for_update())
         _have_streets(session, patrol.community_id)
+        # From here on nobody follows changed items: what is observed below is of items as they are written then.
+        _share(session, patrol.community_id)
         seen = observed(session, patrol.community_id, [patrol.id])
         known = session.execute(
             text("SELECT DISTINCT day FROM coverage_pass WHERE patrol_id = :patrol"), {"patrol": patrol.id}
         )
         _wait_for_days(session, patrol.community_id, {row.day for row in known} | set(seen["day"]))
         keys = _taken_out(session, patrol.id)
-        _written(session, patrol.community_id, seen)
+        written(session, patrol.community_id, seen)
         keys |= set(zip(seen["kind"], seen["item_id"].tolist(), seen["day"], strict=True))
-        _add_up(session, keys)
+        add_up(session, keys)
     return len(seen)
 
 
@@ -67,15 +79,15 @@ def remove(session: Session, actor: Actor, patrol: Patrol) -> None:
         )
         _wait_for_days(session, community_id, {row.day for row in known})
         keys = _taken_out(session, patrol_id)
-        _add_up(session, keys)
+        add_up(session, keys)
     patrols.remove(session, actor, patrol)
 
 
 def recompute(session: Session, community: units.Unit) -> int:
     """Tell anew what all patrols of a community saw, because its streets or buildings changed; returns how many."""
     with bulk.as_owner(session):
-        session.execute(text("SELECT pg_advisory_xact_lock(:community, 0)"), {"community": community.id})
-        for table in ("coverage_pass", "coverage_day"):
+        alone(session, community.id)
+        for table in ("coverage_pass", "coverage_day", "coverage_item"):
             session.execute(
                 text(f"DELETE FROM {table} WHERE community_id = :community"),  # noqa: S608 - ours
                 {"community": community.id},
@@ -83,18 +95,27 @@ def recompute(session: Session, community: units.Unit) -> int:
         ids = session.execute(
             select(Patrol.id, Patrol.point_count).where(Patrol.community_id == community.id).order_by(Patrol.id)
         ).all()
-        for some in _groups(ids):
-            _written(session, community.id, observed(session, community.id, some))
+        for some in groups(ids):
+            written(session, community.id, observed(session, community.id, some))
         session.execute(text(_SUMS.format(which="WHERE community_id = :community")), {"community": community.id})
+        session.execute(
+            text(f"INSERT INTO coverage_item (kind, item_id, community_id, shape) {SHAPES}"),
+            {"community": community.id},
+        )
     return len(ids)
 
 
 def observed(
-    session: Session, community_id: int, patrol_ids: Sequence[int], distance_m: float = DISTANCE_M
+    session: Session,
+    community_id: int,
+    patrol_ids: Sequence[int],
+    distance_m: float = DISTANCE_M,
+    only: Collection[Item] | None = None,
 ) -> pd.DataFrame:
     """What patrols saw: ``kind item_id day patrol_id seen poor seen_at poor_at``, a row for each item, day and patrol.
 
-    The items are those of the community. Check-ins count when the stated place does not contradict them.
+    The items are those of the community, or of these ``only`` some. Check-ins count when the stated place does not
+    contradict them.
     """
     import pandas as pd
 
@@ -102,6 +123,8 @@ def observed(
 
     points = _points(session, patrol_ids)
     checked = _checked_in(session, patrol_ids, distance_m)
+    if only is not None:
+        checked = checked[[key in only for key in zip(checked["kind"], checked["item_id"], strict=True)]]
     if not len(points):
         return checked
     x, y = patrols.metric(session, community_id, points["lon"].to_numpy(), points["lat"].to_numpy())
@@ -112,7 +135,7 @@ def observed(
     tracks: Tracks = coverage.Tracks.of(
         number, x, y, points["accuracy_m"].to_numpy(), points["part"].to_numpy(), points["t"].to_numpy()
     )
-    kinds, ids, shapes = _items(session, community_id, points)
+    kinds, ids, shapes = _items(session, community_id, points, only)
     frame = coverage.observe(tracks, coverage.Places(shapes), distance_m)
     at = points["at"].to_numpy(dtype=object)
     found = pd.DataFrame(
@@ -183,7 +206,9 @@ def _points(session: Session, patrol_ids: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def _items(session: Session, community_id: int, points: pd.DataFrame) -> tuple[Any, Any, Any]:
+def _items(
+    session: Session, community_id: int, points: pd.DataFrame, only: Collection[Item] | None
+) -> tuple[Any, Any, Any]:
     """Kinds, ids and shapes (metric) of what lies around points."""
     from spatial.datums import reproject
 
@@ -201,12 +226,14 @@ def _items(session: Session, community_id: int, points: pd.DataFrame) -> tuple[A
         ),
         {
             "community": community_id,
-            "west": float(points["lon"].min()) - _REACH_DEG,
-            "south": float(points["lat"].min()) - _REACH_DEG,
-            "east": float(points["lon"].max()) + _REACH_DEG,
-            "north": float(points["lat"].max()) + _REACH_DEG,
+            "west": float(points["lon"].min()) - REACH_DEG,
+            "south": float(points["lat"].min()) - REACH_DEG,
+            "east": float(points["lon"].max()) + REACH_DEG,
+            "north": float(points["lat"].max()) + REACH_DEG,
         },
     ).all()
+    if only is not None:
+        rows = [row for row in rows if (row.kind, row.id) in only]
     kinds = np.array([row.kind for row in rows], dtype=object)
     ids = np.array([row.id for row in rows], dtype=np.int64)
     shapes = shapely.from_wkb(np.array([bytes(row.wkb) for row in rows], dtype=object))
@@ -251,11 +278,21 @@ def _have_streets(session: Session, community_id: int) -> None:
 
 def _wait_for_days(session: Session, community_id: int, days: Iterable[date]) -> None:
     """Hold these days of a community, which nobody computes anew meanwhile."""
-    session.execute(text("SELECT pg_advisory_xact_lock_shared(:community, 0)"), {"community": community_id})
+    _share(session, community_id)
     for day in sorted(days):
         session.execute(
             text("SELECT pg_advisory_xact_lock(:community, :day)"), {"community": community_id, "day": day.toordinal()}
         )
+
+
+def _share(session: Session, community_id: int) -> None:
+    """Let others record patrols of the community meanwhile, but nobody compute it anew."""
+    session.execute(text("SELECT pg_advisory_xact_lock_shared(:community, 0)"), {"community": community_id})
+
+
+def alone(session: Session, community_id: int) -> None:
+    """Let nobody else record patrols of the community until the transaction ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:community, 0)"), {"community": community_id})
 
 
 def _taken_out(session: Session, patrol_id: int) -> set[Key]:
@@ -265,7 +302,8 @@ def _taken_out(session: Session, patrol_id: int) -> set[Key]:
     return {(row.kind, row.item_id, row.day) for row in gone}
 
 
-def _written(session: Session, community_id: int, seen: pd.DataFrame) -> None:
+def written(session: Session, community_id: int, seen: pd.DataFrame) -> None:
+    """Write what was observed."""
     if not len(seen):
         return
     table: Any = CoveragePass.__table__
@@ -290,7 +328,7 @@ ON CONFLICT (kind, item_id, day) DO UPDATE SET seen = excluded.seen, poor = excl
 _KEYS = "unnest(CAST(:kinds AS text[]), CAST(:ids AS int[]), CAST(:days AS date[])) AS k(kind, item_id, day)"
 
 
-def _add_up(session: Session, keys: set[Key]) -> None:
+def add_up(session: Session, keys: set[Key]) -> None:
     """Add up the days of these items anew."""
     if not keys:
         return
@@ -306,7 +344,7 @@ def _add_up(session: Session, keys: set[Key]) -> None:
     )
 
 
-def _groups(ids: Sequence[Any]) -> Iterable[list[int]]:
+def groups(ids: Sequence[Any]) -> Iterable[list[int]]:
     """Patrols in groups of about ``_POINTS`` points."""
     some: list[int] = []
     total = 0

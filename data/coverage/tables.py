@@ -104,6 +104,20 @@ class CoverageDay(db.Table):
     poor_at: Mapped[datetime | None]
 
 
+class CoverageItem(db.Table):
+    """What of an item was looked at against the patrols: another shape means that it has to be looked at again."""
+
+    __tablename__ = "coverage_item"
+    __audited__ = False
+    __table_args__ = (CheckConstraint("kind IN ('building', 'street', 'asset')", name="kind"),)
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    #: A number that stands for the shape.
+    shape: Mapped[int] = mapped_column(BigInteger)
+
+
 class CoverageRule(db.Dated, db.Table):
     """How often items of a kind are to be seen, in a community or one of its grids."""
 

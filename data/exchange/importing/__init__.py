@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data import accounts as _accounts  # noqa: F401 - the audit, which every write ends in, refers to accounts
+from data import coverage as _coverage  # noqa: F401 - it follows what becomes of buildings
 from data import units
 from data.base import access, audit, bulk, db, settings
 from data.base.access import Actor

@@ -47,7 +47,7 @@ def load(batch: Batch) -> None:
         batch.count_merged(bulk.merge(batch.session, batch.actor, table, columns, key=key, told=batch.told))
     # What patrols saw of streets is told by pieces of these roads.
     if coverage.split(batch.session, batch.community):
-        coverage.recompute(batch.session, batch.community)
+        coverage.follow(batch.session, batch.community.id)
 
 
 def _codes(batch: Batch, kinds: list[str]) -> list[str]:
