@@ -200,11 +200,23 @@ def list_patrols(
     asked: Annotated[Paging, listing.paging(patrols.SORTS, "-started")],
     wanted: Wanted,
 ) -> Listed[PatrolOut] | Response:
-    """One's own patrols and those one may see, the latest first."""
-    return listing.answer(
+    """One's own patrols and those one may see, the latest first.
+
+    As GeoJSON they come with their tracks, and that one looked at those of others is recorded.
+    """
+    shown: list[int] = []
+
+    def item(row: Row[Any]) -> PatrolOut:
+        shown.append(row.id)
+        return _patrol(row)
+
+    answer = listing.answer(
         request, session, patrols.selection(actor, wanted), asked,
-        sorts=patrols.SORTS, key=Patrol.id, item=_patrol, geom=Patrol.geom,
+        sorts=patrols.SORTS, key=Patrol.id, item=item, geom=Patrol.geom,
     )  # fmt: skip
+    if asked.geojson:
+        patrols.looked_at(session, actor, shown)
+    return answer
 
 
 @api.post("/patrols", summary="Start a patrol", status_code=status.HTTP_201_CREATED)
@@ -250,8 +262,12 @@ def import_tracks(
 
 @api.get("/patrols/{patrol_id}", summary="Get a patrol")
 def get_patrol(session: Session, actor: Read, patrol_id: Id) -> PatrolDetail:
-    """A patrol with what was left out of its track, its check-ins and its cases."""
+    """A patrol with what was left out of its track, its check-ins and its cases.
+
+    That one looked at what somebody else walked is recorded.
+    """
     found = patrols.get(session, actor, patrol_id)
+    patrols.looked_at(session, actor, [found.id])
     noted = [row.incident_id for row in patrols.notes(session, found)]
     known = incidents.selection(actor).where(incidents.Incident.id.in_(noted)).with_only_columns(incidents.Incident.id)
     return PatrolDetail.model_validate(
@@ -286,8 +302,13 @@ def list_points(
         str, Query(pattern="^(json|geojson)$", description="The form of the answer: json or geojson.")
     ] = "json",
 ) -> list[PointOut] | Response:
-    """Every point as it was recorded, in order; with `reason` where it is not believed."""
-    found = [PointOut.model_validate(row) for row in patrols.points(session, patrols.get(session, actor, patrol_id))]
+    """Every point as it was recorded, in order; with `reason` where it is not believed.
+
+    That one looked at the track of somebody else is recorded.
+    """
+    patrol = patrols.get(session, actor, patrol_id)
+    patrols.looked_at(session, actor, [patrol.id])
+    found = [PointOut.model_validate(row) for row in patrols.points(session, patrol)]
     if f == "json":
         return found
     features = [

@@ -201,7 +201,9 @@ def _of_day(page: Page, day: date) -> list[Any]:
 def tracks(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
     """The kept points of a day's patrols: ``parts`` of ``[lon, lat, seconds since 1970]``, at most one in 5 seconds."""
     found = []
-    for row in _of_day(page, day or _today()):
+    rows = _of_day(page, day or _today())
+    patrols.looked_at(page.session, page.actor, [row.id for row in rows])
+    for row in rows:
         parts: dict[int, list[list[float]]] = {}
         for point in patrols.points(page.session, patrols.get(page.session, page.actor, row.id)):
             if not point.kept or point.at is None:
@@ -217,6 +219,7 @@ def tracks(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
 def record(patrol_id: Id, page: Read) -> Response:
     """One patrol: its track, its check-ins and cases, and what was left out of it and why."""
     found = patrols.get(page.session, page.actor, patrol_id)
+    patrols.looked_at(page.session, page.actor, [found.id])
     row = page.session.execute(patrols.rows().where(Patrol.id == found.id)).one()
     left_out = patrols.dropped(page.session, found)
     kept = row.point_count - row.dropped_count
@@ -298,6 +301,7 @@ def _cases(page: Page, ids: list[int]) -> list[dict[str, Any]]:
 def track(patrol_id: Id, page: Read) -> Response:
     """A patrol for its map: ``parts`` walked without a gap, ``dropped`` points with their reasons, ``check_ins``."""
     found = patrols.get(page.session, page.actor, patrol_id)
+    patrols.looked_at(page.session, page.actor, [found.id])
     checked = [
         {"lon": one.lon, "lat": one.lat, "says": name} for one, name in _check_ins(page, found) if one.lon is not None
     ]

@@ -24,6 +24,7 @@ from data.base.language import _
 from data.views import View, links
 from maps import views
 from maps.views import Asked
+from maps.views.patrols import shared_note
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("incident.read")]
@@ -183,6 +184,7 @@ def _show(page: Page, wanted: Asked, made: dict[str, str] | None = None) -> Resp
         view=wanted.view.value,
         query=f"?{query}" if query else "",
         can_share=links.PERMISSION in page.can,
+        shared_note=shared_note() if wanted.view is View.REPLAY else "",
         lasts=LASTS,
         made=made,
     )

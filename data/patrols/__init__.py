@@ -7,16 +7,19 @@ comes late or out of order finds its place by its number.
 After every batch the whole track is cleaned anew (``spatial.tracks``): which points are kept is a property of all
 points together. Points that are dropped stay, each with its reason.
 
-Tracks of staff are personal data: one sees one's own, and those with ``patrol.read`` there see all.
+Tracks of staff are personal data: one sees one's own, and those with ``patrol.read`` there see all. That somebody
+looked at the track of another is recorded (``looked_at``).
 """
 
 from data.patrols.cleaning import cleaned_track, lines, metric, track_of
 from data.patrols.reading import (
+    RECORDED_FOR,
     SORTS,
     Filter,
     check_ins,
     dropped,
     get,
+    looked_at,
     notes,
     points,
     rows,
@@ -51,8 +54,8 @@ from data.patrols.tables import (
 )
 
 __all__ = [
-    "AHEAD", "EARLIEST", "POINTS_MAX", "SORTS", "CheckIn", "Filter", "Patrol", "PatrolNotFound", "PatrolNote",
-    "PatrolPoint", "Point", "Received", "Source", "Track", "add_points", "add_track", "check_in", "check_ins",
-    "cleaned_track", "dropped", "get", "lines", "metric", "note", "noted", "notes", "points", "remove", "require_edit",
-    "require_own", "rows", "seen_by", "selection", "start", "stop", "track_of",
+    "AHEAD", "EARLIEST", "POINTS_MAX", "RECORDED_FOR", "SORTS", "CheckIn", "Filter", "Patrol", "PatrolNotFound",
+    "PatrolNote", "PatrolPoint", "Point", "Received", "Source", "Track", "add_points", "add_track", "check_in",
+    "check_ins", "cleaned_track", "dropped", "get", "lines", "looked_at", "metric", "note", "noted", "notes", "points",
+    "remove", "require_edit", "require_own", "rows", "seen_by", "selection", "start", "stop", "track_of",
 ]  # fmt: skip

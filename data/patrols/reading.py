@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import false, func, or_, select
+from sqlalchemy import false, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from data import accounts, buildings, units
@@ -15,6 +15,9 @@ from data.base import listing
 from data.base.access import Actor, Rows
 from data.base.language import _
 from data.patrols.tables import CheckIn, Patrol, PatrolNote, PatrolNotFound, PatrolPoint
+
+#: A look at a track that follows the last one within this time is the same look: a page asks for a track several times.
+RECORDED_FOR = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,25 @@ def rows() -> Rows:
         )
         .outerjoin(accounts.Account, accounts.Account.id == Patrol.account_id)
         .outerjoin(units.Unit, units.Unit.id == Patrol.grid_id)
+    )
+
+
+def looked_at(session: Session, actor: Actor, patrol_ids: Collection[int]) -> None:
+    """Record in the audit that somebody looks at the tracks of others; for each of them once in ``RECORDED_FOR``.
+
+    Whoever hands out where somebody was and when says so here: points, lines, check-ins, a replay.
+    """
+    if actor.is_system or not patrol_ids:
+        return
+    session.execute(
+        text(
+            "INSERT INTO audit (account_id, action, record_kind, record_id, community_id, request_id) "
+            "SELECT :account, 'track', 'patrol', p.id, p.community_id, :request FROM patrol p "
+            "WHERE p.id = ANY(:ids) AND p.account_id IS DISTINCT FROM :account AND NOT EXISTS ("
+            "SELECT FROM audit a WHERE a.at > now() - :recent AND a.account_id = :account AND a.action = 'track' "
+            "AND a.record_kind = 'patrol' AND a.record_id = p.id) ORDER BY p.id"
+        ),
+        {"account": actor.account_id, "request": actor.request_id, "ids": sorted(patrol_ids), "recent": RECORDED_FOR},
     )
 
 

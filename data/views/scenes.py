@@ -264,8 +264,22 @@ class Walk:
     parts: Sequence[Sequence[tuple[datetime, float, float]]]
 
 
-def walks(session: Session, actor: Actor, community: units.Unit | None, day: date | None) -> tuple[date, list[Walk]]:
-    """The patrols of a day, by default of the last one on which somebody walked; and that day."""
+#: What leaves the house tells of a patrol where it was to so many decimals of a degree (about 10 m), and when to so
+#: many minutes.
+SHARED_DECIMALS, SHARED_MINUTES = 4, 15
+
+
+def walks(
+    session: Session, actor: Actor, community: units.Unit | None, day: date | None, *, shared: bool = False
+) -> tuple[date, list[Walk]]:
+    """The patrols of a day, by default of the last one on which somebody walked; and that day.
+
+    Parameters
+    ----------
+    shared
+        Whether they leave the house. Then places and times are coarse, so that they say which streets were walked and
+        not how somebody moves; else that somebody looked at them is recorded.
+    """
     query = patrols.seen_by(
         select(Patrol.id, Patrol.length_m, Patrol.started_at, Patrol.grid_id, units.Unit.name)
         .outerjoin(units.Unit, units.Unit.id == Patrol.grid_id)
@@ -286,13 +300,27 @@ def walks(session: Session, actor: Actor, community: units.Unit | None, day: dat
         .where(point.patrol_id.in_([row.id for row in found]), point.kept)
         .order_by(point.patrol_id, point.part, point.at, point.seq)
     )
+    if not shared:
+        patrols.looked_at(session, actor, [row.id for row in found])
     for patrol_id, part, at, lon, lat in session.execute(kept):
-        if at is not None and lon is not None and lat is not None:
-            parts.setdefault((patrol_id, part or 0), []).append((at, lon, lat))
+        if at is None or lon is None or lat is None:
+            continue
+        way = parts.setdefault((patrol_id, part or 0), [])
+        place = _coarse(at, lon, lat) if shared else (at, lon, lat)
+        if not shared or not way or way[-1] != place:
+            way.append(place)
     return day, [
         Walk(row.grid_id, row.name, row.length_m, [points for (of, _part), points in parts.items() if of == row.id])
         for row in found
     ]
+
+
+def _coarse(at: datetime, lon: float, lat: float) -> tuple[datetime, float, float]:
+    """A place and time as they leave the house."""
+    minute = at.minute - at.minute % SHARED_MINUTES
+    return (
+        at.replace(minute=minute, second=0, microsecond=0), round(lon, SHARED_DECIMALS), round(lat, SHARED_DECIMALS)
+    )  # fmt: skip
 
 
 def cells(places: Sequence[tuple[float, float]], ground_: Ground, width_m: float | None = None) -> list[Cell]:

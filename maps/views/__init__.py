@@ -116,7 +116,7 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
     if asked.view is View.COVERAGE:
         return patrols.coverage(ground, _items(session, actor, asked, first or last, last), told)
     if asked.view is View.REPLAY:
-        day, walked = scenes.walks(session, actor, asked.community, asked.last)
+        day, walked = scenes.walks(session, actor, asked.community, asked.last, shared=asked.shared)
         return patrols.replay(ground, day, walked, told)
     run, found = _run(session, actor, asked, ground, first, last)
     if asked.view is View.HOTSPOTS:

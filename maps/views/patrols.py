@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from data.base.language import _
-from data.views.scenes import Ground, Walk
+from data.views.scenes import SHARED_MINUTES, Ground, Walk
 from maps import symbols
 from maps.coverage import status_names
 from maps.views.cases import Told
@@ -87,12 +87,14 @@ def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
 
 
 def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Picture:
-    """The patrols of a day as they went, with a slider. Who walked is not told."""
+    """The patrols of a day as they went, with a slider. Who walked is not told, and what is shared is coarse."""
     instants = [at for walk in walks for part in walk.parts for at, _lon, _lat in part]
     begin = min(instants, default=told.now)
     span = max(instants, default=begin) - begin
     steps = (timedelta(minutes=minutes) for minutes in _STEPS_MIN)
     each = next((step for step in steps if span <= step * _STEPS_MOST), timedelta(minutes=_STEPS_MIN[-1]))
+    if told.shared:
+        each = max(each, timedelta(minutes=SHARED_MINUTES))
     count = int(span / each) + 1
     labels = [f"{(begin + each * step).astimezone(told.zone):%H:%M}" for step in range(count)]
     under_way = [0] * count
@@ -128,9 +130,15 @@ def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Pict
     return picture(
         "replay", ground=ground, layers=[layer] if layer.features else [],
         title=_("Patrols of {place}", place=ground.name), sentence=sentence, period=day.isoformat(),
-        source=told.source, steps=Steps(labels, under_way, count - 1, _("{count} on the way", count="{count}")),
+        source=told.source, left_out=[shared_note()] if told.shared else [],
+        steps=Steps(labels, under_way, count - 1, _("{count} on the way", count="{count}")),
         table=Table([_("Grid"), _("Patrols"), _("Metres")], rows),
     )  # fmt: skip
+
+
+def shared_note() -> str:
+    """What is not told of patrols outside the house."""
+    return _("Shown without names; places to about 10 m and times to {minutes} minutes.", minutes=SHARED_MINUTES)
 
 
 def _by_step(

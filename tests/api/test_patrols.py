@@ -6,6 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -180,3 +181,42 @@ def test_a_time_that_cannot_be_is_refused_with_a_sentence(city: City, client_for
     answer = client.post("/api/patrols", json=body)
     assert answer.status_code == 422
     assert "1970" in answer.json()["detail"]
+
+
+def looks(city: City) -> list[tuple[str, int]]:
+    found = text(
+        "SELECT c.name, a.record_id FROM audit a JOIN account c ON c.id = a.account_id "
+        "WHERE a.action = 'track' AND a.record_kind = 'patrol' ORDER BY a.id"
+    )
+    return [(name, record) for name, record in city.session.execute(found)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/patrols/{id}", "/api/patrols/{id}/points", "/api/patrols/{id}/points?f=geojson", "/api/patrols?f=geojson",
+        "/patrols/{id}", "/patrols/{id}/track", "/patrols/replay/tracks?day={day}", "/views/replay?to={day}",
+    ],
+)  # fmt: skip
+def test_looking_at_the_track_of_another_is_recorded_and_at_ones_own_is_not(
+    city: City, client_for: ClientFor, address: str
+) -> None:
+    leader, staff = client_for("grid_leader", city.grids["A1"]), client_for("community_staff", city.community)
+    patrol = begin(leader, city)
+    send(leader, patrol, walked())
+    day = START.astimezone(ZoneInfo("Asia/Shanghai")).date()
+    where = address.format(id=patrol["id"], day=day)
+    if not where.startswith("/views"):
+        assert leader.get(where).status_code == 200
+    assert looks(city) == []
+    for _again in range(2):
+        assert staff.get(where).status_code == 200
+    assert looks(city) == [("community_staff", patrol["id"])]
+
+
+def test_lists_without_tracks_are_not_recorded(city: City, client_for: ClientFor) -> None:
+    leader, staff = client_for("grid_leader", city.grids["A1"]), client_for("community_staff", city.community)
+    send(leader, begin(leader, city), walked())
+    for address in ("/api/patrols", "/patrols", "/coverage", f"/api/coverage?community={city.community.code}"):
+        assert staff.get(address).status_code == 200
+    assert looks(city) == []

@@ -50,6 +50,17 @@ def test_a_file_asks_for_nothing_and_holds_nothing_personal(city: City, client_f
     assert [secret for secret in SECRETS if secret in text] == []
 
 
+def test_whoever_passes_a_replay_on_is_told_how_coarse_it_is_and_so_is_whoever_gets_it(
+    city: City, client_for: ClientFor
+) -> None:
+    client = client_for("community_staff", city.community)
+    told = "without names; places to about 10 m and times to 15 minutes"
+    page = client.get("/views/replay?lang=en").text
+    assert told in page.split('class="share-form"')[1].split("</form>")[0]
+    assert told in client.get(f"/api/views/replay/file?community={city.community.code}&lang=en").text
+    assert told not in client.get("/views/coverage?lang=en").text
+
+
 def link(client: TestClient, city: City, **more: object) -> tuple[int, str]:
     body = {"view": "lights", "community": city.community.code, "days": 7, **more}
     made = client.post("/api/views/links", json=body)

@@ -14,6 +14,7 @@ from data.base.errors import Forbidden, Invalid, NotFound
 from data.views import View, links, scenes
 from data.views.links import LinkNotFound
 from tests.city import City
+from tests.data.test_coverage import NOON, path, walk
 
 
 @pytest.fixture
@@ -113,3 +114,18 @@ def test_the_leader_of_a_grid_makes_a_link_that_shows_that_grid(city: City) -> N
     city.session.execute(text("RESET ROLE"))
     _found, maker = links.opened(city.session, token)
     assert [shape.name for shape in scenes.ground(city.session, maker, city.community, "here").grids] == ["A1"]
+
+
+def test_what_leaves_the_house_of_a_patrol_is_coarse_and_what_stays_is_recorded(city: City) -> None:
+    leader, staff = city.actor("grid_leader", city.grids["A1"]), city.actor("community_staff", city.community)
+    walk(city, path(0, 100, 30), leader, "A1")
+    inside = scenes.walks(city.session, staff, city.community, NOON.date())[1][0]
+    shared = scenes.walks(city.session, staff, city.community, NOON.date(), shared=True)[1][0]
+    assert {at.minute % scenes.SHARED_MINUTES + at.second for at, _lon, _lat in shared.parts[0]} == {0}
+    for _at, lon, lat in shared.parts[0]:
+        assert (lon, lat) == (round(lon, 4), round(lat, 4))
+    assert 1 < len(shared.parts[0]) < len(inside.parts[0])
+    looks = text("SELECT count(*) FROM audit WHERE action = 'track' AND account_id = :account")
+    assert city.session.scalar(looks, {"account": staff.account_id}) == 1
+    scenes.walks(city.session, leader, city.community, NOON.date())
+    assert city.session.scalar(looks, {"account": leader.account_id}) == 0
