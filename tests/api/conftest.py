@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -51,6 +52,14 @@ def on_connection(session: Session) -> Callable[[Actor], AbstractContextManager[
     return transaction
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_event_loop() -> Iterator[None]:
+    """All requests of a run share one event loop and its threads, as those of a server do."""
+    with start_blocking_portal() as TestClient.portal:
+        yield
+    TestClient.portal = None
+
+
 @pytest.fixture
 def city(session: Session) -> City:
     """The 3 × 3 city with three households and two incidents."""
@@ -62,12 +71,18 @@ def city(session: Session) -> City:
     return city
 
 
+@pytest.fixture(scope="session")
+def application() -> FastAPI:
+    """The application. It is made once: to lay out its routes takes longer than most tests."""
+    return create_app()
+
+
 @pytest.fixture
-def app(session: Session) -> FastAPI:
+def app(application: FastAPI, session: Session) -> FastAPI:
     """The application on the test's transaction."""
-    app = create_app()
-    app.state.transaction = on_connection(session)
-    return app
+    application.state.transaction = on_connection(session)
+    application.state.actors.forget()
+    return application
 
 
 @pytest.fixture

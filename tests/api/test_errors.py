@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
 from api import errors
+from api.app import create_app
 from api.deps import anyone
 from api.errors import Problem
 from data.base.errors import Busy, Conflict, Forbidden, Invalid, NotFound, WanggeError
@@ -59,9 +59,10 @@ def test_a_cursor_of_another_sort_is_refused(city: City, client_for: ClientFor) 
     assert client.get(following.replace("sort=code", "sort=-code")).status_code == 422
 
 
-@pytest.fixture
-def failing(app: FastAPI) -> TestClient:
-    """The application with a route that raises what it is told to."""
+@pytest.fixture(scope="module")
+def failing() -> TestClient:
+    """An application with a route that raises what it is told to."""
+    app = create_app()
     raised: dict[str, Exception] = {
         "forbidden": Forbidden("no"),
         "conflict": Conflict("no", number=3),

@@ -7,15 +7,15 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from fastapi import FastAPI
 
-from api.app import create_app
 from api.errors import PROBLEM_JSON
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
+def document(application: FastAPI) -> dict[str, Any]:
     """The document of the whole application."""
-    return create_app().openapi()
+    return application.openapi()
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

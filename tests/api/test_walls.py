@@ -22,7 +22,6 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
-from api.app import create_app
 from data import (
     accounts,
     assets,
@@ -85,9 +84,9 @@ def declared(context: RouteContext) -> list[tuple[str, ...] | None]:
     return found
 
 
-def test_every_route_declares_who_may_use_it() -> None:
+def test_every_route_declares_who_may_use_it(application: FastAPI) -> None:
     known = {row["code"] for row in reference.rows("permissions")}
-    routes = walked(create_app())
+    routes = walked(application)
     assert len(routes) > 60
     for context in routes:
         declarations = declared(context)
@@ -96,8 +95,8 @@ def test_every_route_declares_who_may_use_it() -> None:
             assert set(codes or ()) <= known, context.path
 
 
-def test_what_anyone_may_use_is_only_signing_in_and_the_document() -> None:
-    public = {context.path for context in walked(create_app()) if None in declared(context)}
+def test_what_anyone_may_use_is_only_signing_in_and_the_document(application: FastAPI) -> None:
+    public = {context.path for context in walked(application) if None in declared(context)}
     # A link to a view opens what its maker let out; its own tests hold what that is.
     assert public - RESIDENTS - {"/v/{token}"} == {"/signin", "/language", "/api/signin", "/api/openapi.json"}
 
