@@ -211,6 +211,7 @@ class RepeatOut(Output):
 
     building_id: int = Field(examples=[9])
     number: str | None = Field(examples=["9"])
+    grid_name: str | None = Field(None, examples=["第二网格"])
     category: str = Field(examples=["facility.corridor_light"])
     cases: int = Field(examples=[5])
     again: int = Field(description="How many came within 90 days after the one before.", examples=[4])

@@ -32,6 +32,7 @@ Method = Literal["significant", "density", "points"]
 
 DAYS = 90
 STEP_DAYS = 7
+MOST_BARS = 12
 _SAME = 1e-7
 _OPEN = ",".join(incidents.OPEN)
 
@@ -175,12 +176,12 @@ def _result(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
     """What the panel, the legend and the map say of a run."""
     summary = run.summary or {}
     category = page.session.get(Category, asked.category) if asked.category else None
-    what = name_of(category) if category else _("Cases")
+    what = name_of(category) if category else None
     spots = [_spot(asked, one) for one in hotspots.spots(run)]
     points = [_default_point(asked, one) for one in hotspots.default_points(run)]
     rates = hotspots.by_grid(run)
     return {
-        "title": _("Hotspots: {what}", what=what),
+        "title": _("Hotspots: {what}", what=what or _("all cases")),
         "sentence": maps.sentence(
             what, summary.get("used", 0), spots[0] if spots else None, spots[0]["name"] if spots else ""
         ),
@@ -188,6 +189,7 @@ def _result(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
         "default_points": points,
         "bars": _bars(rates, spots, summary.get("rate_mean")),
         "mean": summary.get("rate_mean"),
+        "more_bars": max(0, sum(one["rate"] is not None for one in rates) - MOST_BARS),
         "spots": spots,
         "repeats": hotspots.repeats(run)[:5],
         "alarms": [one for one in hotspots.alarms(run) if one["p"] <= 0.05][:3],
@@ -215,10 +217,18 @@ def _result(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _place(spot: dict[str, Any]) -> str:
-    """Where a hotspot is, as people say it: ``第二网格 6—10 号楼``."""
-    grid = spot["grids"][0]["name"] if spot["grids"] else ""
-    numbers = [one["number"] for one in spot["buildings"] if one["main"] and one["number"]]
+def _named(spot: dict[str, Any]) -> str:
+    """Where a hotspot is, as people say it: ``第二网格 6—10 号楼``. A building is named with its own grid only."""
+    grid = maps.grids_of(spot)
+    numbers = (
+        [
+            one["number"]
+            for one in spot["buildings"]
+            if one["main"] and one["number"] and one.get("grid_id") == spot["grids"][0]["grid_id"]
+        ]
+        if spot["grids"] and grid == spot["grids"][0]["name"]
+        else []
+    )
     if not numbers or len(numbers) > 12:
         return grid
     if len(numbers) == 1:
@@ -236,7 +246,7 @@ def _spot(asked: Asked, one: dict[str, Any]) -> dict[str, Any]:
         age = _("for {count} weeks", count=weeks)
     sure = {"hot_99": "99%", "hot_95": "95%", "hot_90": "90%"}[one["heat"]]
     return {
-        "rank": one["rank"], "name": _place(one), "cases": one["cases"], "heat": one["heat"],
+        "rank": one["rank"], "name": _named(one), "cases": one["cases"], "heat": one["heat"],
         "sure": _("{percent} sure", percent=sure), "age": age, "centre": one["centre"],
         "case_share": one["case_share"], "area_share": one["area_share"],
         "grid_ids": {row["grid_id"] for row in one["grids"][:1]},
@@ -252,10 +262,20 @@ def _corners(rings: Any) -> list[tuple[float, float]]:
 
 def _counts(asked: Asked, summary: dict[str, Any]) -> str:
     days = (asked.last - asked.first).days + 1
-    kept = summary["reported"] - summary["used"]
+    if not summary["reported"]:
+        return _("Nothing was reported in {count} days.", count=days)
+    told = {"reported": f"{summary['reported']:,}", "days": days}
+    reasons = {
+        _("without a place"): summary["without_place"],
+        _("outside the grids"): summary["outside"],
+        _("on a default point"): summary["left_out"],
+    }
+    left_out = _(", ").join(f"{why} {count:,}" for why, count in reasons.items() if count)
+    if not left_out:
+        return _("{reported} reported in {days} days, all looked at.", **told)
     return _(
-        "{reported} reported in {days} days, {kept} left out, {used} looked at.",
-        reported=f"{summary['reported']:,}", days=days, kept=f"{kept:,}", used=f"{summary['used']:,}",
+        "{reported} reported in {days} days, {used} looked at; left out: {reasons}.",
+        used=f"{summary['used']:,}", reasons=left_out, **told,
     )  # fmt: skip
 
 
@@ -276,8 +296,8 @@ def _default_point(asked: Asked, one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bars(rates: list[dict[str, Any]], spots: list[dict[str, Any]], mean: float | None) -> list[dict[str, Any]]:
-    """Cases per 100 households of each grid, the highest first; a grid with a hotspot has its colour."""
-    known = [one for one in rates if one["rate"] is not None]
+    """Cases per 100 households of the grids that have most; a grid with a hotspot has its colour."""
+    known = sorted((one for one in rates if one["rate"] is not None), key=lambda one: (-one["rate"], one["code"]))
     highest = max([one["rate"] for one in known] + [mean or 0.0, 0.1])
     heat = {grid_id: spot["heat"] for spot in reversed(spots) for grid_id in spot["grid_ids"]}
     return [
@@ -285,7 +305,7 @@ def _bars(rates: list[dict[str, Any]], spots: list[dict[str, Any]], mean: float 
             "name": one["name"], "rate": one["rate"], "width": round(100 * one["rate"] / highest, 1),
             "heat": heat.get(one["grid_id"], ""), "few": one["few"], "mean": round(100 * (mean or 0) / highest, 1),
         }
-        for one in sorted(known, key=lambda one: (-one["rate"], one["code"]))
+        for one in known[:MOST_BARS]
     ]  # fmt: skip
 
 

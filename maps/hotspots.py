@@ -15,6 +15,8 @@ from maps.ground import Bounds, ground
 #: Widths of cells that are offered, in metres, and of how many cells a map can bear.
 WIDTHS_M = (36, 60, 100, 150, 200, 300, 500, 1000)
 CELLS_MOST = 2_500
+#: A hotspot reaches into the grids with so much of its cases, those with most of them first.
+_REACH = 0.9
 
 
 def width_for(area_m2: float) -> int:
@@ -26,11 +28,32 @@ def width_for(area_m2: float) -> int:
     return next((width for width in WIDTHS_M if area_m2 / (0.866 * width**2) <= CELLS_MOST), WIDTHS_M[-1])
 
 
-def sentence(what: str, used: int, first: Mapping[str, Any] | None, place: str) -> str:
+def grids_of(spot: Mapping[str, Any]) -> str:
+    """The grids of a hotspot in words: the one with half of its cases, else two and how many more it reaches into."""
+    grids, cases = spot["grids"], spot["cases"]
+    if not grids:
+        return ""
+    if 2 * grids[0]["cases"] >= cases:
+        return str(grids[0]["name"])
+    reached = 0
+    held = 0
+    while reached < len(grids) and held < _REACH * cases:
+        held += grids[reached]["cases"]
+        reached += 1
+    named = _("{one} and {other}", one=grids[0]["name"], other=grids[1]["name"])
+    if reached <= 2:
+        return named
+    first = _(", ").join(grid["name"] for grid in grids[:2])
+    return _("{grids} and {count} grids more", grids=first, count=reached - 2)
+
+
+def sentence(what: str | None, used: int, first: Mapping[str, Any] | None, place: str) -> str:
     """What the analysis of ``used`` cases found, in one plain sentence.
 
     Parameters
     ----------
+    what
+        The name of their category; ``None`` for all.
     first
         The first hotspot, as :func:`data.hotspots.spots` gives it; ``None`` when there is none.
     place
@@ -39,15 +62,21 @@ def sentence(what: str, used: int, first: Mapping[str, Any] | None, place: str) 
     if not used:
         return _("No case to look at on these days.")
     if first is None:
+        if what is None:
+            return _("No place stands out among {count} cases; chance would spread them alike.", count=f"{used:,}")
         return _(
-            "{what}: no place stands out among {used} cases; chance would spread them alike.",
-            what=what, used=f"{used:,}",
+            "“{what}”: no place stands out among {count} cases; chance would spread them alike.",
+            what=what, count=f"{used:,}",
         )  # fmt: skip
+    told = {
+        "place": place, "area": _percent(first["area_share"]), "share": _percent(first["case_share"]),
+        "cases": f"{first['cases']:,}", "used": f"{used:,}",
+    }  # fmt: skip
+    if what is None:
+        return _("Cases cluster in {place}: {area} of the area, {share} of the cases ({cases} of {used}).", **told)
     return _(
-        "{what}: cases cluster in {place}, on {area} of the area {share} of them ({cases} of {used}).",
-        what=what, place=place, area=_percent(first["area_share"]), share=_percent(first["case_share"]),
-        cases=f"{first['cases']:,}", used=f"{used:,}",
-    )  # fmt: skip
+        "“{what}” clusters in {place}: {area} of the area, {share} of the cases ({cases} of {used}).", what=what, **told
+    )
 
 
 def _percent(share: float) -> str:

@@ -3,6 +3,9 @@
 Messages are written in English in the code and translated by the ``*.po`` files below ``data/locale/zh``, one file per
 feature. They are read as they are, so there is no compile step. ``_`` is the only function the rest of the house
 needs; the babel extractor knows it too.
+
+A message that counts (``{count} cases``) is written in the plural. What English says of one stands in
+``data/locale/one.po``; Chinese needs no such thing.
 """
 
 from __future__ import annotations
@@ -53,12 +56,23 @@ def catalog(language: str) -> dict[str, str]:
     return texts
 
 
+@cache
+def singulars() -> dict[str, str]:
+    """What English says of one: message → text."""
+    from babel.messages.pofile import read_po
+
+    with (_CATALOGS / "one.po").open("rb") as file:
+        return {str(message.id): str(message.string) for message in read_po(file) if message.id}
+
+
 def _(message: str, /, **values: object) -> str:
     """``message`` in the current language, with ``{name}`` replaced by ``values``.
 
     >>> with using("en"):
-    ...     _("{count} households", count=3)
-    '3 households'
+    ...     _("{count} households", count=3), _("{count} households", count=1)
+    ('3 households', '1 household')
     """
     text = catalog(current()).get(message, message)
+    if current() == "en" and values.get("count") in (1, "1"):
+        text = singulars().get(message, text)
     return text.format(**values) if values else text

@@ -391,13 +391,16 @@ def _repeats(study: _Study) -> list[dict[str, Any]]:
         (int(building), category) if building >= 0 else None
         for building, category in zip(study.used.building_ids, study.used.categories, strict=True)
     ]
-    numbers = dict(zip(study.data.houses.ids.tolist(), study.data.houses.numbers, strict=True))
+    houses = study.data.houses
+    numbers = dict(zip(houses.ids.tolist(), houses.numbers, strict=True))
+    grids = dict(zip(houses.ids.tolist(), houses.grid_ids.tolist(), strict=True))
+    names = dict(zip(study.data.grid_ids, study.data.grid_names, strict=True))
     rows = []
     for one in hotspots.repeats(places, study.used.at, within_days=REPEAT_DAYS):
         building, category = places[int(one.cases[0])] or (0, "")
         rows.append(
-            {"building_id": building, "number": numbers.get(building), "category": category, "cases": len(one.cases),
-             "again": one.again, **_span(study, one.cases)}
+            {"building_id": building, "number": numbers.get(building), "grid_name": names.get(grids.get(building, -1)),
+             "category": category, "cases": len(one.cases), "again": one.again, **_span(study, one.cases)}
         )  # fmt: skip
     return rows
 

@@ -185,7 +185,7 @@ def _run(
         cells=runs.cells(session, run), spots=runs.spots(run), clusters=runs.clusters(run),
         default_points=runs.default_points(run), by_grid=runs.by_grid(run), used=summary.get("used", 0),
         left_out=summary.get("left_out", 0),
-        what=(category.name_zh if zh else category.name_en) if category else _("Cases"),
+        what=(category.name_zh if zh else category.name_en) if category else None,
     )  # fmt: skip
     return run, found
 

@@ -205,7 +205,7 @@ def timeline(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
     return picture(
         "timeline", ground=ground, layers=layers, title=_("Cases of {place} over time", place=ground.name),
         sentence=sentence, period=told.period, source=told.source, left_out=left_out,
-        steps=Steps(labels, open_at, len(starts) - 1, _("{count} cases", count="{count}")),
+        steps=Steps(labels, open_at, len(starts) - 1, _("{count} cases", count="{count}"), _("{count} cases", count=1)),
         table=Table([unit, _("Open")], [[label, count] for label, count in zip(labels, open_at, strict=True)]),
     )  # fmt: skip
 

@@ -69,12 +69,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Steps:
-    """The time slider: a label and a count for each step (the bars), where it stands at first, and what is counted."""
+    """The time slider: a label and a count for each step (the bars), where it stands at first, and what is counted: in
+    the plural, and of one.
+    """
 
     labels: Sequence[str]
     counts: Sequence[int]
     start: int
     says: str
+    one: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from data.base.language import _
 from data.views.scenes import FEWEST, Ground
 from maps import symbols
-from maps.hotspots import heat_names, sentence
+from maps.hotspots import grids_of, heat_names, sentence
 from maps.views.cases import Told
 from maps.views.frame import Layer, Picture, Row, Style, Table, picture
 
@@ -31,7 +31,7 @@ class Found:
     used
         How many cases were looked at.
     what
-        What they are about, in words.
+        The name of their category; ``None`` for all.
     """
 
     cells: Sequence[Any]
@@ -41,7 +41,12 @@ class Found:
     by_grid: Sequence[Mapping[str, Any]]
     used: int
     left_out: int
-    what: str
+    what: str | None
+
+    @property
+    def about(self) -> str:
+        """What they are about, for a title."""
+        return self.what or _("all cases")
 
 
 def significant(ground: Ground, found: Found, told: Told) -> Picture:
@@ -52,7 +57,7 @@ def significant(ground: Ground, found: Found, told: Told) -> Picture:
         if cell.heat != "none":
             layer.add(json.loads(cell.geojson), cell.heat, _tip(cell, names[cell.heat]))
     return _picture(
-        "hotspots", ground, found, told, [layer, _default_points(found)], _("Hotspots: {what}", what=found.what)
+        "hotspots", ground, found, told, [layer, _default_points(found)], _("Hotspots: {what}", what=found.about)
     )
 
 
@@ -70,7 +75,7 @@ def density(ground: Ground, found: Found, told: Told) -> Picture:
         if cell.density >= highest / 20 and highest > 0:
             layer.add(json.loads(cell.geojson), str(sum(cell.density >= limit for limit in limits)))
     return _picture(
-        "hotspots", ground, found, told, [layer, _default_points(found)], _("Density: {what}", what=found.what)
+        "hotspots", ground, found, told, [layer, _default_points(found)], _("Density: {what}", what=found.about)
     )
 
 
@@ -83,7 +88,7 @@ def clusters(ground: Ground, found: Found, told: Told) -> Picture:
         if one["cases"] >= FEWEST:
             layer.add(one["geometry"], "cluster", _("{count} cases", count=f"{one['cases']:,}"))
     return _picture(
-        "hotspots", ground, found, told, [layer, _default_points(found)], _("Clusters: {what}", what=found.what)
+        "hotspots", ground, found, told, [layer, _default_points(found)], _("Clusters: {what}", what=found.about)
     )
 
 
@@ -106,7 +111,7 @@ def rate(ground: Ground, found: Found, told: Told) -> Picture:
         if shape.id in rates:
             value = rates[shape.id]["rate"]
             layer.add(shape.geometry, str(sum(value >= limit for limit in breaks)), f"{shape.name} · {value:.1f}")
-    return _picture("hotspots", ground, found, told, [layer], _("Cases per household: {what}", what=found.what))
+    return _picture("hotspots", ground, found, told, [layer], _("Cases per household: {what}", what=found.about))
 
 
 def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told, patrolled: str) -> Picture:
@@ -153,7 +158,7 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
         said = _("There is no hotspot on these days.")
     rows: list[Row] = [[name, count] for name, count in sorted(grids.items(), key=lambda item: (-item[1], item[0]))]
     return picture(
-        "unpatrolled", ground=ground, layers=[layer], title=_("Hot but unpatrolled: {what}", what=found.what),
+        "unpatrolled", ground=ground, layers=[layer], title=_("Hot but unpatrolled: {what}", what=found.about),
         sentence=said, period=told.period, source=told.source, left_out=_left_out(found),
         table=Table([_("Grid"), _("Hot cells without a patrol")], rows), veil=True,
     )  # fmt: skip
@@ -161,12 +166,9 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
 
 def _picture(code: str, ground: Ground, found: Found, told: Told, layers: Sequence[Layer], title: str) -> Picture:
     first = found.spots[0] if found.spots else None
-    where = first["grids"][0]["name"] if first and first["grids"] else ground.name
+    where = (grids_of(first) if first else "") or ground.name
     names = heat_names()
-    rows: list[Row] = [
-        [", ".join(grid["name"] for grid in one["grids"]) or _("In no grid"), one["cases"], names[one["heat"]]]
-        for one in found.spots
-    ]
+    rows: list[Row] = [[grids_of(one) or _("In no grid"), one["cases"], names[one["heat"]]] for one in found.spots]
     return picture(
         code, ground=ground, layers=[layer for layer in layers if layer.features], title=title,
         sentence=sentence(found.what, found.used, first, where),

@@ -124,6 +124,7 @@ def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Pict
         if instants
         else _("Nobody was on patrol on {day}.", day=day.isoformat())
     )  # fmt: skip
+    on_the_way = _("{count} on the way", count="{count}")
     rows: list[Row] = [
         [name, len(mine), round(sum(walk.length_m for walk in mine))] for name, mine in sorted(by_grid.items())
     ]
@@ -131,7 +132,7 @@ def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Pict
         "replay", ground=ground, layers=[layer] if layer.features else [],
         title=_("Patrols of {place}", place=ground.name), sentence=sentence, period=day.isoformat(),
         source=told.source, left_out=[shared_note()] if told.shared else [],
-        steps=Steps(labels, under_way, count - 1, _("{count} on the way", count="{count}")),
+        steps=Steps(labels, under_way, count - 1, on_the_way, on_the_way),
         table=Table([_("Grid"), _("Patrols"), _("Metres")], rows),
     )  # fmt: skip
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from api import hotspots_pages
 from data import accounts
 from data.base import access
 from data.incidents import Incident
@@ -34,7 +36,7 @@ def city(city: City) -> City:
 def test_the_page_says_where_cases_cluster_and_names_the_default_point(city: City, client_for: ClientFor) -> None:
     page = client_for("analyst", city.community).get("/hotspots?cell=20&lang=en")
     assert page.status_code == 200, page.text
-    assert "cases cluster in B2" in page.text
+    assert "Cases cluster in B2" in page.text
     assert "Likely a geocoder&#39;s default point, left out" in page.text
     assert f"{COUNT} cases at exactly one coordinate, with 9 different places as address." in page.text
     kept = client_for("supervisor", city.community).get("/hotspots?cell=20&default=0&lang=en").text
@@ -92,7 +94,7 @@ def test_a_street_looks_at_all_its_communities(city: City, beside: City, client_
     page = client_for("supervisor", city.street).get("/hotspots?cell=20&lang=en")
     assert page.status_code == 200, page.text
     assert "cluster in 银杏里社区 C3" in page.text
-    assert "<span>银杏里社区 C3</span>" in page.text
+    assert ">银杏里社区 C3</span><svg" in page.text
     assert "default point, left out" in page.text
     other = City.make(city.session, "310102001001")
     elsewhere = client_for("supervisor", other.street).get("/hotspots?lang=en").text
@@ -138,3 +140,27 @@ def test_cases_on_a_default_point_of_a_street_are_put_where_their_address_says(
     moved = city.session.scalars(select(Incident).where(Incident.located_by == "manual")).all()
     assert len(moved) == COUNT
     assert {case.community_id for case in moved} == {city.community.id}
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_hotspot_is_named_by_its_grids_and_by_the_buildings_of_the_first() -> None:
+    def spot(*cases: int) -> dict[str, Any]:
+        grids = [{"grid_id": n, "name": f"G{n}", "cases": count} for n, count in enumerate(cases, 1)]
+        houses = [{"number": str(n), "main": True, "grid_id": 1 + n // 4} for n in range(2, 7)]
+        return {"grids": grids, "buildings": houses, "cases": sum(cases)}
+
+    assert hotspots_pages._named(spot(10, 4)) == "G1, buildings 2–3"
+    assert hotspots_pages._named(spot(6, 6, 1)) == "G1 and G2"
+    assert hotspots_pages._named(spot(6, 5, 4, 1)) == "G1, G2 and 1 grid more"
+    assert hotspots_pages._named(spot(6, 5, 4, 4, 4)) == "G1, G2 and 3 grids more"
+    assert hotspots_pages._named({"grids": [], "buildings": [], "cases": 3}) == ""
+
+
+def test_the_page_says_why_cases_were_left_out(city: City, client_for: ClientFor) -> None:
+    city.incident(5000, 50, reported_at=datetime.now(UTC))
+    client = client_for("analyst", city.community)
+    text = client.get("/hotspots?cell=20&lang=en").text
+    assert f"left out: outside the grids 1, on a default point {COUNT}." in text
+    assert "Nothing was reported in 90 days." in client.get("/hotspots?category=inquiry.job&lang=en").text

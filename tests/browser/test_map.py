@@ -301,7 +301,7 @@ def test_on_a_phone_the_panel_is_a_sheet_over_the_map(signed_in: Opens) -> None:
 def test_a_grid_leader_sees_the_figures_of_the_own_grid_only(signed_in: Opens) -> None:
     page = signed_in("leader").page
     on_the_map(page)
-    expect(page.locator(".place-facts")).to_contain_text("1 grids")
+    expect(page.locator(".place-facts")).to_contain_text("1 grid")
     grids = listed(page, "/api/grids")
     assert [one["code"][-3:] for one in grids] == ["004"]
     assert {one["grid_code"] for one in listed(page, "/api/buildings?limit=1000")} == {grids[0]["code"]}

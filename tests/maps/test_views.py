@@ -108,7 +108,7 @@ def test_the_sentences_count_right() -> None:
         "2 lights are broken, most in Grid 1 (2), the oldest for 40 days."
         in cases.lights(GROUND, three, told()).sentence
     )
-    assert cases.overdue(GROUND, three, told()).sentence.startswith("1 of 2 open cases are overdue")
+    assert cases.overdue(GROUND, three, told()).sentence.startswith("1 of 2 open cases is overdue")
     assert cases.overdue(GROUND, three, told()).table.rows == [["Grid 1", 1, 35]]
     assert cases.overview(GROUND, three, told()).table.rows == [["Grid 1", 2, 2]]
 
@@ -156,7 +156,7 @@ def test_a_patrol_grows_step_by_step_and_nothing_of_it_is_missing() -> None:
     assert (labels[0], labels[-1], len(labels)) == ("09:00", "09:20", 21)
     drawn_again = [tuple(place) for one in lines for place in one["g"]["coordinates"]]
     assert set(drawn_again) == {(round(lon, 6), lat) for _at, lon, lat in points}
-    assert "1 patrols walked 0.1 km in 1 grids, from 09:00 to 09:20" in picture.sentence
+    assert "1 patrol walked 0.1 km, from 09:00 to 09:20" in picture.sentence
 
 
 def test_a_day_without_a_patrol_says_so() -> None:

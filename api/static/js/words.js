@@ -3,9 +3,9 @@
 const said = [...document.querySelectorAll("#words, script[data-words]")];
 const WORDS = Object.assign({}, ...said.map((element) => JSON.parse(element.textContent)));
 
-/** The text for `key`, with {name} replaced by `values`. */
+/** The text for `key`, with {name} replaced by `values`; for a count of one that of `key_one`, where there is such. */
 export function word(key, values = {}) {
-  const text = WORDS[key] ?? key;
+  const text = (String(values.count) === "1" && WORDS[`${key}_one`]) || (WORDS[key] ?? key);
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 

@@ -13,7 +13,11 @@ import { bindTools, scaleBar } from "./tools.js";
 
 const GROUND = ["buildings", "ground"];
 const DAY = new Intl.DateTimeFormat(document.documentElement.lang, { month: "short", day: "numeric" });
+const WHOLE_DAY = new Intl.DateTimeFormat(document.documentElement.lang, { year: "numeric", month: "short", day: "numeric" });
 const day = (text) => DAY.format(new Date(`${text}T00:00`));
+/** A day with its year, unless that is the year we are in. */
+const dated = (text) =>
+  (Number(text.slice(0, 4)) === new Date().getFullYear() ? DAY : WHOLE_DAY).format(new Date(`${text}T00:00`));
 const HATCH = { hot_99: 5, hot_95: 8, hot_90: 13, cold_90: 18, cold_95: 12, cold_99: 7 };
 
 /** Called by the script that folium writes. */
@@ -354,7 +358,7 @@ function bindTime(changed) {
     window_.style.insetInlineStart = `${first * each}%`;
     window_.style.inlineSize = `${(last - first + 1) * each}%`;
     [...bars.children].forEach((bar, place) => bar.classList.toggle("is-in", place >= first && place <= last));
-    const [begin, end] = days().map(day);
+    const [begin, end] = days().map(dated);
     box.querySelector("[data-days]").textContent = word("from_dates", { from: begin, to: end });
     from.setAttribute("aria-valuetext", begin);
     to.setAttribute("aria-valuetext", end);

@@ -253,7 +253,9 @@ function slide(config, scene) {
     input.value = String(step);
     input.setAttribute("aria-valuetext", steps.labels[step]);
     label.textContent = steps.labels[step];
-    count.textContent = steps.says.replace("{count}", steps.counts[step].toLocaleString(document.documentElement.lang));
+    const there = steps.counts[step];
+    const says = there === 1 ? steps.one : steps.says;
+    count.textContent = says.replace("{count}", there.toLocaleString(document.documentElement.lang));
     columns.forEach((column, place) => column.classList.toggle("is-now", place === step));
   }
 
