@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -374,9 +374,11 @@ def _middle(geom: Any) -> tuple[float, float]:
     return round(point[0], 6), round(point[1], 6)
 
 
+@cache
 def _to_metric(crs: str) -> Any:
     return Transformer.from_crs(4326, crs, always_xy=True).transform
 
 
+@cache
 def _from_metric(crs: str) -> Any:
     return Transformer.from_crs(crs, 4326, always_xy=True).transform
