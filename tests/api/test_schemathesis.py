@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from data import accounts
 from tests.api.conftest import TestClient
-from tests.api.test_walls import Spot
+from tests.api.walls import Spot
 from tests.city import City
 
 EXAMPLES = 4
