@@ -145,9 +145,9 @@ db.sentences["fk_dwelling_building_id_community_id"] = "The building still has d
 def placed_in_building(area: access.Area, community_id: Any, building_id: Any) -> ColumnElement[bool]:
     """The condition that what belongs to a building lies in ``area``."""
     inside: ColumnElement[bool] = access.in_area(area, community_id)
-    if not area.grids:
+    if not area.single:
         return inside
-    return or_(inside, building_id.in_(select(Building.id).where(Building.grid_id.in_(sorted(area.grids)))))
+    return or_(inside, building_id.in_(select(Building.id).where(Building.grid_id.in_(sorted(area.single)))))
 
 
 def get(session: Session, actor: Actor, building_id: int) -> Building:

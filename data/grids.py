@@ -93,7 +93,7 @@ class Division(db.Dated, db.Table):
     @classmethod
     def within(cls, area: access.Area) -> Any:
         """A division lies in its community, or in the community of any of its grids."""
-        return access.in_area(area, cls.community_id) | cls.grid_ids.overlap(sorted(area.grids))
+        return access.in_area(area, cls.community_id) | cls.grid_ids.overlap(sorted(area.single))
 
 
 db.sentences["ck_division_overlap"] = "Two grids overlap. Draw them edge to edge."

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Select, false, or_, true
@@ -32,13 +33,24 @@ _Select = TypeVar("_Select", bound=Rows)
 class Area:
     """Where something is allowed: everywhere, or in whole communities and single grids.
 
-    ``units`` are all units covered, with those above and below (streets, districts), for reading the tree.
+    Attributes
+    ----------
+    grids
+        All grids that are covered; those ``within`` one of the communities need no mention beside it.
+    units
+        All units covered, with those above and below (streets, districts), for reading the tree.
     """
 
     everywhere: bool = False
     communities: frozenset[int] = frozenset()
     grids: frozenset[int] = frozenset()
     units: frozenset[int] = frozenset()
+    within: frozenset[int] = frozenset()
+
+    @cached_property
+    def single(self) -> frozenset[int]:
+        """The grids that are covered without their community."""
+        return self.grids - self.within
 
     def covers(self, community_id: int | None, grid_id: int | None = None) -> bool:
         """Whether a record of this community and grid lies in the area."""
@@ -97,9 +109,9 @@ class Actor:
             "communities": _listed(
                 any(a.everywhere for a in every), frozenset().union(*(a.communities for a in every))
             ),
-            "grids": _listed(any(a.everywhere for a in every), frozenset().union(*(a.grids for a in every))),
+            "grids": _listed(any(a.everywhere for a in every), frozenset().union(*(a.single for a in every))),
             "people_communities": _listed(people.everywhere, people.communities),
-            "people_grids": _listed(people.everywhere, people.grids),
+            "people_grids": _listed(people.everywhere, people.single),
         }
 
 
@@ -132,8 +144,8 @@ def in_area(area: Area, community_id: Any, grid_id: Any = None) -> ColumnElement
     parts: list[ColumnElement[bool]] = []
     if area.communities:
         parts.append(community_id.in_(sorted(area.communities)))
-    if area.grids and grid_id is not None:
-        parts.append(grid_id.in_(sorted(area.grids)))
+    if area.single and grid_id is not None:
+        parts.append(grid_id.in_(sorted(area.single)))
     return or_(*parts) if parts else false()
 
 

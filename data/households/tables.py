@@ -52,12 +52,12 @@ class Status(StrEnum):
 
 def _in_dwelling(area: access.Area, community_id: Any, dwelling_id: Any) -> ColumnElement[bool]:
     inside = access.in_area(area, community_id)
-    if not area.grids:
+    if not area.single:
         return inside
     doors = (
         select(Dwelling.id)
         .join(Building, Building.id == Dwelling.building_id)
-        .where(Building.grid_id.in_(sorted(area.grids)))
+        .where(Building.grid_id.in_(sorted(area.single)))
     )
     return or_(inside, dwelling_id.in_(doors))
 
@@ -189,7 +189,7 @@ class Resident(db.Dated, db.Table):
     def within(cls, area: access.Area) -> ColumnElement[bool]:
         """A resident lives where their household lives."""
         inside = access.in_area(area, cls.community_id)
-        if not area.grids:
+        if not area.single:
             return inside
         return inside | cls.household_id.in_(select(Household.id).where(Household.within(area)))
 

@@ -278,7 +278,7 @@ class IncidentStep(db.Table):
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
         """A step lies where its incident lies today."""
-        in_grids = access.in_area(access.Area(grids=area.grids), Incident.community_id, Incident.grid_id)
+        in_grids = access.in_area(access.Area(grids=area.single), Incident.community_id, Incident.grid_id)
         theirs = cls.incident_id.in_(select(Incident.id).where(in_grids))
         return or_(access.in_area(area, cls.community_id), theirs)
 
