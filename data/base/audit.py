@@ -119,11 +119,13 @@ _WRITE = insert(cast("SqlTable", Audit.__table__))
 def _changed(item: Any) -> dict[str, Any]:
     """``{field: [before, after]}`` of the fields that changed."""
     state = inspect(item)
+    kept = state.unmodified | _UNRECORDED
     changes = {}
     for column in state.mapper.column_attrs:
-        name = column.key
+        if (name := column.key) in kept:
+            continue
         past = state.attrs[name].history
-        if name in _UNRECORDED or not past.has_changes():
+        if not past.has_changes():
             continue
         before, after = (values[0] if values else None for values in (past.deleted, past.added))
         if before is None and after is None:

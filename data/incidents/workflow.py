@@ -33,7 +33,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from data import notifications
@@ -429,11 +429,16 @@ def _merge(session: Session, incident: Incident, into: Incident | None) -> None:
 
 
 def _those_merged_follow(session: Session, incident: Incident) -> None:
+    if session.scalar(_ANY_MERGED, {"incident": incident.id}) is None:
+        return
     session.execute(
         update(Incident)
         .where(Incident.merged_into_id == incident.id)
         .values(resolved_at=incident.resolved_at, feedback_at=incident.feedback_at, closed_at=incident.closed_at)
     )
+
+
+_ANY_MERGED = text("SELECT 1 FROM incident WHERE merged_into_id = :incident LIMIT 1")
 
 
 def assign_all(
