@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from api.patrols_pages import length, tabs
 from api.rounds_pages import rhythm_names
 from data import coverage, glance, units
 from data.base import language, settings
+from data.base.errors import Invalid
 from data.base.language import _
 from data.coverage import Kind, Status
 from data.rounds import Rhythm
@@ -34,8 +35,8 @@ Edit = Annotated[Page, needs("patrol.edit")]
 Typed = Annotated[FormData, typed]
 
 DISTANCES_M = (10, 15, 25, 50, 100)
-#: More places than this are not listed, only shown on the map.
-_MOST = 200
+#: More places of a kind than this are not listed, only shown on the map.
+_MOST = 100
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ def asked(
     return Asked(days, today - timedelta(days=int(days) - 1), today, distance, grid or None)
 
 
+def asked_usually() -> Asked:
+    """What is shown when nothing is asked for."""
+    return asked(days="7", first=None, last=None, distance=int(coverage.DISTANCE_M), grid="")
+
+
 Wanted = Annotated[Asked, Depends(asked)]
 
 
@@ -88,9 +94,8 @@ def _wanted(page: Page, asked: Asked) -> tuple[units.Unit | None, coverage.Filte
 @pages.get("/coverage")
 def shown(page: Read, wanted: Wanted) -> Response:
     """The map and the lists of what was passed in a period."""
-    community, filter_ = _wanted(page, wanted)
-    rows = coverage.of(page.session, page.actor, filter_)
-    shares = coverage.shares(page.session, page.actor, filter_)
+    wanted, fault, rows, shares = _told(page, wanted)
+    community, _filter = _wanted(page, wanted)
     frame = ground.frame(page)
     if page.community_id is None and community is not None:
         frame |= {"bounds": glance.bounds(page.session, page.actor, community.id), "community": community.code}
@@ -99,9 +104,7 @@ def shown(page: Read, wanted: Wanted) -> Response:
         **frame, features=f"/coverage/features?{urlencode(wanted.query)}", title=f"{_('Coverage')} · {name}"
     )
     counts = {kind: Counter(row.status for row in rows if row.kind == kind) for kind in coverage_maps.kind_names()}
-    kinds = list(coverage_maps.kind_names())
-    missed = [row for row in rows if row.status != Status.SEEN]
-    missed.sort(key=lambda row: (row.status != Status.NOT_SEEN, kinds.index(row.kind)))
+    missed = _missed(rows, wanted)
     return page.show(
         "coverage/map.html",
         section="patrols",
@@ -117,12 +120,26 @@ def shown(page: Read, wanted: Wanted) -> Response:
         counts=counts,
         totals=sum(counts.values(), Counter()),
         shares=_shares(shares, wanted),
-        missed=[_missed(row, wanted) for row in missed[:_MOST]],
-        more=max(0, len(missed) - _MOST),
+        fault=fault,
+        missed=missed,
         how=_how(wanted),
         rhythm=_rhythm(page, community, wanted),
         **ground.shown(drawn, page.settings),
     )  # fmt: skip
+
+
+def _told(page: Page, asked: Asked) -> tuple[Asked, str, Sequence[Any], Sequence[Any]]:
+    """What is shown, why it is not what was asked for if it is not, the items, and the shares of grids."""
+    fault = ""
+    usual = int(coverage.DISTANCE_M)
+    for tried in (asked, replace(asked, distance_m=usual), replace(asked_usually(), grid=asked.grid)):
+        _community, filter_ = _wanted(page, tried)
+        try:
+            rows = coverage.of(page.session, page.actor, filter_)
+            return tried, fault, rows, coverage.shares(page.session, page.actor, filter_)
+        except Invalid as error:
+            fault = fault or error.detail
+    raise Invalid(fault)
 
 
 @pages.post("/coverage/rhythm")
@@ -214,7 +231,6 @@ def _shares(shares: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
     """The grids' shares of buildings, the least first."""
     found = []
     for row in sorted((row for row in shares if row.kind == Kind.BUILDING), key=lambda row: row.seen / row.total):
-        late = row.due - row.kept
         kept = _("{kept} of {due} kept their rhythm", kept=row.kept, due=row.due)
         found.append(
             {
@@ -224,7 +240,7 @@ def _shares(shares: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
                 "poor_share": row.too_poor / row.total,
                 "says": f"{row.seen}/{row.total} · {row.seen / row.total:.0%}",
                 "rhythm": kept if row.due else "",
-                "late": bool(row.due) and late > 0,
+                "late": row.kept < row.due,
             }
         )
     return found
@@ -250,21 +266,53 @@ def _grid_id(page: Page, asked: Asked) -> int | None:
     return units.by_code(page.session, page.actor, asked.grid, units.Level.GRID).id if asked.grid else None
 
 
-def _missed(row: Any, asked: Asked) -> dict[str, Any]:
+def _missed(rows: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
+    """What was not passed, kind by kind; streets by name, each with the pieces that are left of it."""
+    left = [row for row in rows if row.status != Status.SEEN]
+    left.sort(key=lambda row: row.status != Status.NOT_SEEN)
+    found = []
+    for kind, label in coverage_maps.kind_names().items():
+        if kind == Kind.STREET:
+            some = [_street(street, asked) for street in coverage.by_street(rows) if street.missed]
+        else:
+            some = [_place(row, asked) for row in left if row.kind == kind]
+        if some:
+            found.append({"label": label, "count": len(some), "rows": some[:_MOST], "more": max(0, len(some) - _MOST)})
+    return found
+
+
+def _place(row: Any, asked: Asked, name: str | None = None) -> dict[str, Any]:
     key = f"{row.kind}/{row.id}"
+    says = (row.grid_name, length(row.length_m), _last(row, asked)) if name is None else (_last(row, asked),)
     return {
         "key": key,
         "href": f"/coverage?{urlencode({**asked.query, 'at': key}, safe='/')}",
-        "name": name_of(row),
+        "name": name or name_of(row),
         "status": row.status,
         "status_name": coverage_maps.status_names()[row.status],
-        "says": _(", ").join(part for part in (row.grid_name, length(row.length_m), _last(row)) if part),
+        "says": _(", ").join(part for part in says if part),
     }
 
 
-def _last(row: Any) -> str:
+def _street(street: coverage.Street, asked: Asked) -> dict[str, Any]:
+    pieces = [
+        _place(row, asked, _(", ").join(part for part in (row.grid_name, length(row.length_m)) if part))
+        for row in street.missed
+    ]
+    return {
+        "name": name_of(street.pieces[0]),
+        "status": street.status,
+        "says": _("{share} of {length} walked, {grids}", share=f"{street.share:.0%}", length=length(street.length_m),
+                  grids=_(", ").join(street.grid_names)),
+        "pieces": pieces,
+        "pieces_name": _("{count} pieces left", count=len(pieces)),
+    }  # fmt: skip
+
+
+def _last(row: Any, asked: Asked) -> str:
+    """When it was last passed; from another distance than the usual one only the period was looked at."""
     if row.last_seen_at is None:
-        return _("never passed")
+        return _("never passed") if asked.distance_m == coverage.DISTANCE_M else ""
     days = (settings.today() - local(row.last_seen_at).date()).days
     ago = _("today") if days == 0 else _("{count} days ago", count=days)
     return _("last {ago}, {name}", ago=ago, name=row.by) if row.by else _("last {ago}", ago=ago)

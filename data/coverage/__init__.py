@@ -10,6 +10,7 @@ street can be united. An item counts as seen when half of its parts are; a build
 """
 
 from data.coverage.following import FOLLOW_JOB, follow, follow_all, forget_jobs, perform
+from data.coverage.merging import Street, by_street
 from data.coverage.reading import Filter, Level, of, rules, set_rule, shares
 from data.coverage.recording import observed, recompute, refresh, remove
 from data.coverage.streets import split
@@ -26,6 +27,6 @@ from data.coverage.tables import (
 
 __all__ = [
     "DISTANCE_M", "FOLLOW_JOB", "CoverageDay", "CoverageItem", "CoveragePass", "CoverageRule", "Filter", "Kind",
-    "Level", "Status", "StreetSegment", "follow", "follow_all", "forget_jobs", "observed", "of", "perform", "recompute",
-    "refresh", "remove", "rules", "set_rule", "shares", "split",
+    "Level", "Status", "Street", "StreetSegment", "by_street", "follow", "follow_all", "forget_jobs", "observed", "of",
+    "perform", "recompute", "refresh", "remove", "rules", "set_rule", "shares", "split",
 ]  # fmt: skip

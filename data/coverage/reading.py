@@ -9,37 +9,30 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Date,
-    DateTime,
     Double,
     Integer,
-    String,
     and_,
     case,
     cast,
-    column,
     func,
     literal,
     null,
     or_,
     select,
-    text,
     true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIT, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
-from sqlalchemy.types import TypeEngine
 
 from data import accounts, units
 from data.assets import Asset
-from data.base import access, bulk, listing, settings
+from data.base import access, settings
 from data.base.access import Actor, Rows
 from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building
-from data.coverage import recording
+from data.coverage import anew
 from data.coverage.tables import DISTANCE_M, ENOUGH, CoverageDay, CoverageRule, Kind, Status, StreetSegment
 from data.patrols import Patrol
 from data.rounds import Rhythm
@@ -48,8 +41,6 @@ from data.rounds import Rhythm
 RHYTHM = Rhythm.WEEKLY
 #: So far back before a period is looked for when an item was last seen.
 LOOK_BACK = timedelta(days=366)
-#: The longest period for another distance than the one that is kept.
-LONGEST_DAYS = 31
 NEAREST_M, FARTHEST_M = 5.0, 100.0
 #: More items are not told at once: several communities' worth.
 MOST_ITEMS = 20_000
@@ -302,11 +293,15 @@ def _rhythm(items: Any) -> Any:
 
 
 def _ended(wanted: Filter) -> tuple[int, int, date, date, date, date]:
-    """Days and whole weeks of the period that are over: how many of each, the first of each, the last of each."""
+    """Days and weeks that ended in the period and are over: how many of each, the first of each, the last of each.
+
+    A week ends with its Sunday and counts for the period in which that lies, though its Monday may lie before it.
+    """
     over = min(wanted.last, settings.today() - timedelta(days=1))
     days = max(0, (over - wanted.first).days + 1)
-    monday = wanted.first + timedelta(days=-wanted.first.weekday() % 7)
-    weeks = max(0, ((over - monday).days + 1) // 7)
+    sunday = wanted.first + timedelta(days=6 - wanted.first.weekday())
+    weeks = max(0, ((over - sunday).days + 7) // 7)
+    monday = sunday - timedelta(days=6)
     return days, weeks, wanted.first, monday, over, monday + timedelta(days=7 * weeks - 1)
 
 
@@ -317,11 +312,6 @@ def _check(wanted: Filter) -> None:
         raise Invalid(
             _("A distance lies between {least} and {most} metres.", least=NEAREST_M, most=FARTHEST_M),
             field="query.distance_m",
-        )
-    if wanted.distance_m != DISTANCE_M and (wanted.last - wanted.first).days >= LONGEST_DAYS:
-        raise Invalid(
-            _("Other distances than {usual} m are told for at most {most} days.", usual=DISTANCE_M, most=LONGEST_DAYS),
-            field="query.from",
         )
 
 
@@ -340,50 +330,7 @@ def _days(session: Session, actor: Actor, wanted: Filter) -> Any:
         if wanted.communities is not None:
             query = query.where(day.community_id.in_(wanted.communities))
         return query.subquery("day")
-    return _days_anew(session, wanted)
-
-
-def _days_anew(session: Session, wanted: Filter) -> Any:
-    """The same out of the tracks of the period, for another distance.
-
-    What patrols saw is no secret to those who may see the items; the tracks themselves stay here.
-    """
-    place = session.execute(
-        select(units.Unit.community_id).where(units.Unit.code == (wanted.grid or wanted.community))
-    ).one_or_none()
-    found: dict[str, list[Any]] = {name: [] for name in _EACH}
-    if place is not None and place.community_id is not None:
-        with bulk.as_owner(session):
-            walked = select(Patrol.id).where(
-                Patrol.community_id == place.community_id,
-                *listing.in_period(Patrol.started_at, wanted.first - timedelta(days=1), wanted.last),
-            )
-            seen = recording.observed(session, place.community_id, list(session.scalars(walked)), wanted.distance_m)
-            found = {name: [_plain(value) for value in seen[name].tolist()] for name in _EACH}
-    statement = text(
-        "SELECT kind, item_id, day, bit_or(seen) AS seen, bit_or(poor) AS poor, max(seen_at) AS seen_at, "
-        "max(patrol_id) AS patrol_id FROM unnest(CAST(:kinds AS text[]), CAST(:item_ids AS int[]), "
-        "CAST(:days AS date[]), CAST(:seens AS bigint[]), CAST(:poors AS bigint[]), "
-        "CAST(:seen_ats AS timestamptz[]), CAST(:patrol_ids AS int[])) "
-        "AS each(kind, item_id, day, seen, poor, seen_at, patrol_id) GROUP BY kind, item_id, day"
-    ).bindparams(**{f"{name}s": values for name, values in found.items()})
-    return statement.columns(*(column(name, type_) for name, type_ in _EACH.items())).subquery("day")
-
-
-#: Columns of what was seen.
-_EACH: dict[str, TypeEngine[Any]] = {
-    "kind": String(),
-    "item_id": Integer(),
-    "day": Date(),
-    "seen": BigInteger(),
-    "poor": BigInteger(),
-    "seen_at": DateTime(timezone=True),
-    "patrol_id": Integer(),
-}
-
-
-def _plain(value: Any) -> Any:
-    """A value of a frame as the database takes it."""
-    if value is None or value != value:
-        return None
-    return value
+    asked = anew.question(
+        session, wanted.community, wanted.grid, first=wanted.first, last=wanted.last, distance_m=wanted.distance_m
+    )
+    return anew.days(session, asked)

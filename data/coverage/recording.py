@@ -137,7 +137,7 @@ def observed(
     )
     kinds, ids, shapes = _items(session, community_id, points, only)
     frame = coverage.observe(tracks, coverage.Places(shapes), distance_m)
-    at = points["at"].to_numpy(dtype=object)
+    at = points["at"].array
     found = pd.DataFrame(
         {
             "kind": kinds[frame["place"]],
@@ -146,8 +146,8 @@ def observed(
             "patrol_id": walks["patrol_id"].to_numpy()[frame["track"]],
             "seen": frame["seen"],
             "poor": frame["poor"],
-            "seen_at": at[frame["seen_last"]],
-            "poor_at": at[frame["poor_last"]],
+            "seen_at": at[frame["seen_last"]].astype(object),
+            "poor_at": at[frame["poor_last"]].astype(object),
         }
     )
     # A leg may touch an item so little that no part of it is nearer than the distance.

@@ -75,7 +75,7 @@ def test_shares_agree_with_the_items(city: City, client_for: ClientFor) -> None:
     ("parameters", "sentence"),
     [
         ({"from": "2026-03-02", "to": "2026-03-01"}, "before the first"),
-        ({"from": "2026-01-01", "to": "2026-03-01", "distance_m": 10}, "at most 31 days"),
+        ({"distance_m": 10}, "one community or grid"),
     ],
 )
 def test_what_cannot_be_told_is_said(client_for: ClientFor, parameters: dict[str, Any], sentence: str) -> None:

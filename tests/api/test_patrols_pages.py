@@ -180,6 +180,22 @@ def access_zone() -> Any:
     return ZoneInfo(settings.get().timezone)
 
 
+def test_what_cannot_be_told_is_said_in_the_form_and_the_usual_is_shown(
+    client_for: ClientFor, city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_for("community_staff", city.community)
+    send(client, begin(client, city, grid_id=None), walked())
+    assert "coverage-fault" not in client.get("/coverage?distance=10&days=30").text
+    monkeypatch.setattr("data.coverage.anew.MOST_POINTS", 10)
+    answer = client.get("/coverage?distance=10&days=30&lang=en")
+    assert answer.status_code == 200
+    form = answer.text.split('id="card-form"')[1].split("</form>")[0]
+    assert "Choose one grid, fewer days, or 25 m." in form
+    assert '<option value="25" selected>' in form
+    turned = client.get("/coverage?days=custom&from=2026-03-02&to=2026-03-01&lang=en")
+    assert "The last day lies before the first." in turned.text
+
+
 def test_the_sentence_the_list_and_the_map_of_coverage_say_the_same(client_for: ClientFor, city: City) -> None:
     client = english(client_for("community_staff", city.community))
     patrol = begin(client, city)

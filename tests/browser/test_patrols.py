@@ -279,6 +279,24 @@ def test_what_nobody_passed_is_a_list_that_leads_to_the_map(signed_in: Opens) ->
     expect(page.locator('#missed a[data-at^="building/"]').first).to_be_hidden()
 
 
+def test_a_street_is_one_row_whose_pieces_are_shown_when_they_are_asked_for(signed_in: Opens) -> None:
+    page = signed_in().page
+    page.goto("/coverage?days=30")
+    drawn(page)
+    street = page.locator("#missed .street").first
+    expect(street.locator("summary")).to_contain_text(re.compile(r"\d+% of .* walked.*\d+ pieces? left", re.DOTALL))
+    expect(street.locator("a").first).to_be_hidden()
+    street.locator("summary").press("Enter")
+    expect(street.locator("a").first).to_be_visible()
+    street.locator("a").first.press("Enter")
+    expect(page.locator(".leaflet-popup")).to_contain_text(street.locator("summary b").inner_text())
+    page.reload()
+    drawn(page)
+    expect(page.locator("#missed .street[open] a.is-chosen")).to_have_count(1)
+    page.locator("input[name=kind][value=street]").uncheck()
+    expect(page.locator("#missed .street").first).to_be_hidden()
+
+
 def test_a_replay_stands_still_until_it_is_asked_to_move(signed_in: Opens) -> None:
     page = signed_in().page
     day = newest(page)["started_at"][:10]

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from data import assets, coverage, grids, patrols
 from data.base import access
+from data.base.errors import Invalid
 from data.basemaps import Basemap
-from data.coverage import CoverageDay, CoveragePass, Kind, Level, StreetSegment
+from data.coverage import CoverageDay, CoveragePass, Kind, Level, StreetSegment, anew
 from data.patrols import Patrol, Point
 from data.rounds import Rhythm
 from tests.city import City, degrees, rectangle
@@ -208,6 +209,59 @@ def test_another_distance_is_told_from_the_tracks(city: City) -> None:
     assert {k: row.status for k, row in told(city, distance_m=25.0001).items()} == {
         k: row.status for k, row in told(city).items()
     }
+
+
+def test_another_distance_is_told_for_a_year_as_long_as_the_area_has_few_points(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = path(0, 100, 25)
+    walk(city, points)
+    walk(city, path(200, 300, 5000, at=NOON + timedelta(days=1)))
+    year: dict[str, Any] = {"first": NOON.date() - timedelta(days=300), "last": NOON.date() + timedelta(days=60), "distance_m": 18}
+    assert told(city, **year)["building", city.buildings["A1"].id].status == "seen"
+    monkeypatch.setattr(anew, "MOST_POINTS", len(points))
+    with pytest.raises(Invalid, match="fewer days"):
+        told(city, **year)
+    # The patrol five kilometres away is none of this grid's business.
+    alone = told(city, **{**year, "grid": city.grids["A1"].code})
+    assert alone["building", city.buildings["A1"].id].status == "seen"
+
+
+def test_another_distance_of_more_than_a_community_is_refused_and_not_said_to_be_unseen(city: City) -> None:
+    walk(city, path(0, 100, 25))
+    for place in (None, city.street.code):
+        with pytest.raises(Invalid, match="one community or grid"):
+            told(city, community=place, distance_m=18)
+
+
+def test_a_week_counts_for_the_period_in_which_it_ends(city: City) -> None:
+    walk(city, path(0, 100, 30))
+    key = ("building", city.buildings["A1"].id)
+    # From a Wednesday to the next Tuesday: the Monday of the week that ends in it was before.
+    row = told(city, first=NOON.date() + timedelta(days=2), last=NOON.date() + timedelta(days=8))[key]
+    assert (row.status, row.kept, row.due) == ("not_seen", 1, 1)
+    inside = told(city, first=NOON.date() + timedelta(days=2), last=NOON.date() + timedelta(days=5))[key]
+    assert (inside.kept, inside.due) == (0, 0)
+
+
+def test_the_pieces_of_a_street_are_put_together_again(city: City) -> None:
+    nameless = road(city, "r2", (10, 130), (90, 130))
+    nameless.name = None
+    city.session.flush()
+    coverage.split(city.session, city.community)
+    walk(city, path(0, 150, 30))
+    rows = told(city).values()
+    streets = coverage.by_street(rows)
+    assert [(street.name, len(street.pieces)) for street in streets] == [("梧桐路", 6), (None, 2)]
+    named, alone = streets
+    pieces = [row for row in rows if row.kind == "street" and row.name]
+    assert named.seen_m == pytest.approx(sum(piece.length_m * piece.seen_share for piece in pieces))
+    assert named.share == pytest.approx(named.seen_m / 300, rel=1e-3)
+    assert 0.5 < named.share < 0.7
+    assert {piece.status for piece in named.missed} <= {"not_seen", "too_poor"}
+    assert len(named.missed) == sum(piece.status != "seen" for piece in pieces)
+    assert (named.status, alone.status, alone.share) == ("not_seen", "not_seen", 0)
+    assert set(named.grid_names) == {"A1", "B1", "C1"}
 
 
 def test_the_rhythm_is_kept_by_days_or_weeks_that_are_over(city: City) -> None:

@@ -127,6 +127,13 @@ export async function start(map, config) {
       const found = layers.get(row.dataset.at);
       row.closest("li").hidden = Boolean(found && !wanted(found));
     }
+    // A street goes with its last piece, a heading with its last row.
+    for (const street of document.querySelectorAll("#missed .street")) {
+      street.closest("li").hidden = !street.querySelector("li:not([hidden])");
+    }
+    for (const list of document.querySelectorAll("#missed > .missed")) {
+      list.hidden = list.previousElementSibling.hidden = !list.querySelector(":scope > li:not([hidden])");
+    }
   }
 
   function legend(shown) {
@@ -159,8 +166,20 @@ export async function start(map, config) {
       .setLatLng(at ?? bounds.getCenter())
       .setContent(card(properties))
       .openOn(map);
-    document.querySelector(`[data-at="${key}"]`)?.scrollIntoView({ block: "nearest" });
+    const row = document.querySelector(`[data-at="${key}"]`);
+    const street = row?.closest("details");
+    if (street && !street.open) street.open = true;
+    row?.scrollIntoView({ block: "nearest" });
     say(`${properties.name}: ${config.statuses[properties.status]}`);
+  }
+
+  /** Show where the pieces of a street are that the list opens. */
+  function outline(keys) {
+    const found = keys.map((key) => layers.get(key)).filter(Boolean);
+    if (!found.length) return;
+    choose("");
+    const bounds = L.featureGroup(found.map(({ layer }) => layer)).getBounds();
+    map.fitBounds(bounds, { ...padding(), maxZoom: 18, animate: !still.matches });
   }
 
   const card = ({ name, status, last_seen: time, by }) =>
@@ -177,6 +196,9 @@ export async function start(map, config) {
     history.replaceState(null, "", row.href);
     choose(row.dataset.at, { fit: true });
   });
+  document.getElementById("missed").addEventListener("toggle", ({ target }) => {
+    if (target.open && !target.querySelector(".is-chosen")) outline([...target.querySelectorAll("[data-at]")].map((row) => row.dataset.at));
+  }, true);
   map.on("click", () => choose(""));
   document.addEventListener("keydown", (event) => {
     if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
