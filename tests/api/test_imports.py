@@ -17,7 +17,6 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, func, select, text
 
 from api import worker
-from api.app import create_app
 from api.request import LANGUAGE_COOKIE
 from data import accounts, units
 from data.base import access, db, jobs, settings
@@ -81,14 +80,21 @@ def own(cluster: Cluster, worker: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def town(own: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    """The 3 × 3 city, committed, as the installation; afterwards the database is empty again."""
+def town(own: Engine, application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """The 3 × 3 city, committed, as the installation, with nothing to do; afterwards the database is empty again."""
     monkeypatch.setattr(db, "engine", lambda: own)
     with db.transaction(access.SYSTEM) as session:
         city = City.make(session)
-    yield Town(create_app(), city)
+    _empty(own, "job")
+    application.state.transaction = db.transaction
+    application.state.actors.forget()
+    yield Town(application, city)
+    _empty(own, "unit, account, audit, job, upload")
+
+
+def _empty(own: Engine, tables: str) -> None:
     with own.begin() as connection:
-        connection.execute(text("TRUNCATE unit, account, audit, job, upload CASCADE"))
+        connection.execute(text(f"TRUNCATE {tables} CASCADE"))
         connection.execute(text(f"SET LOCAL search_path = {jobs.QUEUE_SCHEMA}, public"))
         connection.execute(text("DELETE FROM procrastinate_jobs"))
 
