@@ -18,7 +18,7 @@ from data.base.errors import Invalid
 from data.base.language import _
 from data.grids import LocatedBy, UnlocatedReason
 from data.incidents import kinds, repeats
-from data.incidents.tables import Action, Category, CategoryNotFound, Incident, IncidentStep, Step
+from data.incidents.tables import Action, Category, CategoryNotFound, Incident, IncidentStep, Step, Tier
 
 
 def report(
@@ -65,7 +65,8 @@ def report(
         )
     )  # fmt: skip
     session.flush()
-    notifications.tell(session, incident, Action.REPORT, occasion=Action.REPORT, by=actor.account_id)
+    event = notifications.Kind.URGENT if kind.tier == Tier.STREET else Action.REPORT
+    notifications.tell(session, incident, event, occasion=Action.REPORT, by=actor.account_id)
     return incident
 
 

@@ -269,9 +269,10 @@ def _go(
 
 def _tell(session: Session, actor: Actor, incident: Incident, step: IncidentStep) -> None:
     """Tell whoever is to be told of a step that was taken, and of the assignment by rule that followed it."""
-    notifications.tell(session, incident, step.action, occasion=step.id, by=actor.account_id)
+    by = actor.account_id
+    told = notifications.tell(session, incident, step.action, occasion=step.id, by=by)
     if step.step == Step.TRIAGED and incident.step == Step.ASSIGNED:
-        notifications.tell(session, incident, Action.ASSIGN, occasion=f"{step.id} by rule", by=actor.account_id)
+        notifications.tell(session, incident, Action.ASSIGN, occasion=f"{step.id} by rule", by=by, told=told)
 
 
 def require(actor: Actor, incident: Incident, action: Action) -> None:

@@ -2,7 +2,8 @@
 
 Who is told is rows (``NoticeRule``): the assignee, and roles as they are given at the units around the case. A role
 with the scope *level* is told once the case has come up to its own level; when that leaves nobody but the one who
-acted, the nearest level above is told instead, so that nothing is left lying. Nobody is told of their own act.
+acted, the nearest level above is told instead, so that nothing is left lying. Nobody is told of their own act, or
+shown one event twice. That a case is urgent is told once: as it comes in when its category says so, else at its triage.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _KIND_OF = {
     "supervise": Kind.SUPERVISED,
 }
 #: After these the due date may be another one.
-_LIMITS_AFTER = {"report", "take_over", "triage", "resume", "reopen", "return"}
+_LIMITS_AFTER = {"report", "urgent", "take_over", "triage", "resume", "reopen", "return"}
 _URGENT_AFTER = {"report", "triage"}
 _RANKS = {"building": 0, "grid": 1, "community": 2, "street": 3, "district": 3}
 
@@ -94,9 +95,15 @@ _TABLES = ("grant", "account", "unit", "notice_rule", "notice_choice", "webhook"
 
 
 def tell(
-    session: Session, incident: Case, event: str, *, occasion: str | int, by: int | None = None
-) -> list[int]:  # fmt: skip
-    """Tell whoever is to be told that something happened to a case; returns the accounts.
+    session: Session,
+    incident: Case,
+    event: str,
+    *,
+    occasion: str | int,
+    by: int | None = None,
+    told: Collection[int] = (),
+) -> list[int]:
+    """Tell whoever is to be told that something happened to a case; returns the accounts that it is newly shown to.
 
     To be called in the transaction of the event: either both are kept, or neither. The same occasion is told once.
 
@@ -108,6 +115,9 @@ def tell(
         What sets this event apart from the next of its kind: the id of the step.
     by
         The account that did it, which is not told.
+    told
+        The accounts that were shown the same event as something else, and are not shown it again; by e-mail goes what
+        was asked for by e-mail.
     """
     if event in _LIMITS_AFTER:
         watch(session, incident)
@@ -118,24 +128,25 @@ def tell(
     if kind is None:
         return []
     desk = _desk(session, incident.community_id, incident.grid_id)
-    told = sorted(_told(desk, incident, kind, by))
+    wanted = sorted(_wanted(desk, incident, kind, by))
     where = {"incident_id": incident.id, "kind": str(kind)}
-    occasion = str(occasion)
+    occasion = str(kind if kind == Kind.URGENT else occasion)
     letters = [
         _message(where, occasion, Channel.WEBHOOK, webhook_id=hook) for hook, kinds in desk.hooks if kind in kinds
     ]
-    if told:
-        chosen = _choices(session, desk, told)
-        shown = [account_id for account_id in told if kind not in chosen[account_id].app_off]
+    reached: set[int] = set()
+    if wanted:
+        chosen = _choices(session, desk, wanted)
+        shown = [one for one in wanted if one not in told and kind not in chosen[one].app_off]
         place = {"community": incident.community_id, "grid": incident.grid_id, "occasion": occasion}
         if shown:
-            session.execute(_TOLD, {**where, **place, "accounts": shown})
-        mailed = (account_id for account_id in told if kind in chosen[account_id].email_on)
+            reached.update(session.scalars(_TOLD, {**where, **place, "accounts": shown}))
+        mailed = (account_id for account_id in wanted if kind in chosen[account_id].email_on)
         letters += [_message(where, occasion, Channel.EMAIL, account_id=account_id) for account_id in mailed]
     if letters:
         session.execute(insert(Outgoing).on_conflict_do_nothing(), letters)
         ask_to_send(session)
-    return told
+    return sorted(reached)
 
 
 def _message(
@@ -161,7 +172,7 @@ def watch(session: Session, incident: Case) -> None:
 _TOLD = text(
     "INSERT INTO notification (account_id, incident_id, community_id, grid_id, kind, occasion) "
     "SELECT unnest(CAST(:accounts AS integer[])), :incident_id, :community, :grid, :kind, :occasion "
-    "ON CONFLICT DO NOTHING"
+    "ON CONFLICT DO NOTHING RETURNING account_id"
 )
 _WATCHED = text(
     "INSERT INTO case_watch AS w (incident_id, due_at, next_at) VALUES (:incident, :due_at, now()) "
@@ -170,7 +181,7 @@ _WATCHED = text(
 )
 
 
-def _told(desk: _Desk, incident: Case, kind: str, by: int | None) -> set[int]:
+def _wanted(desk: _Desk, incident: Case, kind: str, by: int | None) -> set[int]:
     rules = desk.rules.get(kind, {})
     # A case without a grid is the community's.
     rank = max(_RANKS.get(incident.level, 1), 1 if incident.grid_id else 2)

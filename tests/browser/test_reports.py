@@ -127,6 +127,11 @@ def test_what_is_urgent_climbs_to_the_street_at_once(opened: Opens, signed_in: O
     expect(resident.locator("#spot-name")).to_have_text("Building 18")
     number = send(resident)
 
+    for name in ("staff", "supervisor"):
+        told = signed_in(name, PHONE, "en").page
+        told.goto("/notifications")
+        expect(told.get_by_role("row").filter(has_text=number)).to_contain_text("Urgent case")
+
     staff = signed_in("staff", DESKTOP, "en").page
     opened_case(staff, number)
     expect(staff.get_by_role("radio", name=re.compile("Urgent"))).to_be_checked()

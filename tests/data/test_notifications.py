@@ -109,6 +109,30 @@ def test_an_urgent_case_is_told_all_the_way_up(staff: Staff) -> None:
     assert staff.told("urgent") == {"staff": ["urgent"], "street": ["urgent"]}
 
 
+def test_what_is_urgent_by_its_category_is_told_at_once_to_community_and_street_and_only_once(staff: Staff) -> None:
+    incident = staff.city.incident(50, 50, category_code="safety.gas")
+    everybody = {"leader": ["urgent"], "staff": ["urgent"], "street": ["urgent"]}
+    assert staff.told() == everybody, "before anybody has triaged it"
+    act(staff, staff.leader, incident, Action.TRIAGE)
+    act(staff, staff.leader, incident, Action.TRIAGE, tier=incidents.Tier.STREET)
+    assert staff.told("urgent") == everybody
+    assert staff.city.session.get(notifications.CaseWatch, incident.id) is not None
+
+
+def test_whoever_gets_an_urgent_case_is_told_of_it_once(staff: Staff) -> None:
+    incident = staff.city.incident(50, 50)
+    act(staff, staff.leader, incident, Action.TRIAGE, tier=incidents.Tier.STREET)
+    assert incident.assignee_id == staff.street.account_id
+    assert staff.told()["street"] == ["urgent"]
+
+
+def test_whoever_is_not_shown_urgent_cases_is_shown_that_one_was_assigned(staff: Staff) -> None:
+    notifications.choose(staff.city.session, staff.street, email=None, app_off=["urgent"], email_on=[])
+    incident = staff.city.incident(50, 50)
+    act(staff, staff.leader, incident, Action.TRIAGE, tier=incidents.Tier.STREET)
+    assert staff.told()["street"] == ["assigned"]
+
+
 def test_a_case_that_climbs_is_told_where_it_arrives(staff: Staff) -> None:
     incident = staff.city.incident(50, 50)
     act(staff, staff.staff, incident, Action.TRIAGE, tier=incidents.Tier.GRID)

@@ -79,10 +79,10 @@ def test_a_case_is_reminded_of_escalated_and_supervised_as_its_limit_comes_and_p
     assert swept(city, "03-24 17:29") == []
     assert swept(city, "03-24 17:30") == ["overdue"]
     assert incident.level == "grid"
-    assert swept(city, "03-25 17:30") == ["assigned", "escalated"]
+    assert swept(city, "03-25 17:30") == ["escalated"]
     assert (incident.level, incident.step) == ("community", Step.ASSIGNED)
     assert swept(city, "03-27 17:29") == []
-    assert swept(city, "03-27 17:30") == ["assigned", "escalated"]
+    assert swept(city, "03-27 17:30") == ["escalated"]
     assert (incident.level, incident.supervised) == ("street", True)
     assert swept(city, "05-30 10:00") == []  # supervised since it came to the street
     assert noted(city) == ["due_soon:1", "overdue:0", "escalation:1", "escalation:3", "supervision:5"]
@@ -142,7 +142,7 @@ def test_what_had_passed_before_a_case_was_recorded_is_noted_but_not_told(city: 
     city.session.flush()
     assert swept(city, "03-25 10:00") == []
     assert noted(city) == ["due_soon:1", "overdue:0"]
-    assert swept(city, "03-25 17:30") == ["assigned", "escalated"]
+    assert swept(city, "03-25 17:30") == ["escalated"]
 
 
 def test_a_case_on_hold_or_at_its_end_is_left_alone(city: City) -> None:
@@ -187,7 +187,7 @@ def test_a_sweep_that_is_killed_has_done_nothing(city: City) -> None:
     city.session.refresh(incident)
     assert noted(city) == []
     assert incident.level == "grid"
-    assert swept(city, "03-25 17:30") == ["assigned", "escalated", "overdue"]
+    assert swept(city, "03-25 17:30") == ["escalated", "overdue"]
 
 
 def test_one_case_that_cannot_be_dealt_with_does_not_hold_up_the_others(
