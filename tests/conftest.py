@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -77,16 +78,22 @@ def cluster() -> Iterator[Cluster]:
             shutil.rmtree(HOME, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def engine(cluster: Cluster, worker: str) -> Iterator[Engine]:
-    """An engine on this worker's own clone of the template."""
-    name = f"wangge_{worker}"
+@contextmanager
+def cloned(cluster: Cluster, name: str) -> Iterator[tuple[str, Engine]]:
+    """A clone of the template of this name, to commit to: its address for other processes, and an engine on it."""
     cluster.drop_database(name)
     cluster.create_database(name, TEMPLATE)
     engine = db.make_engine(cluster.dsn(name))
-    yield engine
+    yield cluster.dsn(name), engine
     engine.dispose()
     cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def engine(cluster: Cluster, worker: str) -> Iterator[Engine]:
+    """An engine on this worker's own clone of the template."""
+    with cloned(cluster, f"wangge_{worker}") as (_dsn, engine):
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from data import units
 from data.base import access, db, language
 from data.base.cluster import Cluster
 from tests.city import CRS, rectangle
-from tests.conftest import TEMPLATE
+from tests.conftest import cloned
 
 COMMUNITY = "310101001001"
 
@@ -27,19 +27,20 @@ COMMUNITY = "310101001001"
 @pytest.fixture
 def dsn(cluster: Cluster, worker: str) -> Iterator[str]:
     """A database of its own with one community, as other processes see it."""
-    name = f"wangge_cli_{worker}"
-    cluster.drop_database(name)
-    cluster.create_database(name, TEMPLATE)
-    engine = db.make_engine(cluster.dsn(name))
-    with db.transaction(access.SYSTEM, engine) as session:
-        above = None
-        for level, code in (("district", COMMUNITY[:6]), ("street", COMMUNITY[:9]), ("community", COMMUNITY)):
-            above = units.add(
-                session, access.SYSTEM, level=units.Level(level), code=code, name=level, parent=above, metric_crs=CRS
-            )
-    engine.dispose()
-    yield cluster.dsn(name)
-    cluster.drop_database(name)
+    with cloned(cluster, f"wangge_cli_{worker}") as (dsn, engine):
+        with db.transaction(access.SYSTEM, engine) as session:
+            above = None
+            for level, code in (("district", COMMUNITY[:6]), ("street", COMMUNITY[:9]), ("community", COMMUNITY)):
+                above = units.add(
+                    session,
+                    access.SYSTEM,
+                    level=units.Level(level),
+                    code=code,
+                    name=level,
+                    parent=above,
+                    metric_crs=CRS,
+                )
+        yield dsn
 
 
 def wangge(dsn: str, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from data.base import access, db
 from data.base.audit import Audit
 from data.base.cluster import Cluster
 from tests.city import City
-from tests.conftest import HOME, ROOT, TEMPLATE
+from tests.conftest import HOME, ROOT, cloned
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMUNITY = "310101001001"
@@ -26,18 +26,13 @@ COMMUNITY = "310101001001"
 @pytest.fixture(scope="module")
 def dsn(cluster: Cluster, worker: str) -> Iterator[str]:
     """A database with the small city in it."""
-    name = f"wangge_cli_{worker}"
-    cluster.drop_database(name)
-    cluster.create_database(name, TEMPLATE)
-    engine = db.make_engine(cluster.dsn(name))
-    with db.transaction(access.SYSTEM, engine) as session:
-        city = City.make(session, COMMUNITY)
-        city.household("A1", phone="13812346021")
-        city.incident(50, 50)
-        city.incident(340, 340)
-    engine.dispose()
-    yield cluster.dsn(name)
-    cluster.drop_database(name)
+    with cloned(cluster, f"wangge_cli_{worker}") as (dsn, engine):
+        with db.transaction(access.SYSTEM, engine) as session:
+            city = City.make(session, COMMUNITY)
+            city.household("A1", phone="13812346021")
+            city.incident(50, 50)
+            city.incident(340, 340)
+        yield dsn
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from data.buildings import Building
 from data.households import Household
 from data.incidents import Incident
 from tests.city import City, degrees, rectangle
-from tests.conftest import TEMPLATE
+from tests.conftest import cloned
 
 HOUSEHOLDS = """户编号,楼,单元房号,户主,证件号,电话,备注2
 HH-1,1号楼,1-101,李小明,11010519491231002X,13800006021,王芳
@@ -70,13 +70,8 @@ class Town:
 @pytest.fixture(scope="module")
 def own(cluster: Cluster, worker: str) -> Iterator[Engine]:
     """A database of these tests' own."""
-    name = f"wangge_imports_{worker}"
-    cluster.drop_database(name)
-    cluster.create_database(name, TEMPLATE)
-    engine = db.make_engine(cluster.dsn(name))
-    yield engine
-    engine.dispose()
-    cluster.drop_database(name)
+    with cloned(cluster, f"wangge_imports_{worker}") as (_dsn, engine):
+        yield engine
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ from data.buildings import Building
 from maps.tiles import LAYERS, Wanted
 from tests.api.conftest import ClientFor
 from tests.city import City, degrees
-from tests.conftest import TEMPLATE
+from tests.conftest import cloned
 from tests.maps.test_tiles import tile_at
 
 HERE = tile_at(*degrees(150, 150), 16)
@@ -201,34 +201,29 @@ class Town:
 @pytest.fixture(scope="module")
 def town(cluster: Cluster, worker: str) -> Iterator[Town]:
     """A database of this module's own."""
-    name = f"wangge_tiles_{worker}"
-    cluster.drop_database(name)
-    cluster.create_database(name, TEMPLATE)
-    engine = db.make_engine(cluster.dsn(name))
-    with db.transaction(SYSTEM, engine) as session:
-        city = City.make(session)
-        city.household("A1")
-        for x, y in ((50, 50), (150, 150), (250, 250)):
-            city.incident(x, y)
-        town = Town(
-            cluster.dsn(name),
-            engine,
-            {key: grid.id for key, grid in city.grids.items()},
-            {key: building.id for key, building in city.buildings.items()},
-        )
-        people: dict[str, tuple[str, units.Unit]] = {
-            "admin": ("administrator", city.district),
-            "a1": ("grid_leader", city.grids["A1"]),
-            "b2": ("grid_leader", city.grids["B2"]),
-            "c3": ("grid_leader", city.grids["C3"]),
-            "planner": ("planner", city.community),
-        }
-        for key, (role, unit) in people.items():
-            town.actors[key] = city.actor(role, unit)
-            _row, town.tokens[key] = accounts.new_api_token(session, town.actors[key], name="test")
-    yield town
-    engine.dispose()
-    cluster.drop_database(name)
+    with cloned(cluster, f"wangge_tiles_{worker}") as (dsn, engine):
+        with db.transaction(SYSTEM, engine) as session:
+            city = City.make(session)
+            city.household("A1")
+            for x, y in ((50, 50), (150, 150), (250, 250)):
+                city.incident(x, y)
+            town = Town(
+                dsn,
+                engine,
+                {key: grid.id for key, grid in city.grids.items()},
+                {key: building.id for key, building in city.buildings.items()},
+            )
+            people: dict[str, tuple[str, units.Unit]] = {
+                "admin": ("administrator", city.district),
+                "a1": ("grid_leader", city.grids["A1"]),
+                "b2": ("grid_leader", city.grids["B2"]),
+                "c3": ("grid_leader", city.grids["C3"]),
+                "planner": ("planner", city.community),
+            }
+            for key, (role, unit) in people.items():
+                town.actors[key] = city.actor(role, unit)
+                _row, town.tokens[key] = accounts.new_api_token(session, town.actors[key], name="test")
+        yield town
 
 
 Get = Callable[..., Awaitable[httpx.Response]]

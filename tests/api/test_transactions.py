@@ -22,23 +22,18 @@ from data.base.access import Actor
 from data.base.cluster import Cluster
 from tests.api.conftest import TestClient
 from tests.city import City
-from tests.conftest import TEMPLATE
+from tests.conftest import cloned
 
 
 @pytest.fixture(scope="module")
 def own(cluster: Cluster, worker: str) -> Iterator[Engine]:
     """A database that is really committed to, with a small city and its administrator ``boss``."""
-    name = f"wangge_live_{worker}"
-    cluster.drop_database(name)
-    cluster.create_database(name, TEMPLATE)
-    engine = db.make_engine(cluster.dsn(name))
-    with db.transaction(access.SYSTEM, engine) as session:
-        city = City.make(session)
-        city.account("administrator", city.district, "boss")
-        city.account("grid_leader", city.grids["A1"], "leader")
-    yield engine
-    engine.dispose()
-    cluster.drop_database(name)
+    with cloned(cluster, f"wangge_live_{worker}") as (_dsn, engine):
+        with db.transaction(access.SYSTEM, engine) as session:
+            city = City.make(session)
+            city.account("administrator", city.district, "boss")
+            city.account("grid_leader", city.grids["A1"], "leader")
+        yield engine
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
-from sqlalchemy import Engine, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from data import buildings, grids, households, incidents
@@ -32,7 +32,7 @@ from data.exchange.writing import Format
 from data.households import homes, residents, tenancies
 from spatial import datums
 from tests.city import CRS, City, degrees, rectangle
-from tests.conftest import HOME, ROOT, TEMPLATE
+from tests.conftest import HOME, ROOT, cloned
 
 IDENTITY = "11010519491231002X"
 PHONE = "13812346021"
@@ -507,25 +507,21 @@ def test_what_is_exported_in_full_changes_nothing_when_it_is_imported_again(
 @pytest.fixture(scope="module")
 def large(cluster: Cluster, worker: str) -> Iterator[str]:
     """A database with a community of 200,000 cases; those with a number below 20,000 are in state new."""
-    name = f"wangge_large_{worker}"
-    cluster.drop_database(name)
-    cluster.create_database(name, TEMPLATE)
-    engine: Engine = db.make_engine(cluster.dsn(name))
-    with db.transaction(access.SYSTEM, engine) as session:
-        city = City.make(session)
-        session.execute(
-            text(
-                "INSERT INTO incident (community_id, grid_id, number, category_code, step, geom, address, "
-                "description, reported_at, located_by, located_score) SELECT :community, :grid, lpad(i::text, 7, '0'), "
-                "'facility.corridor_light', CASE WHEN i < 20000 THEN 'reported' ELSE 'closed' END, "
-                "ST_SetSRID(ST_MakePoint(120 + i * 1e-9, 30.0005), 4326), '锦绣路' || i || '号', '二层廊灯不亮', "
-                "now() - i * interval '1 minute', 'point', 1 FROM generate_series(0, 199999) i"
-            ),
-            {"community": city.community.id, "grid": city.grids["A1"].id},
-        )
-    engine.dispose()
-    yield cluster.dsn(name)
-    cluster.drop_database(name)
+    with cloned(cluster, f"wangge_large_{worker}") as (dsn, engine):
+        with db.transaction(access.SYSTEM, engine) as session:
+            city = City.make(session)
+            session.execute(
+                text(
+                    "INSERT INTO incident (community_id, grid_id, number, category_code, step, geom, address, "
+                    "description, reported_at, located_by, located_score) "
+                    "SELECT :community, :grid, lpad(i::text, 7, '0'), "
+                    "'facility.corridor_light', CASE WHEN i < 20000 THEN 'reported' ELSE 'closed' END, "
+                    "ST_SetSRID(ST_MakePoint(120 + i * 1e-9, 30.0005), 4326), '锦绣路' || i || '号', '二层廊灯不亮', "
+                    "now() - i * interval '1 minute', 'point', 1 FROM generate_series(0, 199999) i"
+                ),
+                {"community": city.community.id, "grid": city.grids["A1"].id},
+            )
+        yield dsn
 
 
 _MEASURE = """
