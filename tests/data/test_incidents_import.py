@@ -130,15 +130,29 @@ def test_the_requests_of_a_real_server_come_in_with_their_services(city: City, g
     with pytest.raises(Refused):
         bring(city, boston, crs="EPSG:4326")
     report = bring(city, boston, crs="EPSG:4326", accept_valid=True)
-    assert (report.read, report.new, report.rejected) == (1000, 949, 51)
-    repeated = [one for one in report.rejects if one.kind == "duplicate"]
-    assert len(repeated) == 50, "what stands on the border of two pages came twice"
+    assert (report.read, report.new, report.unchanged, report.rejected) == (1000, 949, 50, 1)
+    assert any("count once" in note for note in report.notes), "what stands on the border of two pages came twice"
     assert any("time of the report" in one.reason for one in report.rejects)
     first = {one["service_request_id"]: one for one in reversed(json.loads(boston.read_text())) if len(one) == 9}
     expected = Counter("closed" if one["status"] == "closed" else "reported" for one in first.values())
     query = "SELECT step, count(*) AS cases FROM incident WHERE category_code = 'order.parking' GROUP BY 1"
     assert {row.step: row.cases for row in city.session.execute(text(query))} == expected
     assert any(f"{expected['closed']} closed cases do not say when" in note for note in report.notes)
+
+
+def test_a_row_that_says_what_an_earlier_one_says_counts_once_and_one_that_contradicts_it_is_sent_back(
+    city: City, tmp_path: Path
+) -> None:
+    row = ["s-1", "楼道灯不亮", "2026-03-17 09:00", "待受理", "", "", "", *degrees(150, 150)]
+    other, moved = [*row], [*row]
+    other[3], moved[7] = "已办结", degrees(152, 150)[0]
+    report = bring(city, table(tmp_path / "same.csv", row, row, row))
+    assert (report.read, report.new, report.unchanged, report.rejected) == (3, 1, 2, 0)
+    assert report.notes[-1].endswith("count once: 3 = 2, 4 = 2.")
+    report = bring(city, table(tmp_path / "other.csv", row, other, row, moved), accept_valid=True)
+    assert (report.unchanged, [one.row for one in report.rejects]) == (2, [3, 5])
+    assert {one.reason for one in report.rejects} == {"The number s-1 is already in row 2."}
+    assert found(city, "s-1").state == "new"
 
 
 def test_the_notes_of_a_server_are_what_was_done(city: City, geodata: Path) -> None:

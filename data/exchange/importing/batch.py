@@ -126,6 +126,7 @@ class Batch:
     progress: Progress = silent
     report: Report = field(default_factory=Report)
     rejected: dict[int, Reject] = field(default_factory=dict)
+    _alike: dict[int, int] = field(default_factory=dict, init=False)
     _step: str = field(default="", init=False)
     _empty: tuple[None, ...] = field(default=(), init=False, repr=False)
 
@@ -160,11 +161,11 @@ class Batch:
             )
 
     def good(self) -> Positions:
-        """The positions of the rows that are not rejected."""
-        if not self.rejected:
+        """The positions of the rows that are not rejected, nor say what an earlier one says."""
+        if not self.rejected and not self._alike:
             return np.arange(self.count)
         mask = np.ones(self.count, dtype=bool)
-        mask[list(self.rejected)] = False
+        mask[[*self.rejected, *self._alike]] = False
         return np.flatnonzero(mask)
 
     def settle(self) -> None:
@@ -181,9 +182,15 @@ class Batch:
         good = self.good()
         if rejects and (not self.accept_valid or not len(good)):
             raise Refused(_refusal(rejects, self.report.read), rejects)
-        if not self.rejected:
-            return
-        self.keep(good)
+        if self._alike:
+            self.report.unchanged += len(self._alike)
+            first = [f"{self.rows[at]} = {self.rows[earlier]}" for at, earlier in list(self._alike.items())[:10]]
+            self.report.notes.append(
+                _("Rows that say exactly what an earlier row says count once: {rows}.",
+                  rows=", ".join(first) + (" …" if len(self._alike) > len(first) else ""))
+            )  # fmt: skip
+        if self.rejected or self._alike:
+            self.keep(good)
 
     def keep(self, positions: Positions) -> None:
         """Go on with the rows at these positions alone."""
@@ -192,7 +199,7 @@ class Batch:
         rows, original = self.rows, self.original
         self.rows = [rows[at] for at in positions]
         self.original = lambda position: original(int(positions[position]))
-        self.count, self.rejected = len(positions), {}
+        self.count, self.rejected, self._alike = len(positions), {}, {}
 
     def require_one_of(self, *fields: str) -> None:
         """Refuse a file without any of these columns.
@@ -211,20 +218,35 @@ class Batch:
                 missing=list(fields),
             )
 
-    def reject_repeated(self, keys: Iterable[Hashable | None], shown: Callable[[int], str]) -> None:
-        """Reject rows whose key has come before; ``None`` is no key."""
+    def reject_repeated(
+        self, keys: Iterable[Hashable | None], shown: Callable[[int], str], *, alike: bool = False
+    ) -> None:
+        """Reject rows whose key has come before; ``None`` is no key.
+
+        With ``alike`` a row that says exactly what the earlier one says counts with that one and is not rejected.
+        """
         first: dict[Hashable, int] = {}
         for position, key in enumerate(keys):
             if key is None or position in self.rejected:
                 continue
             earlier = first.setdefault(key, position)
-            if earlier != position:
+            if earlier == position:
+                continue
+            if alike and self._same(earlier, position):
+                self._alike[position] = earlier
+            else:
                 self.reject(
                     position,
                     _("{value} is already in row {row}.", value=shown(position), row=self.rows[earlier]),
                     _("Keep one of the two rows."),
                     RejectKind.DUPLICATE,
                 )
+
+    def _same(self, one: int, other: int) -> bool:
+        """Whether two rows say exactly the same, and of the same place."""
+        places = self.geometries[[one, other]]
+        there = places[0] is None and places[1] is None
+        return (there or bool(shapely.equals_identical(*places))) and self.original(one) == self.original(other)
 
     def count_places(self, located: Placed) -> None:
         """Count in the report how rows were located."""

@@ -33,8 +33,9 @@ def load(batch: Batch) -> None:
     batch.require_one_of("reported_at")
     _check(batch)
     batch.values["number"] = _numbers(batch)
+    # A server that hands out its requests page by page repeats what stands on the border of two pages.
     batch.reject_repeated(
-        batch.column("number"), lambda at: _("The number {number}", number=batch.column("number")[at])
+        batch.column("number"), lambda at: _("The number {number}", number=batch.column("number")[at]), alike=True
     )
     batch.settle()
     _categorise(batch)
