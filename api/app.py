@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -83,13 +84,14 @@ from data.base import settings as all_settings
 from data.base.access import Actor
 from data.base.settings import Settings
 
+#: Routes are tried in this order; those that are asked for most come first.
 _API = (
+    incidents,
     security,
     units,
     grids,
     buildings,
     households,
-    incidents,
     hotspots,
     categories,
     search,
@@ -180,10 +182,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What every page needs is made before the first one is asked for.
     static.version()
     app.openapi()
+    # What is there now stays; the garbage collector need not look through it while somebody waits.
+    gc.freeze()
     # Threads hand over sooner, so that the event loop answers the map while they are at work.
     sys.setswitchinterval(0.001)
     async with (
-        hands.at_work(app.state.settings.hands_at_work()) as app.state.hands,
+        hands.at_work(app.state.settings.hands_at_work(), "api.incidents") as app.state.hands,
         tiles.serving(app, cluster.dsn()),
     ):
         yield

@@ -255,6 +255,8 @@ async def briefly(request: Request, actor: Actor, work: Callable[..., _Made], *a
 
 async def known_parameters(request: Request) -> None:
     """Refuse query parameters that the route does not know: a filter that is misspelt must not mean "everything"."""
+    if not request.scope["query_string"]:
+        return
     dependants = [request.scope["route"].dependant]
     known = {"lang"}
     while dependants:

@@ -9,12 +9,15 @@ at a time and answers once it has been committed::
                      ◄── result, or the error that it raised ◄──
 
 What goes over the socket is pickled, by us and for us: both ends are this program. Whatever a hand wrote is known here
-(``data.base.changes``) before its answer is. A hand that dies is replaced; whoever waited for it is told so.
+(``data.base.changes``) before its answer is, and whatever was written anywhere is known to a hand before it begins. A
+hand that dies is replaced; whoever waited for it is told so.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import logging
 import os
 import pickle
@@ -25,13 +28,13 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from data.base import changes, cluster, db, language, surfaces
+from data.base import changes, db, language, surfaces
 from data.base.access import Actor, Area
 from data.base.errors import Busy, WanggeError
 from data.base.language import _
@@ -56,21 +59,22 @@ class Failed(RuntimeError):
 class _Hand:
     """One process, as it is seen from here."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
+        self._news = _News()
 
-    async def start(self) -> None:
-        """Start the process; it answers once it has imported what it needs."""
+    async def start(self, modules: Sequence[str]) -> None:
+        """Start the process; it answers once it has imported ``modules``, of whose functions it will be asked."""
+        changes.changes.hearers.append(self._news.hear)
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", "from api.hands import main; main()", str(theirs.fileno()), self.name],
-                pass_fds=[theirs.fileno()],
-            )
+            command = [sys.executable, "-c", "from api.hands import main; main()"]
+            command += [str(theirs.fileno()), changes.name(), *modules]
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
-    async def ask(self, message: bytes) -> tuple[bool, Any, changes.Written]:
+    async def ask(self, asked: tuple[Any, ...]) -> tuple[bool, Any, changes.Written]:
         """Whether it went well, the result or the error, and what was written."""
+        message = pickle.dumps((self._news.taken(), *asked))
         self._writer.write(_LENGTH.pack(len(message)) + message)
         (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
         answer: tuple[bool, Any, changes.Written] = pickle.loads(await self._reader.readexactly(length))  # noqa: S301
@@ -78,6 +82,7 @@ class _Hand:
 
     def close(self) -> None:
         """Let it go: it ends when it has done what it is at."""
+        changes.changes.hearers.remove(self._news.hear)
         self._writer.close()
 
     async def ended(self) -> None:
@@ -89,19 +94,43 @@ class _Hand:
             await asyncio.to_thread(self._process.wait)
 
 
+class _News:
+    """What was written since a hand was last asked something."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all = True
+        self._written: changes.Written = {}
+
+    def hear(self, written: changes.Written | None) -> None:
+        """Something was written; ``None``: whatever it may be."""
+        with self._lock:
+            self._all = self._all or written is None
+            for table, communities in (written or {}).items():
+                changes.add(self._written, table, communities)
+
+    def taken(self) -> tuple[bool, changes.Written | None]:
+        """Whether writes are followed here, and what there is to tell (``None``: whatever it may be); told once."""
+        with self._lock:
+            told = None if self._all else self._written
+            self._all, self._written = False, {}
+        return changes.changes.following, told
+
+
 class Hands:
     """All hands of one application."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = modules
         self._all: list[_Hand] = []
         self._idle: asyncio.LifoQueue[_Hand] = asyncio.LifoQueue()
         self._packed: dict[int, tuple[Permissions, bytes]] = {}
 
     async def start(self, count: int) -> None:
         """Start so many."""
-        for number in range(count):
-            hand = _Hand(changes.name_of_a_part(f"hand{number}"))
-            await hand.start()
+        for _number in range(count):
+            hand = _Hand()
+            await hand.start(self._modules)
             self._all.append(hand)
             self._idle.put_nowait(hand)
 
@@ -127,25 +156,25 @@ class Hands:
             The process died over it.
         """
         who = (self._pack(actor.permissions), replace(actor, permissions={}))
-        message = pickle.dumps((*who, work, args, language.current(), surfaces.current()))
+        asked = (*who, work, args, language.current(), surfaces.current())
         # Whoever asked may leave meanwhile; the hand is at it all the same, and its answer is for nobody else.
-        well, result, written = await asyncio.shield(asyncio.ensure_future(self._exchange(message)))
+        well, result, written = await asyncio.shield(asyncio.ensure_future(self._exchange(asked)))
         if written:
             changes.changes.told(written)
         if not well:
             raise result
         return cast("_Made", result)
 
-    async def _exchange(self, message: bytes) -> tuple[bool, Any, changes.Written]:
+    async def _exchange(self, asked: tuple[Any, ...]) -> tuple[bool, Any, changes.Written]:
         hand = await self._idle.get()
         try:
-            return await hand.ask(message)
+            return await hand.ask(asked)
         except (OSError, EOFError) as error:
-            log.error("%s died at work", hand.name)
+            log.error("A hand died at work")
             changes.changes.forget()  # whether it had committed is unknown
             hand.close()
             await hand.ended()
-            await hand.start()
+            await hand.start(self._modules)
             raise Busy(_("It was cut off. Look whether it was done, and try again if not.")) from error
         finally:
             self._idle.put_nowait(hand)
@@ -164,12 +193,12 @@ _MOST_PACKED = 1000
 
 
 @asynccontextmanager
-async def at_work(count: int) -> AsyncIterator[Hands | None]:
-    """So many hands as long as the block runs; none at all for 0."""
+async def at_work(count: int, *modules: str) -> AsyncIterator[Hands | None]:
+    """So many hands as long as the block runs, which have imported ``modules``; none at all for 0."""
     if not count:
         yield None
         return
-    hands = Hands()
+    hands = Hands(modules)
     await hands.start(count)
     try:
         yield hands
@@ -183,9 +212,12 @@ def main() -> None:
     asked = end.makefile("rb")
     changes.speak_as(sys.argv[2])
     os.nice(NICE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for the server, which lets its hands go
-    threading.Thread(target=asyncio.run, args=(changes.follow(cluster.dsn()),), daemon=True).start()
-    sys.setswitchinterval(0.001)
+    # Ctrl-C in the terminal and the end of a service reach all processes; the server lets its hands go by itself.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)
+    for module in sys.argv[3:]:
+        importlib.import_module(module)
+    gc.freeze()
     try:
         while len(head := asked.read(_LENGTH.size)) == _LENGTH.size:
             answer = _done(asked.read(*_LENGTH.unpack(head)))
@@ -196,7 +228,12 @@ def main() -> None:
 
 
 def _done(message: bytes) -> bytes:
-    permissions, actor, work, args, spoken, surface = pickle.loads(message)  # noqa: S301
+    news, permissions, actor, work, args, spoken, surface = pickle.loads(message)  # noqa: S301
+    changes.changes.following, told = news
+    if told is None:
+        changes.changes.forget()
+    elif told:
+        changes.changes.told(told)
     written: changes.Written = {}
     answer: tuple[bool, Any, changes.Written]
     try:

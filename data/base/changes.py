@@ -26,7 +26,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 import psycopg
@@ -40,8 +40,19 @@ _PULSE_S = 5.0
 _NOTICE_BYTES = 7_900  # PostgreSQL takes payloads of up to 8,000 bytes
 #: Written all the time, and nothing is made from them.
 _UNTOLD = frozenset(
-    {"audit", "case_watch", "job", "notification", "outgoing", "reminder", "sign_in", "sign_in_attempt", "upload"}
-)
+    {
+        "audit",
+        "case_watch",
+        "incident_counter",
+        "job",
+        "notification",
+        "outgoing",
+        "reminder",
+        "sign_in",
+        "sign_in_attempt",
+        "upload",
+    }
+)  # fmt: skip
 _WRITTEN = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|COPY)\s+\"?(\w+)", re.IGNORECASE)
 
 #: Tables written in a transaction: name → the communities of the rows, ``None`` for any.
@@ -63,6 +74,8 @@ class Changes:
     def __init__(self) -> None:
         self.following = False
         self._number = self._floor = 0
+        #: Called with what was written, or ``None`` for whatever it may be.
+        self.hearers: list[Callable[[Written | None], None]] = []
         self._tables: dict[str, _Table] = {}
         self._lock = threading.Lock()
 
@@ -97,12 +110,16 @@ class Changes:
                     table.anywhere = self._number
                 else:
                     table.by_community.update(dict.fromkeys(communities, self._number))
+        for hearer in self.hearers:
+            hearer(written)
 
     def forget(self) -> None:
         """Whatever is known may have changed."""
         with self._lock:
             self._number += 1
             self._floor = self._number
+        for hearer in self.hearers:
+            hearer(None)
 
 
 #: Those of this process.
@@ -112,22 +129,25 @@ _process = f"{os.getpid()}-{secrets.token_hex(4)}"
 _KEY, _TOLD = "changes", "changes that were told"
 
 
-def name_of_a_part(word: str) -> str:
-    """A name for a process that tells this one itself what it has written; its notices are for all others."""
-    return f"{_process}/{word}"
+def name() -> str:
+    """The name of this process in its notices, which it need not hear itself."""
+    return _process
 
 
 def speak_as(name: str) -> None:
-    """Be the part of another process that has this name."""
+    """Write in the name of another process, which is told by other ways."""
     global _process
     _process = name
 
 
 def touch(session: Session, table: str, communities: Collection[int] | None = None) -> None:
     """Say that ``session`` writes to ``table`` where the session itself cannot see it."""
-    if table in _UNTOLD:
-        return
-    written: Written = session.info.setdefault(_KEY, {})
+    if table not in _UNTOLD:
+        add(session.info.setdefault(_KEY, {}), table, communities)
+
+
+def add(written: Written, table: str, communities: Collection[int] | None) -> None:
+    """Add to what was written."""
     known = written.get(table, set())
     written[table] = None if communities is None or known is None else known | set(communities)
 
@@ -229,5 +249,5 @@ async def _follow_once(dsn: str) -> None:
 
 def _heard(notice: str) -> None:
     process, said = json.loads(notice)
-    if process != _process and not process.startswith(f"{_process}/"):
+    if process != _process:
         changes.told({name: None if places is None else set(places) for name, places in said.items()})

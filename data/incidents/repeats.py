@@ -115,7 +115,7 @@ def is_recurrent(session: Session, incident: Incident, kind: Category) -> bool:
     found = session.execute(_settled_before(at_building=False), said | _corners(lon, lat, SAME_PLACE_M)).all()
     if not found:
         return False
-    crs = session.scalar(select(units.Unit.metric_crs).where(units.Unit.id == incident.community_id))
+    crs = session.get_one(units.Unit, incident.community_id).metric_crs
     distances = _distances(crs, lon, lat, found)
     return any(distance is not None and distance <= SAME_PLACE_M for distance in distances)
 

@@ -53,6 +53,11 @@ def walls(session: Session, actor: Actor) -> tuple[str, str, int | None]:
     return role, communities, actor.account_id
 
 
+def version(_session: Session, _actor: Actor) -> int | None:
+    """What the hand knows of writes to units."""
+    return changes.version(("unit",))
+
+
 @pytest.fixture
 def unit(engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unit]:
     """A unit that every process sees, in the database that hands are told of."""
@@ -76,6 +81,27 @@ def asked(*calls: tuple[Callable[..., Any], Any], actor: Actor = SYSTEM) -> list
             return [(await asyncio.gather(answer, return_exceptions=True))[0] for answer in answers]
 
     return asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_what_was_written_elsewhere_is_known_to_a_hand_before_it_begins(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> list[int | None]:
+        async with hands.at_work(1) as found:
+            assert found is not None
+            seen = [await found.do(SYSTEM, version)]
+            monkeypatch.setattr(changes.changes, "following", True)
+            for written in ({"unit": {unit.id}}, {"incident": None}):
+                seen.append(await found.do(SYSTEM, version))
+                changes.changes.told(written)
+            return [*seen, await found.do(SYSTEM, version), await found.do(SYSTEM, version)]
+
+    unfollowed, before, after, other, same = asyncio.run(asyncio.wait_for(run(), 60))
+    assert unfollowed is None, "while nobody follows nothing is kept"
+    assert before is not None
+    assert after is not None
+    assert after > before
+    assert after == other == same
 
 
 def name_of(engine: Engine, unit: Unit) -> str:
