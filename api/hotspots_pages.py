@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
@@ -28,7 +29,7 @@ pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("hotspot.read", "hotspot.run", "incident.read", "building.read")]
 Edit = Annotated[Page, needs("hotspot.read", "incident.edit", "building.read")]
 Typed = Annotated[FormData, typed]
-Method = Literal["significant", "density", "points"]
+Method = Literal["significant", "density", "points", "trend", "change"]
 
 DAYS = 90
 STEP_DAYS = 7
@@ -99,6 +100,7 @@ def show(page: Read) -> Response:
         categories=_categories(page),
         widths=sorted({*maps.WIDTHS_M, asked.cell_m}),
         heats=maps.heat_names(),
+        courses=maps.course_names(),
         **shown,
     )
 
@@ -186,6 +188,7 @@ def _result(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
             what, summary.get("used", 0), spots[0] if spots else None, spots[0]["name"] if spots else ""
         ),
         "counts": _counts(asked, summary),
+        "course": _course(page, asked, run),
         "default_points": points,
         "bars": _bars(rates, spots, summary.get("rate_mean")),
         "mean": summary.get("rate_mean"),
@@ -207,6 +210,7 @@ def _result(page: Page, asked: Asked, run: HotspotRun) -> dict[str, Any]:
             "method": asked.method,
             "cells": f"/api/hotspots/runs/{run.id}/cells?f=geojson",
             "clusters": f"/api/hotspots/runs/{run.id}/clusters?f=geojson",
+            "changes": f"/api/hotspots/runs/{run.id}/compare?f=geojson",
             "filters": {"category": asked.category or "", "from": str(asked.first), "to": str(asked.last)},
             "spots": [{"at": one["centre"]} | {key: one[key] for key in ("rank", "heat", "name")} for one in spots],
             "default_points": [
@@ -265,18 +269,40 @@ def _counts(asked: Asked, summary: dict[str, Any]) -> str:
     if not summary["reported"]:
         return _("Nothing was reported in {count} days.", count=days)
     told = {"reported": f"{summary['reported']:,}", "days": days}
-    reasons = {
-        _("without a place"): summary["without_place"],
-        _("outside the grids"): summary["outside"],
-        _("on a default point"): summary["left_out"],
-    }
-    left_out = _(", ").join(f"{why} {count:,}" for why, count in reasons.items() if count)
+    reasons = (
+        (summary["without_place"], _("{count} with no place", count=f"{summary['without_place']:,}")),
+        (summary["outside"], _("{count} outside the grids", count=f"{summary['outside']:,}")),
+        (summary["left_out"], _("{count} on a default point", count=f"{summary['left_out']:,}")),
+    )
+    left_out = _(", ").join(said for count, said in reasons if count)
     if not left_out:
         return _("{reported} reported in {days} days, all looked at.", **told)
     return _(
         "{reported} reported in {days} days, {used} looked at; left out: {reasons}.",
         used=f"{summary['used']:,}", reasons=left_out, **told,
     )  # fmt: skip
+
+
+def _course(page: Page, asked: Asked, run: HotspotRun) -> str:
+    """What the methods that look at time come to, in one sentence; nothing for the others."""
+    if asked.method == "trend":
+        periods = (run.summary or {})["periods"]
+        found = Counter(maps.course_of(cell.pattern) for cell in hotspots.cells(page.session, run))
+        if periods < hotspots.PERIODS_LEAST:
+            return _("A trend needs at least {count} weeks.", count=hotspots.PERIODS_LEAST)
+        return _(
+            "Over {weeks} weeks {emerging} cells are getting hot, {persistent} stay hot, {fading} are cooling down.",
+            weeks=periods, emerging=found["emerging"], persistent=found["persistent"], fading=found["fading"],
+        )  # fmt: skip
+    if asked.method == "change":
+        found = Counter(row["change"] for row in hotspots.compare(page.session, page.actor, run))
+        days = (asked.last - asked.first).days + 1
+        return _(
+            "Compared with {first} – {last}: more cases around {more} cells, fewer around {fewer} (95% sure).",
+            first=asked.first - timedelta(days=days), last=asked.first - timedelta(days=1), more=found["more"],
+            fewer=found["fewer"],
+        )  # fmt: skip
+    return ""
 
 
 def _default_point(asked: Asked, one: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from data.base.language import _
 from data.hotspots import CELL_M, Params
 from maps.basemaps import Basemap
 from maps.ground import Bounds, ground
+from spatial.hotspots import EMERGING, FADING, PERSISTING
 
 #: Widths of cells that are offered, in metres, and of how many cells a map can bear.
 WIDTHS_M = (36, 60, 100, 150, 200, 300, 500, 1000)
 CELLS_MOST = 2_500
+_COURSES = {"emerging": EMERGING, "persistent": PERSISTING, "fading": FADING}
 #: A hotspot reaches into the grids with so much of its cases, those with most of them first.
 _REACH = 0.9
 
@@ -65,7 +67,7 @@ def sentence(what: str | None, used: int, first: Mapping[str, Any] | None, place
         if what is None:
             return _("No place stands out among {count} cases; chance would spread them alike.", count=f"{used:,}")
         return _(
-            "“{what}”: no place stands out among {count} cases; chance would spread them alike.",
+            "{what}: no place stands out among {count} cases; chance would spread them alike.",
             what=what, count=f"{used:,}",
         )  # fmt: skip
     told = {
@@ -75,8 +77,9 @@ def sentence(what: str | None, used: int, first: Mapping[str, Any] | None, place
     if what is None:
         return _("Cases cluster in {place}: {area} of the area, {share} of the cases ({cases} of {used}).", **told)
     return _(
-        "“{what}” clusters in {place}: {area} of the area, {share} of the cases ({cases} of {used}).", what=what, **told
-    )
+        "{what}: a cluster in {place}, {area} of the area with {share} of the cases ({cases} of {used}).",
+        what=what, **told,
+    )  # fmt: skip
 
 
 def _percent(share: float) -> str:
@@ -127,6 +130,20 @@ def pattern_names() -> dict[str, str]:
     }
 
 
+def course_names() -> dict[str, str]:
+    """How cells have been hot over the periods, in three words."""
+    return {
+        "emerging": _("Emerging: newly hot, or getting hotter"),
+        "persistent": _("Persistent: hot all along, or at times"),
+        "fading": _("Fading: getting cooler, or hot before"),
+    }
+
+
+def course_of(pattern: str) -> str:
+    """Which of the three a pattern belongs to; empty for none."""
+    return next((name for name, patterns in _COURSES.items() if pattern in patterns), "")
+
+
 def hotspots(
     *,
     bounds: Bounds,
@@ -146,5 +163,6 @@ def hotspots(
     """
     return ground(
         "hotspots", bounds=bounds, basemap=basemap, version=version, community=community, static=static, tiles=tiles,
-        title=title, heats=list(heat_names().items()),
+        title=title, heats=list(heat_names().items()), courses=list(course_names().items()),
+        course_of={str(pattern): course_of(pattern) for patterns in _COURSES.values() for pattern in patterns},
     )  # fmt: skip

@@ -7,6 +7,7 @@ The same parameters on the same data give the same result: everything drawn is d
 """
 
 from data.hotspots.asking import CELL_M, DAYS, Params, settled
+from data.hotspots.computing import PERIODS_LEAST
 from data.hotspots.gathering import Place, place_of
 from data.hotspots.reading import (
     HOT,
@@ -31,6 +32,7 @@ __all__ = [
     "DAYS",
     "HOT",
     "HOTSPOTS",
+    "PERIODS_LEAST",
     "SHOWN_FROM",
     "SORTS",
     "Filter",

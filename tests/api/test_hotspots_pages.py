@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -93,7 +94,7 @@ def beside(city: City) -> City:
 def test_a_street_looks_at_all_its_communities(city: City, beside: City, client_for: ClientFor) -> None:
     page = client_for("supervisor", city.street).get("/hotspots?cell=20&lang=en")
     assert page.status_code == 200, page.text
-    assert "cluster in 银杏里社区 C3" in page.text
+    assert "Cases cluster in 银杏里社区 C3" in page.text
     assert ">银杏里社区 C3</span><svg" in page.text
     assert "default point, left out" in page.text
     other = City.make(city.session, "310102001001")
@@ -162,5 +163,25 @@ def test_the_page_says_why_cases_were_left_out(city: City, client_for: ClientFor
     city.incident(5000, 50, reported_at=datetime.now(UTC))
     client = client_for("analyst", city.community)
     text = client.get("/hotspots?cell=20&lang=en").text
-    assert f"left out: outside the grids 1, on a default point {COUNT}." in text
+    assert f"left out: 1 outside the grids, {COUNT} on a default point." in text
     assert "Nothing was reported in 90 days." in client.get("/hotspots?category=inquiry.job&lang=en").text
+
+
+@pytest.mark.parametrize("method", ["significant", "density", "points", "trend", "change"])
+def test_every_method_has_its_page_and_those_over_time_their_sentence(
+    city: City, client_for: ClientFor, method: str
+) -> None:
+    client = client_for("analyst", city.community)
+    for lang in ("zh", "en"):
+        page = client.get(f"/hotspots?cell=20&method={method}&lang={lang}")
+        assert page.status_code == 200, page.text
+        assert ("data-course" in page.text) == (method in ("trend", "change"))
+    sentence = {"trend": r"Over 12 weeks \d+ cells are getting hot", "change": r"more cases around [1-9]\d* cells"}
+    if method in sentence:
+        assert re.search(sentence[method], page.text)
+
+
+def test_few_weeks_are_no_trend(city: City, client_for: ClientFor) -> None:
+    today = datetime.now(UTC).date()
+    query = f"method=trend&cell=20&lang=en&from={today - timedelta(days=13)}&to={today}"
+    assert "A trend needs at least 4 weeks." in client_for("analyst", city.community).get(f"/hotspots?{query}").text

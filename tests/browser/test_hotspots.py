@@ -81,6 +81,46 @@ def test_another_method_is_drawn_without_leaving_the_page(signed_in: Opens) -> N
     assert page.evaluate("window.stayed")
 
 
+def test_cells_are_shown_by_how_their_heat_went_and_against_the_days_before(signed_in: Opens) -> None:
+    page = signed_in("analyst").page
+    on_the_hotspots(page, LIGHTS)
+    page.locator("input[name=method][value=trend]").check(force=True)
+    expect(page.locator("[data-course]")).to_contain_text("cells are getting hot")
+    expect(page.locator("#legend")).to_contain_text("Emerging")
+    page.locator("input[name=method][value=change]").check(force=True)
+    expect(page.locator("[data-course]")).to_contain_text("Compared with")
+    expect(page.locator("#legend")).to_contain_text("More cases around here")
+    expect(page.locator(".leaflet-cells-pane path")).not_to_have_count(0)
+
+
+def sheets(paper: bytes) -> list[tuple[int, ...]]:
+    """Width and height of each page of a PDF, in points."""
+    boxes = re.findall(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", paper)
+    return [tuple(round(float(side)) for side in box) for box in boxes]
+
+
+def test_the_hotspots_print_on_one_sheet_with_what_they_say(signed_in: Opens) -> None:
+    page = signed_in("analyst", DESKTOP, "zh").page
+    on_the_hotspots(page, LIGHTS)
+    page.evaluate("window.print = () => document.body.setAttribute('data-printed-once', '')")
+    page.locator("#print").click()
+    page.wait_for_selector("body[data-printed-once]")
+    page.emulate_media(media="print")
+    expect(page.locator("#print-head h1")).to_have_text(re.compile(r"梧桐里社区 · 楼道灯不亮热点 · \d{4}-.+\d{4}-"))
+    expect(page.locator("[data-print-sentence]")).to_contain_text("第二网格")
+    expect(page.locator("[data-print-counts]")).to_contain_text("用于分析")
+    for part in ("#print-head .north", "#legend", "#scale", "#print-foot"):
+        expect(page.locator(part)).to_be_visible()
+    for part in (".hot-panel", ".map-card", ".hot-time", ".map-tools"):
+        expect(page.locator(part)).to_be_hidden()
+    page.emulate_media(media="null")
+    assert sheets(page.pdf(prefer_css_page_size=True)) == [(842, 595)]
+    expect(page.locator("body")).not_to_have_class(re.compile("is-printing"))
+    # The browser's own menu leads to the same sheet, and back to the screen.
+    assert sheets(page.pdf(prefer_css_page_size=True)) == [(842, 595)]
+    expect(page.locator(".hot-panel")).to_be_visible()
+
+
 def test_the_days_move_by_keyboard_and_start_by_nobody(signed_in: Opens) -> None:
     page = signed_in("analyst").page
     on_the_hotspots(page, LIGHTS)

@@ -38,6 +38,12 @@ export async function start(map, config) {
   const printed = { printing: false };
   bindPrint(map, config, printed, {
     layer: layers.upper.layer,
+    seen: padding,
+    about() {
+      const { from, to } = document.getElementById("card-form").elements;
+      return [document.querySelector(".hot-panel h2")?.textContent, word("from_dates", { from: from.value, to: to.value })]
+        .filter(Boolean).join(" · ");
+    },
     redraw() {
       for (const one of layers.all) one.redraw();
       hatch(map, config, printed.printing);
@@ -60,7 +66,7 @@ export async function start(map, config) {
       const found = page.getElementById("hot-data");
       if (!answer.ok || !found) return location.assign(`/hotspots?${query}`);
       document.getElementById("panel-body").replaceChildren(...page.getElementById("panel-body").childNodes);
-      for (const selector of ["[data-left-out]", "[data-print-sentence]"]) {
+      for (const selector of ["[data-left-out]", "[data-print-sentence]", "[data-print-counts]"]) {
         document.querySelector(selector).textContent = page.querySelector(selector).textContent;
       }
       document.title = page.title;
@@ -82,11 +88,12 @@ export async function start(map, config) {
   });
 
   async function draw(data) {
-    const [cells, clusters] = await Promise.all(
-      [data.cells, data.method === "points" ? data.clusters : null].map((url) => url && get(url)));
+    const more = { points: data.clusters, change: data.changes }[data.method];
+    const [cells, others] = await Promise.all([data.cells, more].map((url) => url && get(url)));
     shown.clearLayers();
     layers.points(data.method === "points" ? data.filters : null);
-    if (data.method === "points") shown.addLayer(drawClusters(clusters, config));
+    if (data.method === "points") shown.addLayer(drawClusters(others, config));
+    else if (data.method === "change") shown.addLayer(drawChanges(others, config));
     else shown.addLayer(drawCells(map, cells, data.method, config));
     for (const one of data.spots) if (data.method === "significant") shown.addLayer(badge(one));
     for (const one of data.default_points) shown.addLayer(crossed(one, map));
@@ -195,6 +202,10 @@ function drawCells(map, cells, method, config) {
       const shade = limits.filter((limit) => properties.density >= limit).length;
       return { ...line, fillColor: sequential[shade], fillOpacity: properties.density < limits[0] / 4 ? 0 : veil };
     }
+    if (method === "trend") {
+      const colour = trendColours(config)[config.course_of[properties.pattern]];
+      return { ...line, fillColor: colour ?? hotspot.none, fillOpacity: colour ? opacity : 0.12 };
+    }
     const flat = properties.heat === "none";
     return { ...line, fillColor: hotspot[properties.heat] ?? hotspot.cold_95, fillOpacity: flat ? 0.12 : opacity };
   };
@@ -202,15 +213,17 @@ function drawCells(map, cells, method, config) {
     style,
     pane: "cells",
     onEachFeature({ properties }, layer) {
-      const { heat, grid_name: grid, cases, few, households } = properties;
+      const { heat, pattern, grid_name: grid, cases, few, households } = properties;
+      const course = method === "trend" && new Map(config.courses).get(config.course_of[pattern]);
       const lines = [
         grid,
-        names.get(heat),
+        method === "trend" ? course : names.get(heat),
         cases === null ? (few ? word("few_cases") : null) : word("cases_of", { count: number(cases) }),
         households ? word("households_of", { count: number(households) }) : null,
       ].filter(Boolean);
       layer.bindTooltip(make("span", {}, lines.join(" · ")), { sticky: true, className: "picture-tip", opacity: 1 });
-      layer.heat = heat;
+      if (method === "significant") layer.heat = heat;
+      else if (method === "trend") layer.heat = { emerging: "hot_99", persistent: "hot_90", fading: "cold_95" }[config.course_of[pattern]];
     },
   });
 }
@@ -250,6 +263,29 @@ function hatch(map, config, on) {
   });
 }
 
+const trendColours = ({ symbols: { hotspot } }) =>
+  ({ emerging: hotspot.hot_99, persistent: hotspot.hot_90, fading: hotspot.cold_95 });
+const CHANGES = { more: "change_more", fewer: "change_fewer", same: "change_same" };
+const changeColours = ({ symbols: { diverging } }) => ({ more: diverging[6], fewer: diverging[0] });
+
+/** Where there are surely more or fewer cases than in the days before; each cell stands for itself and its neighbours. */
+function drawChanges(changes, config) {
+  const colours = changeColours(config);
+  const told = (count) => (count === null ? word("few_then") : number(count));
+  return L.geoJson(changes, {
+    pane: "cells",
+    style: ({ properties: { change } }) => ({
+      color: "#FFFFFF", weight: 1, opacity: 0.85, fillColor: colours[change] ?? config.symbols.hotspot.none,
+      fillOpacity: colours[change] ? 0.66 : 0.12,
+    }),
+    onEachFeature({ properties: { change, before, after } }, layer) {
+      const text = `${word(CHANGES[change])} · ${word("before_after", { before: told(before), after: told(after) })}`;
+      layer.bindTooltip(make("span", {}, text), { sticky: true, className: "picture-tip", opacity: 1 });
+      layer.heat = { more: "hot_99", fewer: "cold_95" }[change];
+    },
+  });
+}
+
 function drawClusters(clusters, config) {
   const { hotspot } = config.symbols;
   return L.geoJson(clusters, {
@@ -286,6 +322,10 @@ function crossed({ at, says, why }, map) {
 
 /* ---- legend ---- */
 
+const TITLES = {
+  significant: "heat_title", density: "density_title", points: "points_title", trend: "trend_title", change: "change_title",
+};
+
 function legend({ method, default_points: points }, cells, config) {
   const { hotspot, sequential } = config.symbols;
   const items = [];
@@ -307,6 +347,11 @@ function legend({ method, default_points: points }, cells, config) {
     const texts = [word("below", { value: number(limits[0]) }), ...limits.map((low, place) =>
       place < 3 ? word("range", { low: number(low), high: number(limits[place + 1]) }) : word("at_least", { value: number(low) }))];
     texts.forEach((text, place) => item(swatch(sequential[place]), text));
+  } else if (method === "trend") {
+    for (const [course, name] of config.courses) item(swatch(trendColours(config)[course]), name);
+  } else if (method === "change") {
+    for (const change of ["more", "fewer"]) item(swatch(changeColours(config)[change]), word(CHANGES[change]));
+    item(swatch(hotspot.none), word("change_same"));
   } else {
     item(swatch(null, "cluster"), word("cluster"));
     item(make("i", { class: "sample sample-count", "aria-hidden": "true" }), word("several_cases"));
@@ -314,7 +359,7 @@ function legend({ method, default_points: points }, cells, config) {
   if (points.length) item(swatch(null, "crossed"), word("left_out_point"));
   const place = document.getElementById("legend");
   place.replaceChildren(
-    make("b", {}, word({ significant: "heat_title", density: "density_title", points: "points_title" }[method])),
+    make("b", {}, word(TITLES[method])),
     make("ul", {}, ...items));
   place.hidden = false;
 }

@@ -20,7 +20,10 @@ export function bindPrint(map, config, state, { redraw, layer, seen = () => ({})
       map.containerPointToLatLng([x - paddingBottomRight[0], y - paddingBottomRight[1]]));
   }
 
-  async function print() {
+  /** The sheet in place of the screen, with all that is seen now; from the browser's own menu (`hurried`), which waits
+      for nothing, with what is drawn already. */
+  function prepare(hurried) {
+    if (state.printing) return;
     const centre = map.getCenter();
     const zoom = map.getZoom();
     state.printing = true;
@@ -30,14 +33,11 @@ export function bindPrint(map, config, state, { redraw, layer, seen = () => ({})
     container.style.inlineSize = `${SHEET.width}px`;
     container.style.blockSize = `${SHEET.height}px`;
     map.invalidateSize({ pan: false });
-    map.fitBounds(view, { animate: false });
-    redraw();
-    await new Promise((done) => {
-      layer.once("load", done);
-      // Nothing to load when all tiles are here already.
-      setTimeout(done, 2500);
-    });
-    await new Promise((done) => setTimeout(done, 150));
+    if (hurried) map.setView(view.getCenter(), zoom, { animate: false });
+    else {
+      map.fitBounds(view, { animate: false });
+      redraw();
+    }
     // Phones come back from print() at once and draw the paper later: the screen is restored when they are done.
     addEventListener("afterprint", () => {
       state.printing = false;
@@ -47,10 +47,21 @@ export function bindPrint(map, config, state, { redraw, layer, seen = () => ({})
       map.setView(centre, zoom, { animate: false });
       redraw();
     }, { once: true });
+  }
+
+  async function print() {
+    prepare(false);
+    await new Promise((done) => {
+      layer.once("load", done);
+      // Nothing to load when all tiles are here already.
+      setTimeout(done, 2500);
+    });
+    await new Promise((done) => setTimeout(done, 150));
     window.print();
   }
 
   document.getElementById("print").addEventListener("click", print);
+  addEventListener("beforeprint", () => prepare(true));
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "p") {
       event.preventDefault();
