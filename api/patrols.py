@@ -19,7 +19,7 @@ from api import listing
 from api.deps import Session, permission
 from api.fields import ID_MAX, Code, Day, Id, Input, Instant, Lat, Lon, Output, Reference, Text
 from api.listing import AS_GEOJSON, GEOJSON, BBox, CommunityCode, From, GridCode, Listed, Paging, To
-from data import coverage, incidents, patrols, photos, rounds, units
+from data import coverage, incidents, patrols, rounds, units
 from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.language import _
@@ -348,27 +348,15 @@ def note(
     building_id: Annotated[Reference | None, Form()] = None,
     photo: Annotated[UploadFile | None, File(description="JPEG, PNG or WebP.")] = None,
 ) -> NoteOut:
-    """What one came across becomes a case, with its photo; sent again, it is the same case."""
-    found = patrols.get(session, actor, patrol_id)
-    patrols.require_own(actor, found)
-    known = patrols.noted(session, found, uuid)
-    if known is None:
-        if (lon is None) != (lat is None):
-            raise Invalid(_("A place needs both lon and lat."), field="body.lon")
-        incident = incidents.report(
-            session, actor, community=units.community(session, actor, found.community_id),
-            category_code=category_code, description=description, lon=lon, lat=lat, building_id=building_id,
-            accuracy_m=accuracy_m, reported_at=at, source="patrol",
-        )  # fmt: skip
-        if photo is not None:
-            photos.store(
-                session, actor, photo.file.read(), community_id=incident.community_id, grid_id=incident.grid_id,
-                incident_id=incident.id, patrol_id=found.id,
-            )  # fmt: skip
-        patrols.note(session, actor, found, uuid=uuid, incident_id=incident.id, at=at)
-        known = incident.id
-    row = session.get_one(incidents.Incident, known)
-    return NoteOut(incident_id=row.id, number=row.number)
+    """What one came across becomes a case, with its photo, wherever in the community it is; sent again, it is the same."""
+    if (lon is None) != (lat is None):
+        raise Invalid(_("A place needs both lon and lat."), field="body.lon")
+    noted = patrols.note(
+        session, actor, patrols.get(session, actor, patrol_id), uuid=uuid, at=at, category_code=category_code,
+        photo=photo.file.read() if photo is not None else None, description=description, lon=lon, lat=lat,
+        building_id=building_id, accuracy_m=accuracy_m,
+    )  # fmt: skip
+    return NoteOut(incident_id=noted.incident_id, number=noted.number)
 
 
 @api.post("/patrols/{patrol_id}/stop", summary="End a patrol")

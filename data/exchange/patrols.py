@@ -125,13 +125,13 @@ def _looked_at(
     refused = None
     if kept < 2:
         refused = _too_little(label, len(track), dropped)
-    elif not cleaned.timed and day is None:
-        refused = _("The track “{name}” has no time that can be true. Say on which day it was walked.", name=label)
     elif (away_m := _away_m(session, community, x[cleaned.kept], y[cleaned.kept])) > NEAR_M:
         refused = _(
             "The track “{name}” lies {km} km away from {community}.",
             name=label, km=f"{away_m / 1000:,.1f}", community=community.name,
         )  # fmt: skip
+    elif not cleaned.timed and day is None:
+        refused = _("The track “{name}” has no time that can be true. Say on which day it was walked.", name=label)
     return Imported(name=recorded.name, points=len(track), kept=kept, dropped=dropped, refused=refused)
 
 

@@ -12,6 +12,7 @@ looked at the track of another is recorded (``looked_at``).
 """
 
 from data.patrols.cleaning import cleaned_track, lines, metric, track_of
+from data.patrols.noting import Noted, note
 from data.patrols.reading import (
     RECORDED_FOR,
     SORTS,
@@ -30,8 +31,6 @@ from data.patrols.recording import (
     add_points,
     add_track,
     check_in,
-    note,
-    noted,
     remove,
     require_edit,
     require_own,
@@ -54,8 +53,8 @@ from data.patrols.tables import (
 )
 
 __all__ = [
-    "AHEAD", "EARLIEST", "POINTS_MAX", "RECORDED_FOR", "SORTS", "CheckIn", "Filter", "Patrol", "PatrolNotFound",
-    "PatrolNote", "PatrolPoint", "Point", "Received", "Source", "Track", "add_points", "add_track", "check_in",
-    "check_ins", "cleaned_track", "dropped", "get", "lines", "looked_at", "metric", "note", "noted", "notes", "points",
-    "remove", "require_edit", "require_own", "rows", "seen_by", "selection", "start", "stop", "track_of",
+    "AHEAD", "EARLIEST", "POINTS_MAX", "RECORDED_FOR", "SORTS", "CheckIn", "Filter", "Noted", "Patrol",
+    "PatrolNotFound", "PatrolNote", "PatrolPoint", "Point", "Received", "Source", "Track", "add_points", "add_track",
+    "check_in", "check_ins", "cleaned_track", "dropped", "get", "lines", "looked_at", "metric", "note", "notes",
+    "points", "remove", "require_edit", "require_own", "rows", "seen_by", "selection", "start", "stop", "track_of",
 ]  # fmt: skip

@@ -22,12 +22,10 @@ from data.patrols.tables import (
     AHEAD,
     CHECK_IN_OF_ANOTHER,
     EARLIEST,
-    NOTE_OF_ANOTHER,
     PATROL_OF_ANOTHER,
     POINTS_MAX,
     CheckIn,
     Patrol,
-    PatrolNote,
     Point,
     Received,
     Source,
@@ -186,31 +184,6 @@ def _distance_m(session: Session, building_id: int, lon: float | None, lat: floa
     return session.scalar(
         select(func.ST_Distance(func.geography(building.geom), point)).where(building.id == building_id)
     )
-
-
-def noted(session: Session, patrol: Patrol, uuid: UUID) -> int | None:
-    """The incident that a note with this uuid already became.
-
-    Raises
-    ------
-    Conflict
-        The note belongs to another patrol.
-    """
-    found = session.execute(
-        select(PatrolNote.incident_id, PatrolNote.patrol_id).where(PatrolNote.uuid == uuid)
-    ).one_or_none()
-    if found is None:
-        return None
-    if found.patrol_id != patrol.id:
-        raise Conflict(_(NOTE_OF_ANOTHER), constraint="uq_patrol_note_uuid")
-    return int(found.incident_id)
-
-
-def note(session: Session, actor: Actor, patrol: Patrol, *, uuid: UUID, incident_id: int, at: datetime) -> None:
-    """Note which incident was found on a patrol."""
-    require_own(actor, patrol)
-    session.add(PatrolNote(uuid=uuid, patrol_id=patrol.id, incident_id=incident_id, at=at))
-    session.flush()
 
 
 def stop(session: Session, actor: Actor, patrol: Patrol, *, at: datetime) -> Patrol:

@@ -183,6 +183,25 @@ def test_a_time_that_cannot_be_is_refused_with_a_sentence(city: City, client_for
     assert "1970" in answer.json()["detail"]
 
 
+def test_what_a_walker_sees_across_the_street_is_reported_to_the_grid_it_is_in(
+    city: City, client_for: ClientFor
+) -> None:
+    leader, neighbour = client_for("grid_leader", city.grids["A1"]), client_for("grid_leader", city.grids["B1"])
+    patrol = begin(leader, city)
+    lon, lat = degrees(105, 50)
+    form = {
+        "uuid": str(uuid4()), "at": START.isoformat(), "category_code": "facility.corridor_light", "lon": lon,
+        "lat": lat, "building_id": city.buildings["A1"].id,
+    }  # fmt: skip
+    first, again = (leader.post(f"/api/patrols/{patrol['id']}/notes", data=form) for _time in range(2))
+    assert (first.status_code, again.json()) == (201, first.json())
+    case = neighbour.get(f"/api/incidents/{first.json()['incident_id']}").json()
+    assert (case["grid_name"], case["source"]) == ("B1", "patrol")
+    assert leader.get(f"/api/incidents/{case['id']}").status_code == 404
+    elsewhere = leader.post("/api/incidents", json={"community_id": city.community.id, **form})
+    assert elsewhere.status_code in (404, 422)
+
+
 def looks(city: City) -> list[tuple[str, int]]:
     found = text(
         "SELECT c.name, a.record_id FROM audit a JOIN account c ON c.id = a.account_id "
