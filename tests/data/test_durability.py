@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from data import units
 from data.base import access, db
@@ -170,3 +170,18 @@ def test_a_killed_import_has_written_all_or_nothing(home: Path, victim: str) -> 
             assert count == BUILDINGS
         seen.add(count)
     assert BUILDINGS in seen, "the last import was left alone"
+
+
+def test_a_connection_that_was_lost_while_it_rested_is_replaced_unnoticed(
+    cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine.url.database is not None
+    monkeypatch.setattr(db, "_RESTED_S", 0.0)
+    alone = db.make_engine(cluster.dsn(engine.url.database))
+    with db.transaction(access.SYSTEM, alone) as session:
+        first = session.scalar(text("SELECT pg_backend_pid()"))
+    with db.transaction(access.SYSTEM, engine) as session:
+        assert session.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+    with db.transaction(access.SYSTEM, alone) as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != first
+    alone.dispose()
