@@ -34,6 +34,8 @@ NEXT: dict[str, Action] = {
     Step.FEEDBACK_GIVEN: Action.CLOSE,
     Step.ON_HOLD: Action.RESUME,
 }
+#: Resolve, give feedback and close in one form, for what was seen to on the spot; no action of its own.
+SETTLE = "settle"
 #: What the one who reported should know of, unless the box is unticked.
 _TOLD = frozenset({Action.RESOLVE, Action.GIVE_FEEDBACK, Action.CLOSE, Action.REJECT, Action.REOPEN})
 _WITH_PHOTOS = frozenset({Action.START, Action.RESOLVE, Action.NOTE})
@@ -89,26 +91,39 @@ def act(incident_id: Id, page: Read, form: Typed) -> Response:
     found = incidents.get(page.session, page.actor, incident_id)
     name = forms.text_in(form, "action")
     try:
-        if name not in incidents.TRANSITIONS[Step(found.step)]:
+        if name != SETTLE and name not in incidents.TRANSITIONS[Step(found.step)]:
             raise incidents.NotNow(_("This cannot be done with the case as it stands now."))
         if forms.text_in(form, "step") not in ("", found.step):
             raise incidents.MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."))
         with page.attempt():
-            _act(page, found, Action(name), form)
+            _act(page, found, name, form)
     except forms.REFUSED as error:
         page.session.refresh(found)
         return _page(page, found, typed=form, error=error)
-    return page.go(f"/incidents/{incident_id}", _("{what}: {number}.", what=labels.incident_actions()[name],
-                                                   number=found.number))  # fmt: skip
+    done = labels.incident_actions()[Action.CLOSE if name == SETTLE else name]
+    return page.go(f"/incidents/{incident_id}", _("{what}: {number}.", what=done, number=found.number))
 
 
-def _act(page: Page, found: Incident, action: Action, form: FormData) -> None:
+def _act(page: Page, found: Incident, name: str, form: FormData) -> None:
     pictures = [one.file.read() for one in form.getlist("photo") if isinstance(one, UploadFile) and one.size]
     if len(pictures) > photos.PER_RECORD:
         raise Invalid(_("A step has at most {count} photos.", count=photos.PER_RECORD), field="photo")
-    into = forms.text_in(form, "into_number")
     public = forms.text_in(form, "public") == "yes"
-    step = incidents.act(
+    if name == SETTLE:
+        note, told = (forms.text_in(form, field) for field in ("note", "told"))
+        step = incidents.settle(page.session, page.actor, found, note=note or None, told=told, public=public)[0]
+    else:
+        step = _one(page, found, Action(name), form, public=public)
+    for content in pictures:
+        photos.store(
+            page.session, page.actor, content, community_id=found.community_id, grid_id=found.grid_id,
+            incident_id=found.id, step_id=step.id, public=public,
+        )  # fmt: skip
+
+
+def _one(page: Page, found: Incident, action: Action, form: FormData, *, public: bool) -> incidents.IncidentStep:
+    into = forms.text_in(form, "into_number")
+    return incidents.act(
         page.session, page.actor, found, action,
         note=forms.text_in(form, "note") or None,
         public=public,
@@ -117,11 +132,6 @@ def _act(page: Page, found: Incident, action: Action, form: FormData) -> None:
         level=_word(Level, forms.text_in(form, "level")),
         into=_by_number(page, found, into or forms.text_in(form, "into")) if action is Action.MERGE else None,
     )  # fmt: skip
-    for content in pictures:
-        photos.store(
-            page.session, page.actor, content, community_id=found.community_id, grid_id=found.grid_id,
-            incident_id=found.id, step_id=step.id, public=public,
-        )  # fmt: skip
 
 
 def _word(words: Any, value: str) -> Any:
@@ -170,6 +180,9 @@ def _page(page: Page, found: Incident, *, typed: FormData | None = None, error: 
         drawn = ground.shown(the_map, page.settings)
     said = {name: forms.text_in(typed, name) for name in typed} if typed else {}
     actions = [_action(page, found, one, alike, said if one == chosen else {}) for one in allowed]
+    if Action.RESOLVE in allowed and page.may("incident.edit", found.community_id, found.grid_id):
+        settling = _action(page, found, Action.RESOLVE, alike, said if chosen == SETTLE else {})
+        actions.insert(0, {**settling, **_settling(said if chosen == SETTLE else {})})
     return page.show(
         "incidents/case.html",
         section="incidents",
@@ -355,6 +368,18 @@ def _action(
         form["similar"] = alike
         form["into"] = said.get("into_number", "")
     return form
+
+
+def _settling(said: dict[str, str]) -> dict[str, Any]:
+    """How the form of what was seen to on the spot differs from that of resolving."""
+    return {
+        "code": SETTLE,
+        "label": _("Settled on the spot"),
+        "icon": _ICONS[Action.CLOSE],
+        "hint": _("Resolved, told and closed at once."),
+        "asks_told": True,
+        "said_told": said.get("told", ""),
+    }
 
 
 def _people(page: Page, found: Incident) -> list[dict[str, Any]]:

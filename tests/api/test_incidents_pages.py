@@ -79,6 +79,27 @@ def test_a_step_keeps_its_note_and_photos_and_says_who_sees_them(
     assert answer.headers["content-type"] == "image/jpeg"
 
 
+def test_what_was_seen_to_on_the_spot_is_one_form_with_what_was_told_and_a_photo(
+    leader: TestClient, city: City, case: Incident
+) -> None:
+    assert 'value="settle"' not in leader.get(f"/incidents/{case.id}").text
+    act(leader, case, "triage", tier="grid")
+    assert 'value="settle"' in leader.get(f"/incidents/{case.id}").text
+    refused = act(leader, case, "settle", note="New bulb in", told=" ")
+    assert (refused.status_code, again(city.session, case).step) == (422, "assigned")
+    assert "New bulb in</textarea>" in refused.text
+    files = [("photo", ("a.jpg", pictures.photo()))]
+    done = act(leader, case, "settle", note="New bulb in", told="Told at the door", public="yes", files=files)
+    assert done.status_code == 303, done.text
+    assert again(city.session, case).step == "closed"
+    (kept,) = photos.of_incident(city.session, SYSTEM, case.id)
+    steps = {step.id: step for step in incidents.steps(city.session, SYSTEM, case)}
+    assert steps[kept.step_id].note == "New bulb in"
+    page = leader.get(f"/incidents/{case.id}").text
+    assert "Told at the door" in page
+    assert act(leader, case, "settle", told="twice").status_code == 409
+
+
 def test_a_refused_step_leaves_the_case_and_keeps_what_was_typed(
     leader: TestClient, city: City, case: Incident
 ) -> None:
