@@ -51,6 +51,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, asyncpg
@@ -384,6 +385,8 @@ def _dissolved(actor: Actor, wanted: Wanted) -> Rows:
 #: How wide a mark for several incidents is, in cells: at least, and for each root of their number (``marks.js``).
 _SMALLEST_MARK = 26 / 40
 _MARK_PER_ROOT = 7 / 40
+#: A cell's number is its column times this, and its row; more than there are rows.
+_KEYS = 64
 
 
 def _incidents(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
@@ -402,20 +405,23 @@ def _incidents(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
 def _marks(zoom: int, actor: Actor, chosen: incidents.Filter) -> Rows:
     """One mark for the incidents of a unit or a cell, in their middle; a single one keeps what it is."""
     x, y = func.ST_X(_plain(Incident.geom)), func.ST_Y(_plain(Incident.geom))
-    keys, near = _gathered(zoom, x, y)
-    count = func.count()
+    key, near = _gathered(zoom, x, y)
     gathered = (
         select(
-            count.label("count"),
+            key.label("key"),
+            func.count().label("count"),
             func.bool_or(Incident.overdue).label("overdue"),
             func.min(Incident.id).label("id"),
-            func.ST_SetSRID(_middle(zoom, x, y), 4326).label("middle"),
+            func.sum(x).label("x"),
+            func.sum(y).label("y"),
         )
         .where(near, Incident.geom.is_not(None))
-        .group_by(*keys)
+        .group_by(text("key"))
     )
-    found = incidents.narrowed(gathered, actor, chosen)
-    mark = (_merged(found.subquery("each")) if zoom <= 12 else found).subquery("mark")
+    each = incidents.narrowed(gathered, actor, chosen).subquery("each")
+    if zoom <= 12:
+        each = _merged(each).subquery("merged")
+    mark = select(each.c.count, each.c.overdue, each.c.id, _middle(zoom, each).label("middle")).subquery("mark")
     alone = aliased(Incident)
     return (
         select(
@@ -432,50 +438,51 @@ def _marks(zoom: int, actor: Actor, chosen: incidents.Filter) -> Rows:
     )
 
 
-def _middle(zoom: int, x: ColumnElement[float], y: ColumnElement[float]) -> ColumnElement[Any]:
+def _middle(zoom: int, each: Subquery) -> ColumnElement[Any]:
     """Where a mark stands: in the middle of its incidents, but within its cell, so that marks do not cover each other.
 
     One that stands for a single incident is where that is.
     """
-    count = func.count()
-    middles = [func.sum(value) / count for value in (x, y)]
+    count = each.c.count
+    middles: list[Any] = [each.c.x / count, each.c.y / count]
     if zoom == 15:
         room = func.greatest(0, 1 - func.greatest(_SMALLEST_MARK, _MARK_PER_ROOT * func.sqrt(count))) / 2
-        for axis, (value, edges) in enumerate(((x, ("west", "east")), (y, ("south", "north")))):
-            start, end = _parameters(*edges)
+        cells = ((each.c.key // _KEYS, "west", "east"), (each.c.key % _KEYS, "south", "north"))
+        for axis, (cell, low, high) in enumerate(cells):
+            start, end = _parameters(low, high)
             size = (end - start) / (CELLS + 2)
-            centre = start + (func.min(_cell(value, *edges)) + 0.5) * size
+            centre = start + (cell + 0.5) * size
             held = func.least(func.greatest(middles[axis], centre - room * size), centre + room * size)
             middles[axis] = case((count == 1, middles[axis]), else_=held)
-    return func.ST_MakePoint(*middles)
+    return func.ST_SetSRID(func.ST_MakePoint(*middles), 4326, type_=NullType())
 
 
 def _merged(each: Subquery) -> Rows:
     """The marks of units that are smaller than a mark, one for each cell."""
-    x, y, count = func.ST_X(each.c.middle), func.ST_Y(each.c.middle), func.sum(each.c.count)
-    middle = func.ST_MakePoint(func.sum(x * each.c.count) / count, func.sum(y * each.c.count) / count)
+    x, y, count = each.c.x, each.c.y, each.c.count
     return select(
-        cast(count, BigInteger).label("count"),
+        cast(func.sum(count), BigInteger).label("count"),
         func.bool_or(each.c.overdue).label("overdue"),
         func.min(each.c.id).label("id"),
-        func.ST_SetSRID(middle, 4326, type_=NullType()).label("middle"),
-    ).group_by(_cell(x, "west", "east"), _cell(y, "south", "north"))
+        func.sum(x).label("x"),
+        func.sum(y).label("y"),
+    ).group_by(_cell(x / count, "west", "east"), _cell(y / count, "south", "north"))
 
 
-def _gathered(zoom: int, x: Any, y: Any) -> tuple[list[Any], ColumnElement[bool]]:
+def _gathered(zoom: int, x: Any, y: Any) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
     """By what incidents gather into one mark, and the condition that they matter to the tile.
 
     A mark of a unit stands for all of it, so that every tile puts it to the same place; hence whole units are read.
     """
-    cell = _cell(x, "west", "east") * (CELLS + 2) + _cell(y, "south", "north")
+    cell = _cell(x, "west", "east") * _KEYS + _cell(y, "south", "north")
     if zoom == 15:
-        return [cell], _near(Incident.geom)
+        return cell, _near(Incident.geom)
     held = grids.boundaries().subquery("held")
     if zoom == 14:
         outside = and_(Incident.grid_id.is_(None), _near(Incident.geom))
-        key = case((Incident.grid_id.is_(None), cell))
-        return [Incident.grid_id, key], or_(_among(Incident.grid_id, held.c.grid_id, held), outside)
-    return [Incident.community_id], _among(Incident.community_id, held.c.community_id, held)
+        # One number for both, as grouping by two takes half as long again.
+        return func.coalesce(Incident.grid_id, -1 - cell), or_(_among(Incident.grid_id, held.c.grid_id, held), outside)
+    return Incident.community_id.expression, _among(Incident.community_id, held.c.community_id, held)
 
 
 def _among(unit_id: Any, ids: Any, held: Subquery) -> ColumnElement[bool]:
@@ -484,7 +491,7 @@ def _among(unit_id: Any, ids: Any, held: Subquery) -> ColumnElement[bool]:
     return found
 
 
-def _cell(value: ColumnElement[float], low: str, high: str) -> ColumnElement[int]:
+def _cell(value: ColumnElement[Any], low: str, high: str) -> ColumnElement[int]:
     start, end = _parameters(low, high)
     return cast(func.floor((value - start) / (end - start) * (CELLS + 2)), Integer)
 
