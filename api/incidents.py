@@ -224,8 +224,8 @@ def wanted_incidents(
     unit: Annotated[
         Code | None, Query(description="Only in or below the unit with this code, whatever community says.")
     ] = None,
-    due_within: Annotated[
-        int | None, Query(ge=0, le=3650, description="Only open ones that are due within so many days.")
+    due_soon: Annotated[
+        bool | None, Query(description="Only open ones that are due soon by the reminder rules (or not).")
     ] = None,
     closed_first: Annotated[Day | None, Query(alias="closed_from", description="Closed from this day on.")] = None,
     closed_last: Annotated[Day | None, Query(alias="closed_to", description="Closed up to this day.")] = None,
@@ -255,7 +255,7 @@ def wanted_incidents(
         recurrent=recurrent,
         merged=merged,
         unit=unit,
-        due_within=due_within,
+        due_soon=due_soon,
         closed_first=closed_first,
         closed_last=closed_last,
         reopened=reopened,

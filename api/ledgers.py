@@ -176,14 +176,14 @@ def _says(page: Page, name: str, value: str) -> str:
             access.visible(select(units.Unit.name).where(units.Unit.code == value), page.actor, units.Unit)
         )
         return found or value
-    if name == "due_within":
-        return _("Due within {count} days", count=value)
     said = {
         "closed_from": _("Closed from {value} on", value=value),
         "closed_to": _("Closed up to {value}", value=value),
         "bbox": _("In a part of the map"),
         "building": _("At one building"),
     }
+    if name == "due_soon":
+        return _("Due soon") if value == "true" else _("Not due soon")
     if name == "reopened":
         return _("Opened again") if value == "true" else _("Never opened again")
     if name == "located":

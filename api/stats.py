@@ -40,7 +40,7 @@ class FiguresOut(Output):
 
     new: Number = Field(description="Reported on one of the days.")
     open: Number = Field(description="Not settled now.")
-    due: Number = Field(description="Open, and due within two days.")
+    due: Number = Field(description="Open, not overdue, and due soon by the reminder rules.")
     overdue: Number = Field(description="Open after their time.")
     solved: Number = Field(description="Closed on one of the days.")
     first_time: Number = Field(description="Of the solved ones, those that were never opened again.")
@@ -159,7 +159,7 @@ def _figures(figures: Figures, unit: Unit | None, first: date, last: date, part:
     return FiguresOut(
         new=number(figures.new, state=_ALL, **{"from": first, "to": last}),
         open=number(figures.open, state=_OPEN),
-        due=number(figures.due, state=_OPEN, due_within=stats.DUE_DAYS),
+        due=number(figures.due, state=_OPEN, due_soon="true"),
         overdue=number(figures.overdue, state=_OPEN, overdue="true"),
         solved=number(figures.solved, **solved),
         first_time=number(figures.first_time, **solved, reopened="false"),

@@ -77,7 +77,7 @@ def _key_figures(figures: FiguresOut) -> list[dict[str, Any]]:
     rows = [
         (_("New cases"), figures.new, ""),
         (_("Open"), figures.open, ""),
-        (_("Due within {count} days", count=numbers.DUE_DAYS), figures.due, ""),
+        (_("Due soon"), figures.due, ""),
         (_("Overdue"), figures.overdue, "act" if figures.overdue.value else ""),
         (_("Solved"), figures.solved, ""),
         (_("Never opened again"), figures.first_time, ""),

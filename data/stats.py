@@ -3,7 +3,7 @@
 ==========  ==========================================================================================
 new         reported on one of the days
 open        not settled now, whenever they were reported
-due         open, and due within ``DUE_DAYS`` days
+due         open, not overdue, and due soon as the reminder rules of the community say
 overdue     open after their time
 solved      closed on one of the days
 first time  of the solved ones, those that were never opened again
@@ -29,10 +29,9 @@ from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.language import _
 from data.incidents import Category, Incident, State
-from data.incidents.finding import due_within, reopened
+from data.incidents.finding import due_soon, reopened
 from data.units import Level, Unit
 
-DUE_DAYS = 2
 DAYS_MAX = 3_660
 #: Up to so many days a step of the trend is a day, up to so many a week, beyond that a month.
 _BY_DAY, _BY_WEEK = 31, 400
@@ -158,7 +157,7 @@ def _counted(
         Incident.category_code.label("category"),
         new.label("new"),
         is_open.label("open"),
-        due_within(DUE_DAYS).label("due"),
+        due_soon().label("due"),
         Incident.overdue.label("overdue"),
         solved.label("solved"),
         case((solved, ~reopened()), else_=False).label("first_time"),

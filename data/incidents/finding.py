@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, table
+from sqlalchemy import column as named
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, aliased
 
@@ -78,8 +79,8 @@ class Filter:
     first: date | None = None
     last: date | None = None
     overdue: bool | None = None
-    #: open, not overdue, and due within so many days
-    due_within: int | None = None
+    #: whether it is open, not overdue, and soon will be, as the reminder rules of its community say
+    due_soon: bool | None = None
     closed_first: date | None = None
     closed_last: date | None = None
     #: whether it was opened again after it was settled
@@ -125,10 +126,9 @@ def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
         query = query.where(Incident.category_code.in_(wanted.categories) | Incident.category_code.in_(below))
     query = query.where(*listing.in_period(Incident.reported_at, wanted.first, wanted.last))
     query = query.where(*listing.in_period(Incident.closed_at, wanted.closed_first, wanted.closed_last))
-    if wanted.due_within is not None:
-        query = query.where(due_within(wanted.due_within))
     for fact, said in (
         (Incident.overdue, wanted.overdue),
+        (due_soon(), wanted.due_soon),
         (reopened(), wanted.reopened),
         (Incident.supervised, wanted.supervised),
         (Incident.recurrent, wanted.recurrent),
@@ -153,10 +153,19 @@ def _below(code: str) -> ColumnElement[bool]:
     return (Incident.grid_id == unit) | Incident.community_id.in_(communities)
 
 
-def due_within(days: int) -> ColumnElement[bool]:
-    """The condition that an incident is open, not overdue, and due within so many days."""
-    until = func.now() + timedelta(days=days)
-    return Incident.state.in_(RUNNING) & Incident.due_at.between(func.now(), until)
+def due_soon() -> ColumnElement[bool]:
+    """The condition that an incident is open, not overdue, and was found to be due soon by the rules that remind."""
+    reminded = select(_REMINDER.c.incident_id).where(
+        _REMINDER.c.incident_id == Incident.id,
+        _REMINDER.c.due_at == Incident.due_at,
+        _REMINDER.c.threshold.startswith("due_soon:"),
+    )
+    running = func.coalesce(Incident.state.in_(RUNNING) & (Incident.due_at >= func.now()), False)
+    return running & reminded.correlate(Incident).exists()
+
+
+# What reminds lies above this file, so it is spoken of by name.
+_REMINDER = table("reminder", *map(named, ("incident_id", "threshold", "due_at")))
 
 
 def reopened() -> ColumnElement[bool]:

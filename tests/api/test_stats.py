@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from data.incidents import IncidentStep
+from data.reminders import Reminder
 from tests.api.conftest import ClientFor, TestClient
 from tests.city import City
 
@@ -28,6 +29,8 @@ def city(city: City) -> City:
             category_code=["facility.corridor_light", "environment.stray_cat", "order.parking"][number % 3],
             closed_at=reported + timedelta(hours=5 * number + 1) if state == "closed" else None,
         )  # fmt: skip
+        if number % 3:
+            city.session.add(Reminder(incident_id=case.id, threshold="due_soon:1", due_at=case.due_at, told=True))
         if number % 16 == 5:
             city.session.add(
                 IncidentStep(
@@ -101,7 +104,7 @@ def test_the_numbers_of_the_page_are_those_of_the_api_and_lead_to_the_same_lists
 def test_a_link_of_the_dashboard_shows_as_many_on_the_page_of_the_list(city: City, client_for: ClientFor) -> None:
     client = client_for("community_staff", city.community)
     figures = client.get(f"/api/stats?unit={city.community.code}").json()["figures"]
-    for name in ("new", "open", "overdue", "solved"):
+    for name in ("new", "open", "due", "overdue", "solved"):
         number = figures[name]
         page = client.get(f"{number['href']}&lang=en").text
         assert f"of {number['value']}<" in page, f"{name}: {number}"

@@ -178,6 +178,28 @@ def test_calling_for_a_new_look_tells_nothing_twice(city: City) -> None:
     assert swept(city, "03-24 17:32") == []
 
 
+def test_a_case_counts_as_due_soon_from_when_the_rule_reminds_until_its_limit(city: City) -> None:
+    session, begun = city.session, datetime(2090, 3, 7, 10, tzinfo=SHANGHAI)
+    limit = calendars.due(session, city.community.id, begun, 5)
+    incident = city.incident(50, 50, reported_at=begun, due_at=limit)
+    late = city.incident(50, 50, reported_at=at("03-17 10:00"), due_at=at("03-24 17:30"))
+    session.add(Reminder(incident_id=late.id, threshold="due_soon:1", due_at=late.due_at, told=True))
+    [when] = [one["at"] for one in reminders.of_incident(session, incident) if one["kind"] == Kind.DUE_SOON]
+
+    def found(said: bool) -> list[int]:
+        query = incidents.selection(access.SYSTEM, incidents.Filter(due_soon=said))
+        return sorted(row.id for row in session.execute(query))
+
+    for moment, soon in ((when - timedelta(seconds=1), []), (when, [incident.id])):
+        session.execute(text("UPDATE case_watch SET next_at = :now"), {"now": moment})
+        reminders.sweep(session, moment)
+        assert found(True) == soon
+    assert found(False) == [late.id], "what was reminded of and is late now"
+    incident.due_at = limit + timedelta(days=30)
+    session.flush()
+    assert found(True) == [], "a new limit is far away again"
+
+
 def test_a_sweep_that_is_killed_has_done_nothing(city: City) -> None:
     incident = reported(city)
     swept(city, "03-17 10:01")

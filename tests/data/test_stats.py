@@ -15,6 +15,7 @@ from data import stats
 from data.base import access
 from data.base.errors import Invalid
 from data.incidents import Incident, IncidentStep
+from data.reminders import Reminder
 from data.stats import Figures
 from tests.city import City
 
@@ -45,7 +46,8 @@ def city(session: Session) -> City:
     closed(city, 50, 50, at(4), 4)
     closed(city, 150, 150, at(5), 9, category_code="environment.stray_cat")
     closed(city, 150, 150, at(5, month=2), 1)
-    city.incident(50, 50, reported_at=at(20), due_at=datetime.now(UTC) + timedelta(days=1))
+    soon = city.incident(50, 50, reported_at=at(20), due_at=datetime.now(UTC) + timedelta(days=1))
+    session.add(Reminder(incident_id=soon.id, threshold="due_soon:1", due_at=soon.due_at, told=True))
     city.incident(150, 150, reported_at=at(20, month=2), due_at=datetime.now(UTC) - timedelta(days=1))
     session.flush()
     return city
