@@ -21,6 +21,7 @@ from data.base import access, language
 from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.language import _
+from data.hotspots import RunNotDone
 from data.views import View, links
 from maps import views
 from maps.views import Asked
@@ -91,7 +92,12 @@ def filter_of(
 @pages.get("/views/{view}")
 def look(page: Read, view: View) -> Response:
     """A view, with what can be done with it."""
-    return _show(page, _asked(page, view))
+    wanted = _asked(page, view)
+    try:
+        return _show(page, wanted)
+    except RunNotDone as wait:
+        # The job is kept: this is an answer, not a failure.
+        return page.show("views/wait.html", section="stats", name=views.names()[view][0], job=wait.facts["job_id"])
 
 
 @pages.get("/views/{view}/file")
@@ -174,7 +180,8 @@ def _show(page: Page, wanted: Asked, made: dict[str, str] | None = None) -> Resp
     if wanted.view is View.REPLAY:
         filters = [ledgers.day("to", _("Day"))]
     if wanted.view is View.HOTSPOTS:
-        filters.insert(1, ledgers.choice("method", _("Method"), views.methods()))
+        usual, *others = views.methods().items()
+        filters.insert(1, ledgers.choice("method", _("Method"), dict(others), placeholder=usual[1]))
     query = page.request.url.query
     return page.show(
         "views/view.html",

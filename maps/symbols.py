@@ -142,28 +142,34 @@ def text_pairs() -> list[tuple[str, str, str]]:
     return pairs
 
 
-def round_breaks(low: float, high: float, classes: int = 5) -> list[float]:
+def round_breaks(low: float, high: float, classes: int = 5, *, whole: bool = True) -> list[float]:
     """The inner class limits of ``low … high``: round numbers (1, 2, 2.5 or 5 times a power of ten), equally spaced.
 
     Returns at most ``classes - 1`` ascending limits; a value belongs to the class above a limit it equals. There are
     fewer when the range holds fewer round numbers, and none when all values are equal.
 
+    With ``whole`` the values are counts: a limit between two whole numbers would say nothing more.
+
     >>> round_breaks(150, 200)
     [160.0, 180.0, 200.0]
     >>> round_breaks(0, 3)
     [1.0, 2.0, 3.0]
+    >>> round_breaks(0, 0.3)
+    []
+    >>> round_breaks(0, 0.35, whole=False)
+    [0.1, 0.2, 0.3]
     """
     if not high > low:
         return []
     power = 10.0 ** math.floor(math.log10((high - low) / classes))
     for step in (factor * power for factor in (1, 2, 2.5, 5, 10, 20)):
-        if step < 1 or step % 1:
-            continue  # the figures are counts: a limit between two whole numbers would say nothing more
+        if whole and (step < 1 or step % 1):
+            continue
         first = math.floor(low / step) + 1
         last = math.floor(high / step)
         if last - first + 1 <= classes - 1:
-            return [step * k for k in range(first, last + 1)]
-    raise AssertionError("twenty times the power of ten below a fifth of the range spans it")
+            return [float(f"{step * k:.12g}") for k in range(first, last + 1)]
+    return []
 
 
 def as_dict() -> dict[str, object]:

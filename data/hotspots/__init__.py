@@ -25,7 +25,7 @@ from data.hotspots.reading import (
     unpatrolled,
 )
 from data.hotspots.runs import HOTSPOTS, SORTS, Filter, area_m2, forget, get, keep, perform, remove, run, selection
-from data.hotspots.tables import HotspotCell, HotspotRun, RunNotFound
+from data.hotspots.tables import HotspotCell, HotspotRun, RunNotDone, RunNotFound
 
 __all__ = [
     "CELL_M",
@@ -40,6 +40,7 @@ __all__ = [
     "HotspotRun",
     "Params",
     "Place",
+    "RunNotDone",
     "RunNotFound",
     "alarms",
     "area_m2",

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 
 from data import units
 from data.base.access import Actor
-from data.base.errors import Conflict, Invalid
+from data.base.errors import Invalid
 from data.base.language import _
 from data.hotspots import gathering
 from data.hotspots.asking import Params
-from data.hotspots.tables import HotspotCell, HotspotRun
+from data.hotspots.tables import HotspotCell, HotspotRun, RunNotDone
 from spatial import hotspots
 from spatial.datums import reproject
 from spatial.hotspots import Heat, Lattice
@@ -204,7 +204,7 @@ def _results(run: HotspotRun, name: str) -> list[dict[str, Any]]:
 
 def _done(run: HotspotRun) -> None:
     if run.state != "done":
-        raise Conflict(_("This run is not done yet. Ask again in a moment."), job_id=run.job_id)
+        raise RunNotDone(_("This run is not done yet. Ask again in a moment."), job_id=run.job_id)
 
 
 def _shown(number: int) -> int | None:

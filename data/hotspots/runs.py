@@ -29,7 +29,9 @@ KEPT_DAYS = 30
 _COLUMNS_AT_ONCE = 2_000
 
 
-def run(session: Session, actor: Actor, params: Params, *, name: str | None = None) -> HotspotRun:
+def run(
+    session: Session, actor: Actor, params: Params, *, name: str | None = None, at_once: bool = False
+) -> HotspotRun:  # fmt: skip
     """A run with these parameters: an equal one that is there already, else a new one.
 
     A large one is done in the background; its ``state`` is then ``queued`` and ``job_id`` tells the job.
@@ -38,6 +40,8 @@ def run(session: Session, actor: Actor, params: Params, *, name: str | None = No
     ----------
     name
         To keep the run by; one without a name is forgotten after 30 days.
+    at_once
+        Whether also a large one is done before this returns, for somebody who cannot come again.
 
     Raises
     ------
@@ -57,10 +61,11 @@ def run(session: Session, actor: Actor, params: Params, *, name: str | None = No
     forget(session, actor)
     version = gathering.version(session, actor, params, place)
     same = _same(session, actor, params, place, HotspotRun.version == version)
-    if same is not None:
+    if same is not None and not (at_once and same.state == "queued"):
         return _named(session, actor, same, name)
     cells = computing.cells_of(params, _area_m2(session, place))
-    if cells > CELLS_AT_ONCE or gathering.size(session, actor, params, place) > CASES_AT_ONCE:
+    large = cells > CELLS_AT_ONCE or gathering.size(session, actor, params, place) > CASES_AT_ONCE
+    if large and not at_once:
         found = _new(session, actor, params, place, name, version)
         job = jobs.enqueue(
             session, actor, HOTSPOTS, {"run_id": found.id}, community_id=found.community_id, language=language.current()

@@ -11,11 +11,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.base import access, db
-from data.base.errors import NotFound
+from data.base.errors import Conflict, NotFound
 
 
 class RunNotFound(NotFound):
     """There is no such run, or it is outside the actor's area."""
+
+
+class RunNotDone(Conflict):
+    """The run is still being computed, by the job in its facts."""
 
 
 class HotspotRun(db.Table):

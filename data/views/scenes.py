@@ -254,6 +254,12 @@ def cases(session: Session, actor: Actor, wanted: incidents.Filter) -> list[Case
     return [Case(*row) for row in reversed(rows)]
 
 
+def placeless(session: Session, actor: Actor, wanted: incidents.Filter) -> int:
+    """How many cases there are that no picture can show, because they have no place."""
+    query = select(func.count()).select_from(Incident).where(Incident.geom.is_(None))
+    return session.scalar(incidents.narrowed(query, actor, wanted)) or 0
+
+
 @dataclass(frozen=True)
 class Walk:
     """A patrol without who walked it: the grid, its length, and the points of each part with their instants."""

@@ -7,7 +7,7 @@ function of a view needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -112,7 +112,13 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
     told = Told(first, last, f"{source} {attribution}".strip(), now, asked.shared)
     ground = scenes.ground(session, actor, asked.community, name)
     if asked.view in _CASES:
-        return _CASES[asked.view](ground, scenes.cases(session, actor, _wanted(asked)), told)
+        wanted = _wanted(asked)
+        drawn = _CASES[asked.view](ground, scenes.cases(session, actor, wanted), told)
+        without = scenes.placeless(session, actor, wanted) if asked.view is not View.TIMELINE else 0
+        if not without:
+            return drawn
+        said = _("{count} cases have no place and are not counted here.", count=without)
+        return replace(drawn, left_out=(*drawn.left_out, said))
     if asked.view is View.COVERAGE:
         return patrols.coverage(ground, _items(session, actor, asked, first or last, last), told)
     if asked.view is View.REPLAY:
@@ -177,7 +183,8 @@ def _run(
     params = cells.params(
         cells.width_for(ground.area_m2), category=asked.category, first=first, last=last, **place
     )  # fmt: skip
-    run = runs.get(session, actor, runs.run(session, actor, params).id)
+    # A file or a link is looked at once; who is in the house can wait for what takes long.
+    run = runs.get(session, actor, runs.run(session, actor, params, at_once=asked.shared).id)
     category = incidents.category(session, asked.category) if asked.category else None
     zh = language.current() == "zh"
     summary = run.summary or {}

@@ -21,7 +21,7 @@ from maps.overview import state_names
 from maps.views.frame import Layer, Picture, Row, Steps, Style, Table, picture
 
 #: More points than these are shown as cells.
-MOST_MARKS = 1_500
+MOST_MARKS = 600
 OPEN = ("new", "in_progress", "to_verify", "on_hold")
 LIGHTS = ("facility.corridor_light", "facility.street_light", "facility.unlit_path")
 #: Lower limits of the classes of a cell.

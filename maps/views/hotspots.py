@@ -10,7 +10,8 @@ from typing import Any
 from data.base.language import _
 from data.views.scenes import FEWEST, Ground
 from maps import symbols
-from maps.hotspots import grids_of, heat_names, sentence
+from maps.hotspots import grids_of, heat_names
+from maps.hotspots import sentence as told_of
 from maps.views.cases import Told
 from maps.views.frame import Layer, Picture, Row, Style, Table, picture
 
@@ -63,16 +64,17 @@ def significant(ground: Ground, found: Found, told: Told) -> Picture:
 
 def density(ground: Ground, found: Found, told: Told) -> Picture:
     """How many cases there are on a hectare, smoothed."""
-    highest = max((cell.density for cell in found.cells), default=0.0)
-    limits = [highest * step / 5 for step in range(1, 5)]
+    limits = symbols.round_breaks(0, max((cell.density for cell in found.cells), default=0.0), whole=False)
+    # Nearly nothing is not coloured.
+    least = limits[0] / 4 if limits else 0.0
     styles = {}
-    for step, fill in enumerate(symbols.SEQUENTIAL):
-        low = limits[step - 1] if step else highest / 20
-        label = _("{low} cases a hectare and more", low=f"{low:.1f}")
+    for step, fill in enumerate(_ramp(len(limits))):
+        low = limits[step - 1] if step else least
+        label = _("{low} cases a hectare and more", low=f"{low:g}")
         styles[str(step)] = Style(fill=fill, width=0, opacity=symbols.RAMP_OPACITY, hatch=step, label=label)
     layer = Layer("area", styles)
     for cell in found.cells:
-        if cell.density >= highest / 20 and highest > 0:
+        if limits and cell.density >= least:
             layer.add(json.loads(cell.geojson), str(sum(cell.density >= limit for limit in limits)))
     return _picture(
         "hotspots", ground, found, told, [layer, _default_points(found)], _("Density: {what}", what=found.about)
@@ -84,21 +86,29 @@ def clusters(ground: Ground, found: Found, told: Told) -> Picture:
     hot = symbols.HOTSPOT
     style = Style(fill=hot["hot_90"], stroke=hot["hot_99"], width=2, opacity=0.5, hatch=2, label=_("Cluster"))
     layer = Layer("area", {"cluster": style})
-    for one in found.clusters:
-        if one["cases"] >= FEWEST:
-            layer.add(one["geometry"], "cluster", _("{count} cases", count=f"{one['cases']:,}"))
+    shown = [one for one in found.clusters if one["cases"] >= FEWEST]
+    for one in shown:
+        layer.add(one["geometry"], "cluster", _("{count} cases", count=f"{one['cases']:,}"))
+    said = told_of(found.what, found.used, None, "")
+    if shown:
+        said = _(
+            "{count} clusters of cases close together; the largest is in {place}, with {cases} of {used} cases.",
+            count=len(shown), place=grids_of(shown[0]) or ground.name, cases=f"{shown[0]['cases']:,}",
+            used=f"{found.used:,}",
+        )  # fmt: skip
+    rows: list[Row] = [[grids_of(one) or _("In no grid"), one["cases"]] for one in shown]
     return _picture(
-        "hotspots", ground, found, told, [layer, _default_points(found)], _("Clusters: {what}", what=found.about)
-    )
+        "hotspots", ground, found, told, [layer, _default_points(found)], _("Clusters: {what}", what=found.about),
+        sentence=said, table=Table([_("Cluster"), _("Cases")], rows),
+    )  # fmt: skip
 
 
 def rate(ground: Ground, found: Found, told: Told) -> Picture:
     """Cases per 100 households of each grid."""
     rates = {one["grid_id"]: one for one in found.by_grid if one["rate"] is not None}
-    breaks = symbols.round_breaks(0, max((one["rate"] for one in rates.values()), default=0.0))
+    breaks = symbols.round_breaks(0, max((one["rate"] for one in rates.values()), default=0.0), whole=False)
     styles = {}
-    for step in range(len(breaks) + 1):
-        fill = symbols.SEQUENTIAL[round(step * 4 / max(1, len(breaks)))]
+    for step, fill in enumerate(_ramp(len(breaks))):
         low, high = breaks[step - 1] if step else 0, breaks[step] if step < len(breaks) else None
         label = (
             _("{low} to below {high} cases per 100 households", low=f"{low:g}", high=f"{high:g}")
@@ -111,7 +121,25 @@ def rate(ground: Ground, found: Found, told: Told) -> Picture:
         if shape.id in rates:
             value = rates[shape.id]["rate"]
             layer.add(shape.geometry, str(sum(value >= limit for limit in breaks)), f"{shape.name} · {value:.1f}")
-    return _picture("hotspots", ground, found, told, [layer], _("Cases per household: {what}", what=found.about))
+    ranked = sorted(rates.values(), key=lambda one: (-one["rate"], one["code"]))
+    people = sum(one["households"] for one in ranked)
+    said = told_of(found.what, 0, None, "") if not found.used else _("There are no households to compare with.")
+    if people and found.used:
+        said = _(
+            "{grid} has most cases per 100 households: {rate}; in all grids together there are {mean}.",
+            grid=ranked[0]["name"], rate=f"{ranked[0]['rate']:.1f}",
+            mean=f"{100 * sum(one['cases'] for one in ranked) / people:.1f}",
+        )  # fmt: skip
+    rows: list[Row] = [[one["name"], one["cases"], one["households"], round(one["rate"], 1)] for one in ranked]
+    return _picture(
+        "hotspots", ground, found, told, [layer], _("Cases per household: {what}", what=found.about), sentence=said,
+        table=Table([_("Grid"), _("Cases"), _("Households"), _("Cases per 100 households")], rows),
+    )  # fmt: skip
+
+
+def _ramp(breaks: int) -> list[str]:
+    """The colours of the classes between so many limits, as far apart as can be."""
+    return [symbols.SEQUENTIAL[round(step * 4 / max(1, breaks))] for step in range(breaks + 1)]
 
 
 def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told, patrolled: str) -> Picture:
@@ -164,16 +192,20 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
     )  # fmt: skip
 
 
-def _picture(code: str, ground: Ground, found: Found, told: Told, layers: Sequence[Layer], title: str) -> Picture:
+def _picture(
+    code: str, ground: Ground, found: Found, told: Told, layers: Sequence[Layer], title: str, *,
+    sentence: str = "", table: Table | None = None,
+) -> Picture:  # fmt: skip
+    """The picture, which tells of the hotspots unless it has something of its own to say."""
     first = found.spots[0] if found.spots else None
     where = (grids_of(first) if first else "") or ground.name
     names = heat_names()
     rows: list[Row] = [[grids_of(one) or _("In no grid"), one["cases"], names[one["heat"]]] for one in found.spots]
     return picture(
         code, ground=ground, layers=[layer for layer in layers if layer.features], title=title,
-        sentence=sentence(found.what, found.used, first, where),
+        sentence=sentence or told_of(found.what, found.used, first, where),
         period=told.period, source=told.source, left_out=_left_out(found),
-        table=Table([_("Hotspot"), _("Cases"), _("How sure")], rows), veil=True,
+        table=table or Table([_("Hotspot"), _("Cases"), _("How sure")], rows), veil=True,
     )  # fmt: skip
 
 

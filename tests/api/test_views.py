@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from data import incidents
+from data.base import access
 from maps.views import names
 from tests.api.conftest import ClientFor, TestClient
 from tests.city import City
@@ -189,3 +191,46 @@ def test_the_cells_of_a_street_are_told_by_every_method(city: City, beside: City
         answer = street.get(f"/views/hotspots?method={method}&lang=en")
         assert answer.status_code == 200, answer.text
         assert names_the(beside, answer.text)
+
+
+# ---- what takes long, and what has no place ------------------------------------------------------------------------
+
+
+def test_a_large_analysis_is_waited_for_in_the_house_and_done_at_once_for_a_file(
+    city: City, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.hotspots.runs.CELLS_AT_ONCE", 1)
+    staff = client_for("community_staff", city.community)
+    for view in ("hotspots", "unpatrolled"):
+        page = staff.get(f"/views/{view}?lang=en")
+        assert page.status_code == 200
+        (job,) = re.findall(r'data-job="(\d+)"', page.text)
+        # The page that is loaded again waits for the same job, and begins no other.
+        assert f'data-job="{job}"' in staff.get(f"/views/{view}?lang=en").text
+    file = staff.get("/views/hotspots/file")
+    assert file.status_code == 200
+    assert "attachment" in file.headers["content-disposition"]
+    assert "picture-legend" in staff.get("/views/hotspots").text
+
+
+def test_a_view_tells_of_open_cases_without_a_place(city: City, client_for: ClientFor) -> None:
+    incidents.report(city.session, access.SYSTEM, community=city.community, category_code="order.parking")
+    staff = client_for("community_staff", city.community)
+    assert "1 case has no place and is not counted here." in staff.get("/views/overview?lang=en").text
+    total = staff.get("/api/incidents?state=new,in_progress,to_verify,on_hold&total=true").json()["total"]
+    (shown,) = re.findall(r"(\d+) cases are open", staff.get("/views/overview?lang=en").text)
+    assert total == int(shown) + 1
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence"),
+    [
+        ("clusters", r"1 cluster of cases close together, in A1, with 13 of 14 cases\."),
+        ("rate", r"A1 has most cases per 100 households: 1300\.0; in all grids together there are 466\.7\."),
+    ],
+)
+def test_a_method_says_what_it_shows(city: City, client_for: ClientFor, method: str, sentence: str) -> None:
+    page = client_for("community_staff", city.community).get(
+        f"/views/hotspots?method={method}&from=2026-03-01&to=2026-03-31&lang=en"
+    )
+    assert re.search(sentence, page.text), re.findall(r"data-sentence>([^<]*)<", page.text)

@@ -77,3 +77,9 @@ def test_the_style_sheet_and_the_scripts_get_the_same_colours() -> None:
     assert {name: variables[name] for name in symbols.PALETTE} == values["palette"]
     assert variables["state-new-fill"] == symbols.STATES["new"].fill
     assert variables["ramp-5"] == symbols.SEQUENTIAL[4]
+
+
+def test_limits_between_shares_are_round_too() -> None:
+    assert symbols.round_breaks(0, 16.2, whole=False) == [5.0, 10.0, 15.0]
+    assert symbols.round_breaks(0, 0.04, whole=False) == [0.01, 0.02, 0.03, 0.04]
+    assert symbols.round_breaks(0, 0.4) == []

@@ -50,7 +50,8 @@ export async function start(map, config) {
     },
   });
   const place = document.getElementById("hot-data");
-  if (!place) return watch();
+  // A large run is computed in the background.
+  if (!place) return import("../waiting.js");
 
   let asking = null;
   /** Show what a page says that was asked for, without leaving this one. */
@@ -121,17 +122,6 @@ function asked() {
   const query = new URLSearchParams();
   for (const [name, value] of form) if (value !== "") query.set(name, value);
   return query;
-}
-
-/** A large run is computed in the background: look again until it is done. */
-async function watch() {
-  const place = document.querySelector("[data-job]");
-  const look = async () => {
-    const job = await get(`/api/jobs/${place.dataset.job}`);
-    if (["queued", "running"].includes(job.state)) setTimeout(look, 1500);
-    else location.reload();
-  };
-  if (place) look();
 }
 
 /* ---- ground ---- */
