@@ -348,7 +348,10 @@ def note(
     building_id: Annotated[Reference | None, Form()] = None,
     photo: Annotated[UploadFile | None, File(description="JPEG, PNG or WebP.")] = None,
 ) -> NoteOut:
-    """What one came across becomes a case, with its photo, wherever in the community it is; sent again, it is the same."""
+    """What one came across becomes a case, with its photo; sent again, it is the same.
+
+    It may lie anywhere in the community, and goes to those whose grid it lies in.
+    """
     if (lon is None) != (lat is None):
         raise Invalid(_("A place needs both lon and lat."), field="body.lon")
     noted = patrols.note(

@@ -128,7 +128,7 @@ def listed(page: Read) -> Response:
         section="patrols",
         page=head,
         tabs=tabs(page, "patrols"),
-        day=_today().isoformat(),
+        replay="patrol.read" in page.can or "patrol.record" in page.can,
         **ledgers.filtered(page, filters),
         **table,
     )
@@ -163,7 +163,7 @@ def _today() -> date:
 @pages.get("/patrols/replay")
 def replay(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
     """The patrols of a day under a time slider."""
-    on = day or _today()
+    on = day or _last_day(page) or _today()
     rows = _of_day(page, on)
     drawn = patrol_maps.replay(
         **ground.frame(page), tracks=f"/patrols/replay/tracks?day={on}", timezone=page.settings.timezone
@@ -171,10 +171,11 @@ def replay(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
     return page.show(
         "patrols/replay.html",
         section="patrols",
-        tabs=tabs(page, ""),
+        tabs=tabs(page, "patrols"),
         day=on.isoformat(),
         before=on - timedelta(days=1),
-        after=on + timedelta(days=1),
+        after=on + timedelta(days=1) if on < _today() else None,
+        last=None if rows else _last_day(page),
         patrols=[
             {
                 "href": f"/patrols/{row.id}",
@@ -185,6 +186,13 @@ def replay(page: Read, day: Annotated[Day | None, Query()] = None) -> Response:
         ],
         **ground.shown(drawn, page.settings),
     )
+
+
+def _last_day(page: Page) -> date | None:
+    """The last day on which somebody walked, of those that one may see."""
+    query = patrols.selection(page.actor, patrols.Filter(community=page.community))
+    row = page.session.execute(query.order_by(Patrol.started_at.desc()).limit(1)).first()
+    return local(row.started_at).date() if row else None
 
 
 def _clock(row: Any) -> str:

@@ -25,6 +25,7 @@ from data import rounds, units
 from data.base import access
 from data.base.errors import Invalid, WanggeError
 from data.base.language import _
+from data.buildings import Building
 from data.rounds import Rhythm, Round
 from data.teams import TeamMember
 from maps import patrols as patrol_maps
@@ -115,8 +116,10 @@ def often(rhythm: str, weekdays: list[int]) -> str:
     """How often a round is walked, in words: ``每周一次``, ``周一、周四``."""
     if not weekdays:
         return rhythm_names()[rhythm]
-    names = weekday_names()
-    return _(", ").join(names[str(day)] for day in sorted(weekdays))
+    names, days = weekday_names(), sorted(weekdays)
+    if len(days) > 2 and days == list(range(days[0], days[-1] + 1)):
+        return _("{first} to {last}", first=names[str(days[0])], last=names[str(days[-1])])
+    return _(", ").join(names[str(day)] for day in days)
 
 
 @pages.get("/rounds/new")
@@ -221,6 +224,18 @@ def _people(page: Page, community_id: int | None) -> dict[str, str]:
     return {str(row.account_id): f"{row.name}（{posts[row.post]}）" for row in rows}
 
 
+def _stops(page: Page, found: Round) -> list[dict[str, str]]:
+    """The buildings a round passes, in their order; one that may not be seen has no name."""
+    query = select(Building.id, Building.number, Building.name, Building.code).where(
+        Building.id.in_(found.building_ids)
+    )
+    names = {
+        row.id: labels.building(row.number, row.name, row.code)
+        for row in page.session.execute(access.visible(query, page.actor, Building))
+    }
+    return [{"name": names.get(id_, "—"), "href": f"/buildings/{id_}"} for id_ in found.building_ids]
+
+
 def _form(
     page: Page, found: Round | None, *, typed: FormData | None = None, error: WanggeError | None = None
 ) -> Response:
@@ -259,7 +274,7 @@ def _form(
         west, south, east, north = to_shape(found.geom).bounds
         frame["bounds"] = (south, west, north, east)
     chart = ground.shown(patrol_maps.route(**frame, line=line, editable=editable), page.settings)
-    stops = len(found.building_ids) if found else 0
+    stops = _stops(page, found) if found else []
     title = found.name if found else _("Plan a round")
     return page.show(
         "patrols/round.html",
@@ -267,13 +282,14 @@ def _form(
         status=forms.status(error),
         record=forms.record(
             "rounds", found.id if found else None, title, _("Rounds"),
-            _("{count} buildings, {length}", count=stops, length=length(found.length_m)) if found else "",
+            _("{count} buildings, {length}", count=len(stops), length=length(found.length_m)) if found else "",
         ),
         action=f"/rounds/{found.id}" if found else "/rounds",
         editable=editable,
         **forms.shown([what, when], typed, error),
         hidden=[("route", forms.text_in(typed, "route") if typed is not None else json.dumps(line) if line else "")],
         links=[],
+        stops=stops,
         token=forms.token(found),
         map=None,
         chart=chart["map"],

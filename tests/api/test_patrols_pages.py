@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
@@ -178,6 +179,34 @@ def access_zone() -> Any:
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(settings.get().timezone)
+
+
+def test_a_replay_begins_with_the_last_day_on_which_somebody_walked(client_for: ClientFor, city: City) -> None:
+    client = client_for("community_staff", city.community)
+    assert "/patrols/replay" not in client.get("/patrols").text
+    send(client, begin(client, city, grid_id=None), walked())
+    day = START.astimezone(ZoneInfo(settings.get().timezone)).date()
+    assert 'href="/patrols/replay"' in client.get("/patrols").text
+    assert f'value="{day}"' in client.get("/patrols/replay").text
+    empty = client.get(f"/patrols/replay?day={day - timedelta(days=3)}").text
+    assert f'href="?day={day}"' in empty
+    assert 'id="time"' not in empty
+
+
+def test_who_may_only_read_a_round_reads_names_and_stops_in_their_order(client_for: ClientFor, city: City) -> None:
+    staff = client_for("community_staff", city.community)
+    line = {"type": "LineString", "coordinates": [degrees(150, 55), degrees(50, 55)]}
+    plan = {
+        "community_id": city.community.id, "grid_id": city.grids["A1"].id, "name": "早巡", "geometry": line,
+        "building_ids": [city.buildings["B1"].id, city.buildings["A1"].id], "weekdays": [1, 2, 3, 4, 5],
+    }  # fmt: skip
+    made = staff.post("/api/rounds", json=plan).json()
+    page = client_for("planner", city.community).get(f"/rounds/{made['id']}?lang=en").text
+    assert re.search(r'id="field-grid_id">A1</output>', page)
+    stops = re.search(r'<ol class="route-stops">(.*?)</ol>', page, re.DOTALL)
+    assert stops
+    assert re.findall(r">([^<]*\d)</a>", stops[1]) == ["Building 2", "Building 1"]
+    assert "Mon to Fri" in staff.get("/rounds?lang=en").text
 
 
 def test_what_cannot_be_told_is_said_in_the_form_and_the_usual_is_shown(

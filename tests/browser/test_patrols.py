@@ -279,6 +279,25 @@ def test_what_nobody_passed_is_a_list_that_leads_to_the_map(signed_in: Opens) ->
     expect(page.locator('#missed a[data-at^="building/"]').first).to_be_hidden()
 
 
+@pytest.mark.parametrize("path", ["/patrols/{id}", "/patrols/replay?day={day}", "/rounds/{round}"])
+def test_a_map_in_a_page_fits_the_paper_whole(signed_in: Opens, path: str) -> None:
+    page = signed_in().page
+    walked = next(one for one in listed(page, "/api/patrols?limit=1000") if one["round_id"])
+    page.goto(path.format(id=walked["id"], day=walked["started_at"][:10], round=walked["round_id"]))
+    drawn(page)
+    screen = page.locator(".map-box").bounding_box()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    box, chart = (page.locator(name).bounding_box() for name in (".map-box", ".map-box .folium-map"))
+    assert screen
+    assert box
+    assert chart
+    assert box["width"] <= 680 < screen["width"]
+    for size in ("width", "height"):
+        assert abs(chart[size] - box[size]) <= 4
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".map-box").bounding_box() == screen
+
+
 def test_a_street_is_one_row_whose_pieces_are_shown_when_they_are_asked_for(signed_in: Opens) -> None:
     page = signed_in().page
     page.goto("/coverage?days=30")

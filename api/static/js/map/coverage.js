@@ -1,10 +1,9 @@
 // What patrols passed, what they did not, and where the GPS is too poor to say: each by colour and by pattern.
-/* global L, protomapsL */
+/* global L */
 
 import { make, phone, still, typing } from "../dom.js";
 import { say, word } from "../words.js";
-import { labelRules } from "./labels.js";
-import { plainGround } from "./placing.js";
+import { liftLabels, plainGround } from "./placing.js";
 import { bindPrint } from "./print.js";
 import { bindTools } from "./tools.js";
 
@@ -76,9 +75,10 @@ export async function start(map, config) {
   const how = styles(config.symbols);
   const { tiles, state } = await plainGround(map, config);
   map.fitBounds(config.bounds, { ...padding(), animate: false });
-  putLabelsOnTop(map, config, tiles, state);
+  liftLabels(map, config, tiles, state);
   bindTools(map, config, { padding });
-  bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer });
+  const part = document.querySelector("#card-form .part-note").textContent;
+  bindPrint(map, config, state, { redraw: () => tiles.redraw(), layer: tiles.layer, seen: padding, about: () => part });
 
   const answer = await fetch(config.features, { headers: { Accept: "application/geo+json, application/json" } });
   if (!answer.ok) return trouble((await answer.json().catch(() => null))?.detail ?? word("no_answer"));
@@ -213,22 +213,6 @@ export async function start(map, config) {
   if (linked) choose(linked, { fit: true });
   else if (layers.size) map.fitBounds(all.getBounds(), { ...padding(), animate: false });
   container.dataset.ready = "true";
-}
-
-/** Names and numbers in a layer of their own above what was passed, from the tiles that are here already. */
-function putLabelsOnTop(map, config, { layer }, state) {
-  layer.labelRules = [];
-  layer.clearLayout();
-  layer.rerenderTiles();
-  const pane = map.createPane("names");
-  pane.style.zIndex = 450;
-  pane.style.pointerEvents = "none";
-  const names = protomapsL.leafletLayer({
-    sources: {}, paintRules: [], labelRules: labelRules(config, state), attribution: "", noWrap: true, pane: "names",
-    minZoom: map.getMinZoom(), maxZoom: map.getMaxZoom(), keepBuffer: 3, updateWhenZooming: false,
-  });
-  for (const [name, view] of layer.views) names.views.set(name, view);
-  names.addTo(map);
 }
 
 /** The card: what is shown changes here, period and distance ask the server. */

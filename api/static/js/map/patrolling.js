@@ -5,7 +5,7 @@
 import { still } from "../dom.js";
 import { run } from "../patrol/phone.js";
 import { word } from "../words.js";
-import { plainGround } from "./placing.js";
+import { liftLabels, plainGround } from "./placing.js";
 import { drawTrack } from "./track.js";
 
 const latLngs = (ring) => ring.map(([lon, lat]) => [lat, lon]);
@@ -103,5 +103,7 @@ export async function start(map, config) {
   });
   await run(view);
   container.dataset.ready = "true";
-  await ground;
+  const { tiles, state } = await ground;
+  state.brief = true;
+  liftLabels(map, config, tiles, state);
 }

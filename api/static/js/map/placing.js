@@ -1,5 +1,5 @@
 // One point on a map: a click or a drag fills the fields lon and lat, typing into them moves the pin.
-/* global L */
+/* global L, protomapsL */
 
 import { loadIcons } from "./icons.js";
 import { labelRules, nameAreas } from "./labels.js";
@@ -25,6 +25,22 @@ export async function plainGround(map, config, layers = ["grids", "buildings", "
   });
   scaleBar(map);
   return { tiles, state };
+}
+
+/** Names and numbers in a layer of their own above what is drawn on the map, from the tiles that are here already. */
+export function liftLabels(map, config, { layer }, state) {
+  layer.labelRules = [];
+  layer.clearLayout();
+  layer.rerenderTiles();
+  const pane = map.createPane("names");
+  pane.style.zIndex = 450;
+  pane.style.pointerEvents = "none";
+  const names = protomapsL.leafletLayer({
+    sources: {}, paintRules: [], labelRules: labelRules(config, state), attribution: "", noWrap: true, pane: "names",
+    minZoom: map.getMinZoom(), maxZoom: map.getMaxZoom(), keepBuffer: 3, updateWhenZooming: false,
+  });
+  for (const [name, view] of layer.views) names.views.set(name, view);
+  names.addTo(map);
 }
 
 /** Called by the script that folium writes. */

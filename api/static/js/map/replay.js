@@ -1,8 +1,9 @@
 // The patrols of a day under a time slider. It stands still until somebody moves it or presses play.
 /* global L */
 
-import { still } from "../dom.js";
+import { phone, still } from "../dom.js";
 import { say, word } from "../words.js";
+import { bindPaper } from "./paper.js";
 import { plainGround } from "./placing.js";
 import { drawTrack } from "./track.js";
 
@@ -41,6 +42,7 @@ export async function start(map, config) {
   const { tiles, state } = await plainGround(map, config);
   state.brief = true;
   tiles.redraw();
+  bindPaper(map);
   const answer = await fetch(config.tracks, { headers: { Accept: "application/json" } });
   if (!answer.ok) return;
   const { patrols } = await answer.json();
@@ -49,12 +51,16 @@ export async function start(map, config) {
   const slider = document.getElementById("time");
   const clock = document.getElementById("clock");
   const play = document.getElementById("play");
-  const walkers = patrols.map((patrol) => ({
-    ...patrol, track: drawTrack(map, config.symbols, { open: true, arrows: false }),
-    head: L.marker([0, 0], {
-      icon: L.divIcon({ className: "walker", iconSize: [26, 26], html: "" }), interactive: false, keyboard: false,
-    }).bindTooltip(patrol.who, { permanent: true, direction: "top", offset: [0, -12], className: "walker-name" }),
-  }));
+  // The number is that of the list; there is room for names where the screen is wide.
+  const walkers = patrols.map((patrol, i) => {
+    const head = L.marker([0, 0], {
+      icon: L.divIcon({ className: "walker", iconSize: [26, 26], html: String(i + 1) }), interactive: false, keyboard: false,
+    });
+    if (!phone.matches) {
+      head.bindTooltip(patrol.who, { permanent: true, direction: "top", offset: [0, -12], className: "walker-name" });
+    }
+    return { ...patrol, head, track: drawTrack(map, config.symbols, { open: true, arrows: false }) };
+  });
   const times = patrols.flatMap(({ parts }) => parts.flat().map(([, , t]) => t));
   if (!times.length) {
     container.dataset.ready = "true";

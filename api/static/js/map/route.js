@@ -2,6 +2,7 @@
 /* global L */
 
 import { length, say, word } from "../words.js";
+import { bindPaper } from "./paper.js";
 import { plainGround } from "./placing.js";
 import { drawTrack } from "./track.js";
 
@@ -11,6 +12,7 @@ export async function start(map, config) {
   const { tiles, state } = await plainGround(map, config);
   state.brief = true;
   tiles.redraw();
+  bindPaper(map);
   const field = document.querySelector("input[name=route]");
   const told = document.getElementById("route-length");
   let line = field?.value ? JSON.parse(field.value).coordinates : (config.line?.coordinates ?? []);
@@ -30,7 +32,8 @@ export async function start(map, config) {
   function show() {
     drawn.set(line.length ? [line] : []);
     if (field) field.value = line.length > 1 ? JSON.stringify({ type: "LineString", coordinates: line }) : "";
-    if (told) told.textContent = line.length > 1 ? length(metres()) : "";
+    // How long it is as it was saved stands in the head of the page.
+    if (told) told.textContent = line.length > 1 && past.length ? length(metres()) : "";
     corners.clearLayers();
     if (!config.editable) return;
     line.forEach(([lon, lat], i) => {

@@ -2,6 +2,7 @@
 /* global L */
 
 import { still } from "../dom.js";
+import { bindPaper } from "./paper.js";
 import { plainGround } from "./placing.js";
 import { drawTrack } from "./track.js";
 
@@ -53,6 +54,7 @@ export async function start(map, config) {
   const { tiles, state } = await plainGround(map, config);
   state.brief = true;
   tiles.redraw();
+  bindPaper(map);
   bindReasons(map);
   const show = async () => {
     const answer = await fetch(config.points, { headers: { Accept: "application/json" } });

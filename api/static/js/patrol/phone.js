@@ -112,9 +112,14 @@ export async function run(view) {
   function idle() {
     $("walking").hidden = $("accuracy").hidden = true;
     $("idle").hidden = false;
-    const choices = today.rounds.map((one, i) =>
-      choice(one.id, one.name, word("round_facts", { count: number(one.stops.length), length: length(one.length_m) }), i === 0));
-    choices.push(choice("", word("free_walk"), "", !today.rounds.length));
+    // What was walked already stays, below what is still to be done.
+    const rounds = [...today.rounds].sort((one, other) => Number(one.done) - Number(other.done));
+    const facts = (one) => [
+      one.done ? word("round_done") : "", word("round_facts", { count: number(one.stops.length), length: length(one.length_m) }),
+    ].filter(Boolean).join(" · ");
+    const open = rounds.filter(({ done }) => !done);
+    const choices = rounds.map((one) => choice(one.id, one.name, facts(one), one === open[0]));
+    choices.push(choice("", word("free_walk"), "", !open.length));
     $("rounds").querySelector(".round-choices").replaceChildren(...choices);
     $("rounds").hidden = today.account === null;
     $("start").disabled = today.community === null;
@@ -221,6 +226,7 @@ export async function run(view) {
     $("stop-sheet").close();
     const facts = $("progress").textContent;
     await store.change(patrol.uuid, { stoppedAt: Date.now() });
+    if (round && patrol.round === round.id) round.done = true;
     leave();
     idle();
     $("progress").textContent = word("over", { facts });
