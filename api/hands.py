@@ -158,17 +158,18 @@ class Hands:
         who = (self._pack(actor.permissions), replace(actor, permissions={}))
         asked = (*who, work, args, language.current(), surfaces.current())
         # Whoever asked may leave meanwhile; the hand is at it all the same, and its answer is for nobody else.
-        well, result, written = await asyncio.shield(asyncio.ensure_future(self._exchange(asked)))
-        if written:
-            changes.changes.told(written)
+        well, result = await asyncio.shield(asyncio.ensure_future(self._exchange(asked)))
         if not well:
             raise result
         return cast("_Made", result)
 
-    async def _exchange(self, asked: tuple[Any, ...]) -> tuple[bool, Any, changes.Written]:
+    async def _exchange(self, asked: tuple[Any, ...]) -> tuple[bool, Any]:
         hand = await self._idle.get()
         try:
-            return await hand.ask(asked)
+            well, result, written = await hand.ask(asked)
+            if written:
+                changes.changes.told(written)
+            return well, result
         except (OSError, EOFError) as error:
             log.error("A hand died at work")
             changes.changes.forget()  # whether it had committed is unknown

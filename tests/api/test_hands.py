@@ -83,6 +83,19 @@ def asked(*calls: tuple[Callable[..., Any], Any], actor: Actor = SYSTEM) -> list
     return asyncio.run(asyncio.wait_for(run(), 60))
 
 
+def test_whoever_leaves_meanwhile_takes_no_answer_with_them(engine: Engine, unit: Unit) -> None:
+    async def run() -> str:
+        async with hands.at_work(1) as found:
+            assert found is not None
+            leaving = asyncio.ensure_future(found.do(SYSTEM, rename, unit.id, "erste"))
+            await asyncio.sleep(0)
+            leaving.cancel()
+            return await found.do(SYSTEM, rename, unit.id, "zweite")
+
+    assert asyncio.run(asyncio.wait_for(run(), 60)) == "zweite"
+    assert name_of(engine, unit) == "zweite"
+
+
 def test_what_was_written_elsewhere_is_known_to_a_hand_before_it_begins(
     unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
