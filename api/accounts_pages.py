@@ -38,6 +38,7 @@ def settings_tabs(page: Page, current: str) -> list[dict[str, Any]]:
         ("audit", _("Audit"), "audit.read"),
         ("reminders", _("Reminder rules"), "unit.edit"),
         ("calendar", _("Working days"), "unit.edit"),
+        ("templates", _("Response templates"), "unit.edit"),
     )
     return [
         {"href": f"/{kind}", "label": label, "current": kind == current}

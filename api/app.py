@@ -60,6 +60,7 @@ from api import (
     reminders_pages,
     reports_pages,
     residents_pages,
+    responses_pages,
     rounds,
     rounds_pages,
     search,
@@ -144,6 +145,7 @@ _PAGES = (
     notifications_pages,
     reminders_pages,
     calendars_pages,
+    responses_pages,
 )
 
 

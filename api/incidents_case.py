@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -12,7 +13,8 @@ from starlette.responses import Response
 from api import forms, ground, labels, static
 from api.fields import Code, Id, Lat, Lon, Reference
 from api.pages import Page, needs, typed
-from data import accounts, grids, incidents, photos, reports, units
+from api.reminders_pages import rule_kinds
+from data import accounts, grids, incidents, photos, reminders, reports, units
 from data.base import secrets
 from data.base.errors import Invalid, WanggeError
 from data.base.language import _
@@ -193,6 +195,7 @@ def _page(page: Page, found: Incident, *, typed: FormData | None = None, error: 
         chosen=chosen,
         fault=error.detail if error else None,
         similar=alike,
+        coming=_coming(page, found),
         merged=[_brief(one) for one in incidents.merged(page.session, page.actor, found)],
         editable=page.may("incident.edit", found.community_id, found.grid_id),
         **({"map": None, "attribution": None} | drawn),
@@ -252,7 +255,7 @@ def _facts(row: Row[Any]) -> list[dict[str, Any]]:
         {"label": _("Source"), "value": labels.sources().get(row.source, row.source)},
         {"label": _("Reported"), "value": labels.minute(row.reported_at)},
         {"label": _("Due"), "value": labels.minute(row.due_at) if row.due_at else ""},
-        {"label": _("Closed"), "value": labels.minute(row.closed_at) if row.closed_at else ""},
+        {"label": _("Closed at"), "value": labels.minute(row.closed_at) if row.closed_at else ""},
         {"label": _("Located"), "value": _(", ").join(part for part in (located, exact) if part)},
     ]
     return [fact for fact in facts if fact["value"]]
@@ -304,6 +307,18 @@ def _steps(page: Page, found: Incident, pictures: list[photos.Photo]) -> list[di
             }
         )  # fmt: skip
     return rows
+
+
+def _coming(page: Page, found: Incident) -> list[dict[str, Any]]:
+    """What has happened and will happen as the limit of a running case comes near and passes."""
+    if found.state not in incidents.RUNNING:
+        return []
+    names, now = rule_kinds(), datetime.now(UTC)
+    return [
+        {"name": names[one["kind"]], "at": labels.minute(one["at"]), "done": one["done"]}
+        for one in reminders.of_incident(page.session, found)
+        if one["done"] or one["at"] > now
+    ]
 
 
 def _similar(page: Page, found: Incident) -> list[dict[str, Any]]:

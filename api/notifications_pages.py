@@ -78,6 +78,7 @@ def tabs(page: Page, current: str) -> list[dict[str, Any]]:
         ("notifications/choice", _("My choice"), True),
         ("reminders", _("Reminder rules"), "unit.read" in page.can),
         ("calendar", _("Working days"), "unit.read" in page.can),
+        ("templates", _("Response templates"), "unit.edit" in page.can),
     ]
     return [{"href": f"/{path}", "label": label, "current": path == current} for path, label, shown in found if shown]
 

@@ -50,7 +50,7 @@ class ComingOut(Output):
     at: datetime = Field(examples=["2026-03-24T09:30:00Z"])
     kind: Kind = Field(examples=["overdue"])
     working_days: int = Field(examples=[0])
-    done: bool = Field(examples=[False])
+    done: bool = Field(description="False also of what had passed before the case came in.", examples=[False])
 
 
 @api.get("/units/{unit_id}/reminder-rules", summary="The reminder rules of a unit")

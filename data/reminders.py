@@ -383,9 +383,13 @@ def _require_edit(session: Session, actor: Actor, unit: units.Unit | None) -> No
 
 
 def of_incident(session: Session, incident: Incident) -> list[dict[str, Any]]:
-    """What happens to a case when its limit comes near and passes: ``at, kind, working_days, done``."""
+    """What happens to a case when its limit comes near and passes: ``at, kind, working_days, done``.
+
+    What had passed before the case was recorded here was not done, and will not be.
+    """
     rules = [rule for rule in in_force(session, incident.community_id) if rule.active]
-    known = _known(session, [incident]).get(incident.id, set())
+    its = (Reminder.incident_id == incident.id, Reminder.due_at == incident.due_at, Reminder.told)
+    known = set(session.scalars(select(Reminder.threshold).where(*its)))
     return [
         {"at": one.at, "kind": one.kind, "working_days": int(one.name.split(":")[1]), "done": one.name in known}
         for one in thresholds(rules, calendars.of(session, incident.community_id), incident)

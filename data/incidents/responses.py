@@ -74,10 +74,14 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
     return text
 
 
+def offered() -> list[Action]:
+    """The actions that templates are offered for, in the order of the list of actions."""
+    return [action for action in Action if action in EXPLAINED or action is Action.RESOLVE]
+
+
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
-    offered = [*EXPLAINED, Action.RESOLVE]
-    if "action" in values and values["action"] not in offered:
+    if "action" in values and values["action"] not in offered():
         raise Invalid(
-            _("A template is for one of these: {actions}.", actions=", ".join(sorted(offered))), field="action"
+            _("A template is for one of these: {actions}.", actions=", ".join(sorted(offered()))), field="action"
         )
     return values

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data import incidents, photos
+from data import incidents, photos, reminders
 from data.base import access, audit
 from data.incidents import Action, Incident
 from tests.api.conftest import ClientFor, TestClient
@@ -209,6 +210,69 @@ def test_the_sheet_tells_the_course_of_a_case(leader: TestClient, city: City, ca
     page = leader.get(f"/incidents/{case.id}/sheet").text
     for text in (case.number, "New bulb", "Triaged", "Dark on the second floor", "138****6021"):
         assert text in page
+
+
+def test_a_case_says_what_was_done_and_will_be_as_its_limit_comes(
+    leader: TestClient, city: City, case: Incident
+) -> None:
+    now = datetime.now(UTC)
+    case.due_at = now + timedelta(days=60)
+    [soon, *_later] = reminders.of_incident(city.session, case)
+    city.session.flush()
+
+    def told(page: str) -> list[tuple[str, str]]:
+        found = re.search(r'<ul class="coming">.*?</ul>', page, re.S)
+        rows = found[0].split("<li")[1:] if found else []
+        return [(re.findall(r"<b>(.*?)</b>", row)[0], re.findall(r'hidden">(.*?)<', row)[0]) for row in rows]
+
+    expected = ["Due soon", "Overdue", "Escalation", "Escalation", "Supervision by the street"]
+    assert told(leader.get(f"/incidents/{case.id}").text) == [(name, "to come") for name in expected]
+    city.session.add(
+        reminders.Reminder(incident_id=case.id, threshold="due_soon:1", due_at=case.due_at, at=soon["at"], told=True)
+    )
+    city.session.flush()
+    assert told(leader.get(f"/incidents/{case.id}").text)[0] == ("Due soon", "took effect")
+    case.due_at = now - timedelta(days=400)
+    city.session.add(
+        reminders.Reminder(incident_id=case.id, threshold="overdue:0", due_at=case.due_at, at=now, told=False)
+    )
+    city.session.flush()
+    assert told(leader.get(f"/incidents/{case.id}").text) == [], "what had passed before it was recorded"
+
+
+def test_response_templates_are_added_changed_and_removed_on_a_page(
+    client_for: ClientFor, leader: TestClient, city: City, case: Incident
+) -> None:
+    admin = client_for("administrator", city.district)
+    admin.cookies.set("wangge_language", "en")
+    values = {"name_zh": "门禁已修好", "name_en": "Door mended", "action": "hold", "text": "{category}：等配件。"}
+    refused = admin.post("/templates", data=values | {"text": ""})
+    assert refused.status_code == 422
+    assert "Fill this in." in refused.text
+    assert 'value="门禁已修好"' in refused.text, "what was typed stands there still"
+    assert admin.post("/templates", data=values).status_code == 303
+    page = admin.get("/templates").text
+    assert "Door mended" in page
+    act(leader, case, "triage")
+    assert 'data-text="楼道灯不亮：等配件。"' in leader.get(f"/incidents/{case.id}").text
+    assert admin.post("/templates/hold_1", data=values | {"name_en": "", "text": "等。"}).status_code == 303
+    assert incidents.template(city.session, "hold_1").name_en == "门禁已修好"
+    wrong = admin.post("/templates/hold_1", data=values | {"action": "merge"})
+    assert (wrong.status_code, "A template is for one of these" in wrong.text) == (422, True)
+    assert admin.post("/templates/hold_1/remove").status_code == 303
+    assert "hold_1" not in admin.get("/templates").text
+
+
+def test_who_edits_one_community_reads_the_templates_and_is_told_who_changes_them(
+    client_for: ClientFor, leader: TestClient, city: City
+) -> None:
+    here = client_for("administrator", city.community)
+    here.cookies.set("wangge_language", "en")
+    page = here.get("/templates").text
+    assert "changed by somebody who manages all of them" in page
+    assert 'action="/templates' not in page
+    assert here.post("/templates/resolved_light/remove").status_code == 403
+    assert leader.get("/templates").status_code == 403
 
 
 def test_while_reporting_staff_see_what_may_be_the_same(leader: TestClient, city: City, case: Incident) -> None:

@@ -121,7 +121,7 @@ def test_the_bell_counts_and_opening_a_case_marks_it(leader: TestClient, city: C
     opened = leader.get(first)
     assert opened.status_code == 303
     assert re.fullmatch(r"/incidents/\d+", opened.headers["location"])
-    assert 'aria-label="1 unread notifications"' in leader.get("/notifications?unread=false").text
+    assert 'aria-label="1 unread notification"' in leader.get("/notifications?unread=false").text
     assert leader.post("/notifications/read").status_code == 303
     left = city.session.scalars(select(Notification).where(Notification.read_at.is_(None))).all()
     assert left == []
