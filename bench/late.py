@@ -18,6 +18,7 @@ import psycopg
 import shapely
 from city import say
 from pyproj import Transformer
+from scipy.signal import lfilter
 from sqlalchemy import Engine, insert, select, text
 
 from data import coverage, patrols, units
@@ -35,6 +36,7 @@ def main(scale: float, runs: int) -> None:
     """Measure and print."""
     city = cities.make(scale)
     communities = city.units.loc[city.units["level"] == "community", "id"].tolist()
+    places = by_community(city)
     count = max(len(communities), round(TRACKS * scale))
     with cities.cluster() as cluster:
         name = f"{cities.database(scale, cluster)}_late"
@@ -43,12 +45,13 @@ def main(scale: float, runs: int) -> None:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{name.removesuffix("_late")}"')
         engine = db.make_engine(cluster.dsn(name))
         try:
-            fill(engine, city, communities, count)
+            fill(engine, places, communities, count)
             started = time.perf_counter()
             rows = everything(engine, communities)
             anew = time.perf_counter() - started
             say(f"computing all anew: {anew:.1f} s, {rows:,} rows of what was seen")
-            took = min(late(engine, city, communities[len(communities) // 2], run) for run in range(max(runs, 5)))
+            chosen = communities[len(communities) // 2]
+            took = min(late(engine, places[chosen], chosen, run) for run in range(max(runs, 5)))
             say(f"one late track: {took * 1000:.0f} ms")
         finally:
             engine.dispose()
@@ -60,14 +63,11 @@ def main(scale: float, runs: int) -> None:
     print(json.dumps(line, ensure_ascii=False))
 
 
-def walk(city: cities.City, community: int, rng: np.random.Generator) -> Track:
-    """A walk from building to building of a community; a receiver's error wanders."""
-    points = _POINTS_OF.setdefault(id(city), _by_community(city))[community]
+def walk(points: np.ndarray, rng: np.random.Generator) -> Track:
+    """A walk from point to point (metres); a receiver's error wanders."""
     turns = shapely.linestrings(rng.permutation(points)[rng.integers(len(points), size=400)])
     true = shapely.get_coordinates(shapely.line_interpolate_point(turns, np.arange(POINTS) * STEP_M))
-    error = rng.normal(0, ERROR_M * np.sqrt(1 - 0.95**2), true.shape)
-    for place in range(1, POINTS):
-        error[place] += 0.95 * error[place - 1]
+    error = lfilter([1], [1, -0.95], rng.normal(0, ERROR_M * np.sqrt(1 - 0.95**2), true.shape), axis=0)
     lon, lat = _TO_DEGREES(*(true + error).T)
     start = np.datetime64(datetime.now(UTC).replace(tzinfo=None, microsecond=0), "us") - np.timedelta64(
         int(rng.integers(2, DAYS)) * 86_400 + int(rng.integers(20_000)), "s"
@@ -78,17 +78,17 @@ def walk(city: cities.City, community: int, rng: np.random.Generator) -> Track:
     )  # fmt: skip
 
 
-_POINTS_OF: dict[int, dict[int, np.ndarray]] = {}
 _TO_DEGREES = Transformer.from_crs(cities.CRS, "EPSG:4326", always_xy=True).transform
 
 
-def _by_community(city: cities.City) -> dict[int, np.ndarray]:
+def by_community(city: cities.City) -> dict[int, np.ndarray]:
+    """Where the buildings of each community stand (metres)."""
     metric = city.buildings.geometry.to_crs(cities.CRS).centroid
     xy = shapely.get_coordinates(metric.to_numpy())
     return {int(place): xy[rows] for place, rows in city.buildings.groupby("community_id").indices.items()}
 
 
-def fill(engine: Engine, city: cities.City, communities: list[int], count: int) -> None:
+def fill(engine: Engine, places: dict[int, np.ndarray], communities: list[int], count: int) -> None:
     """Put the patrols in, with all their points kept: cleaning is the same for both sides."""
     rng = np.random.default_rng(SEED)
     started = time.perf_counter()
@@ -97,7 +97,7 @@ def fill(engine: Engine, city: cities.City, communities: list[int], count: int) 
             coverage.split(session, session.get_one(units.Unit, community))
     for first in range(0, count, 500):
         numbers = range(first, min(first + 500, count))
-        tracks = [walk(city, communities[number % len(communities)], rng) for number in numbers]
+        tracks = [walk(places[communities[number % len(communities)]], rng) for number in numbers]
         with db.transaction(access.SYSTEM, engine) as session:
             rows = [
                 {
@@ -134,9 +134,9 @@ def everything(engine: Engine, communities: list[int]) -> int:
         return connection.scalar(select(text("count(*)")).select_from(text("coverage_pass"))) or 0
 
 
-def late(engine: Engine, city: cities.City, community: int, run: int) -> float:
+def late(engine: Engine, points: np.ndarray, community: int, run: int) -> float:
     """Take one more patrol in, from its points to the days of what it saw; seconds."""
-    track = walk(city, community, np.random.default_rng(run))
+    track = walk(points, np.random.default_rng(run))
     with engine.connect() as connection:
         outer = connection.begin()
         with db.transaction(access.SYSTEM, connection) as session:
