@@ -36,7 +36,7 @@ def dashboard(page: Read) -> Response:
     unit = asked["unit"]
     community_id = page.community_id
     seen = numbers.units_of(page.session, page.actor, community_id)
-    chosen = units.by_code(page.session, page.actor, unit) if unit else _first(seen, community_id)
+    chosen = units.by_code(page.session, page.actor, unit) if unit else _first(page, seen)
     begin, end = stats.days(asked["first"], asked["last"], asked["days"])
     shown = stats.shown(numbers.of(page.session, page.actor, unit=chosen, first=begin, last=end))
     names = {one.code: ("　" * _depth(one, seen)) + one.name for one in seen}
@@ -59,11 +59,13 @@ def dashboard(page: Read) -> Response:
     )
 
 
-def _first(seen: list[units.Unit], community_id: int | None) -> units.Unit | None:
-    """What is shown at first: the community that pages are about, or for whoever has only a grid of it that grid."""
-    if community_id is None:
-        return None
-    return next((one for one in seen if one.id == community_id), next(iter(seen), None))
+def _first(page: Page, seen: list[units.Unit]) -> units.Unit | None:
+    """What is shown at first: the community that pages are about, or the street or district when they are about all of
+    its communities; for whoever has only a grid of the community that grid.
+    """
+    top = page.glance.unit if page.glance else None
+    chosen = next((one for one in seen if top is not None and one.id == top.id), None)
+    return chosen or (None if page.community_id is None else next(iter(seen), None))
 
 
 def _depth(unit: units.Unit, seen: list[units.Unit]) -> int:

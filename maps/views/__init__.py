@@ -132,9 +132,9 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
     flags = {"seen": True, "not_seen": False}
     seen = [(shapely.from_geojson(item.geojson), flags.get(str(item.status))) for item in items if item.geojson]
     days = Told(since, last, "", now).period
-    return hot.unpatrolled(
-        ground, found, runs.unpatrolled(session, run, runs.place_of(session, actor, run).crs, seen), told, days
-    )
+    missed = runs.unpatrolled(session, run, runs.place_of(session, actor, run).crs, seen)
+    known = any(flag is not None for _geom, flag in seen)
+    return hot.unpatrolled(ground, found, missed, told, days, known=known)
 
 
 def methods() -> dict[str, str]:

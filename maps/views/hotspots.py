@@ -142,7 +142,9 @@ def _ramp(breaks: int) -> list[str]:
     return [symbols.SEQUENTIAL[round(step * 4 / max(1, breaks))] for step in range(breaks + 1)]
 
 
-def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told, patrolled: str) -> Picture:
+def unpatrolled(
+    ground: Ground, found: Found, missed: Sequence[Any], told: Told, patrolled: str, *, known: bool = True
+) -> Picture:  # fmt: skip
     """Where cases cluster and patrols do not pass.
 
     Parameters
@@ -151,6 +153,8 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
         The hot cells that patrols did not pass, most cases first.
     patrolled
         The days whose patrols count, in words.
+    known
+        Whether there is anything that patrols could have seen.
     """
     keys = {(cell.q, cell.r) for cell in missed}
     hot = [cell for cell in found.cells if cell.heat in _HOT]
@@ -161,6 +165,9 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
             "passed": Style(
                 fill=colours["hot_90"], stroke="#FFFFFF", opacity=0.6, hatch=1, label=_("Hot, patrols pass")
             ),
+            "unknown": Style(
+                fill=colours["hot_95"], stroke="#FFFFFF", opacity=0.6, hatch=2, label=_("Hot, not known whether passed")
+            ),
             "missed": Style(
                 fill=colours["hot_99"], stroke=symbols.PALETTE["ink-1"], width=2, dash="5 3",
                 opacity=symbols.HOTSPOT_OPACITY, hatch=4, label=_("Hot, no patrol passes"),
@@ -169,7 +176,10 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
     )  # fmt: skip
     for cell in sorted(hot, key=lambda cell: (cell.q, cell.r) in keys):
         missing = (cell.q, cell.r) in keys
-        layer.add(json.loads(cell.geojson), "missed" if missing else "passed", _tip(cell, ""))
+        style = "missed" if missing else "passed" if known else "unknown"
+        layer.add(json.loads(cell.geojson), style, _tip(cell, ""))
+    used = {feature["c"] for feature in layer.features}
+    layer.styles = {name: style for name, style in layer.styles.items() if name in used}
     grids: dict[str, int] = {}
     for cell in missed:
         name = cell.grid_name or _("In no grid")
@@ -180,6 +190,8 @@ def unpatrolled(ground: Ground, found: Found, missed: Sequence[Any], told: Told,
             "{count} of {hot} hot cells were passed by no patrol in {days}, most of them in {grid}.",
             count=len(missed), hot=len(hot), days=patrolled, grid=where,
         )  # fmt: skip
+    elif hot and not known:
+        said = _("Whether patrols pass the {count} hot cells is not known: nothing there can be seen.", count=len(hot))
     elif hot:
         said = _("Patrols passed all {hot} hot cells in {days}.", hot=len(hot), days=patrolled)
     else:

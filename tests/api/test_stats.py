@@ -128,3 +128,30 @@ def test_a_list_says_what_the_dashboard_asked_it_and_keeps_it(city: City, client
     assert "Closed from 2026-01-01 on" in page
     assert '<input type="hidden" name="closed_from" value="2026-01-01">' in page
     assert ">A1</span>" in page
+
+
+def test_every_number_of_a_street_equals_the_list_behind_its_link_also_when_cases_were_merged(
+    city: City, client_for: ClientFor
+) -> None:
+    now = datetime.now(UTC)
+    east = City.make(city.session, "310101001002", beside=city, name="银杏里社区")
+    whole = east.incident(50, 50, reported_at=now - timedelta(days=9))
+    for state in ("new", "on_hold", "closed", "declined"):
+        closed_at = now - timedelta(days=2) if state == "closed" else None
+        for merged in (False, True):
+            case = east.incident(150, 50, state=state, reported_at=now - timedelta(days=5), closed_at=closed_at)
+            if merged:
+                case.step, case.merged_into_id = "merged", whole.id
+    city.session.flush()
+    client = client_for("supervisor", city.street)
+    answer = client.get(f"/api/stats?unit={city.street.code}").json()
+    assert [part["name"] for part in answer["parts"]] == ["梧桐里社区", "银杏里社区"]
+    assert answer["parts"][1]["figures"]["new"]["value"] == 5
+    wrong = {one["href"]: one["value"] for one in numbers(answer) if behind(client, one["href"]) != one["value"]}
+    assert wrong == {}
+
+
+def test_who_has_a_street_sees_its_figures_first(city: City, client_for: ClientFor) -> None:
+    City.make(city.session, "310101001002", beside=city, name="银杏里社区")
+    assert "<h1>Stats · 临江街道</h1>" in client_for("supervisor", city.street).get("/stats?lang=en").text
+    assert "<h1>Stats · 梧桐里社区</h1>" in client_for("community_staff", city.community).get("/stats?lang=en").text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,9 +15,10 @@ from hypothesis import strategies as some
 from data.base import language
 from data.views.scenes import FEWEST, Case, Ground, Shape, Walk
 from maps import offline
-from maps.views import cases, patrols
+from maps.views import cases, hotspots, patrols
 from maps.views.cases import Told
 from maps.views.frame import Drawing, Picture, place
+from maps.views.hotspots import Found
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 3, 18, 10, 0, tzinfo=ZONE)
@@ -162,3 +164,18 @@ def test_a_patrol_grows_step_by_step_and_nothing_of_it_is_missing() -> None:
 def test_a_day_without_a_patrol_says_so() -> None:
     picture = patrols.replay(GROUND, date(2026, 3, 18), [], told())
     assert picture.sentence == "Nobody was on patrol on 2026-03-18."
+
+
+def test_where_nothing_can_be_seen_it_is_not_known_whether_patrols_pass() -> None:
+    square = '{"type": "Polygon", "coordinates": [[[120.001, 30], [120.002, 30], [120.002, 30.001], [120.001, 30]]]}'
+    cell = SimpleNamespace(q=1, r=2, heat="hot_99", grid_name="Grid 1", cases=9, geojson=square)
+    found = Found([cell], [], [], [], [], used=9, left_out=0, what=None)
+    shown = {
+        known: hotspots.unpatrolled(GROUND, found, missed, told(), "March", known=known)
+        for known, missed in ((True, [cell]), (False, []))
+    }
+    assert shown[True].sentence == "1 of 1 hot cells was passed by no patrol in March; it lies in Grid 1."
+    assert shown[False].sentence == "Whether patrols pass the 1 hot cell is not known: nothing there can be seen."
+    labels = [row["label"] for row in shown[False].legend]
+    assert "Hot, not known whether passed" in labels
+    assert "Hot, patrols pass" not in labels
