@@ -542,7 +542,7 @@ def test_residents_join_their_household_and_are_found_by_their_number_again(city
 
     assert counted(report) == (3, 1, 0)  # the head was there already; only the relation is new
     assert report.located == {"address": 4}
-    assert any("1 households were made" in note for note in report.notes)
+    assert any("1 household was made" in note for note in report.notes)
     wife = city.session.scalars(
         select(households.Resident).where(
             households.Resident.identity_blind == secrets.blind(number(3, identity.Sex.FEMALE, 1972))
