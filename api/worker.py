@@ -1,4 +1,4 @@
-"""The background worker: takes jobs from procrastinate's queue and does them, one after the other.
+"""The background worker: takes jobs from procrastinate's queue and does them, in each lane one after the other.
 
 Killed at any moment, it loses nothing: a job and its writes are one transaction (``data.base.jobs.perform``), and what
 was cut off is put back into the queue when the next worker starts, and while it runs.
@@ -69,7 +69,9 @@ async def _work() -> None:
     ]
     try:
         async with app.open_async():
-            await app.run_worker_async(concurrency=1, shutdown_graceful_timeout=10, delete_jobs="successful")
+            await app.run_worker_async(
+                concurrency=len(jobs.LANES), shutdown_graceful_timeout=10, delete_jobs="successful"
+            )
     finally:
         for task in chores:
             task.cancel()

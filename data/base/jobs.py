@@ -24,6 +24,9 @@ from data.base.errors import NotFound, WanggeError
 from data.base.language import _
 
 QUEUE_SCHEMA = "queue"
+#: Jobs of one lane are done one after the other; those of different lanes do not wait for each other.
+LONG, BRIEF = "long", "brief"
+LANES = (LONG, BRIEF)
 _LOCK_ROOM = 7_214_002
 log = logging.getLogger("wangge.jobs")
 
@@ -75,9 +78,16 @@ class Job(db.Table):
 
 
 def enqueue(
-    session: Session, actor: Actor, kind: str, params: dict[str, Any], *, community_id: int | None, language: str
+    session: Session,
+    actor: Actor,
+    kind: str,
+    params: dict[str, Any],
+    *,
+    community_id: int | None,
+    language: str,
+    lane: str = LONG,
 ) -> Job:
-    """A new job, to be worked off as soon as this transaction has committed."""
+    """A new job, to be worked off as soon as this transaction has committed and its lane is free."""
     job = Job(kind=kind, params=params, account_id=actor.account_id, community_id=community_id, language=language)
     session.add(job)
     session.flush()
@@ -86,8 +96,10 @@ def enqueue(
         text(f"SELECT set_config('search_path', '{QUEUE_SCHEMA},' || current_setting('search_path'), true)")
     )
     session.execute(
-        text("INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', :kind, :args)"),
-        {"kind": kind, "args": f'{{"job_id": {job.id}}}'},
+        text(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args) VALUES ('default', :kind, :lane, :args)"
+        ),
+        {"kind": kind, "lane": lane, "args": f'{{"job_id": {job.id}}}'},
     )
     session.execute(
         text("SELECT set_config('search_path', substr(current_setting('search_path'), :start), true)"),

@@ -250,7 +250,10 @@ def ask_to_send(session: Session) -> None:
     """Put a job into the queue that sends what is waiting, unless one stands there already."""
     waiting = select(jobs.Job.id).where(jobs.Job.kind == SEND_JOB, jobs.Job.state == jobs.JobState.QUEUED).limit(1)
     if session.scalar(waiting) is None:
-        jobs.enqueue(session, access.SYSTEM, SEND_JOB, {}, community_id=None, language=settings.get().language)
+        # An import of many minutes must not keep a message waiting.
+        jobs.enqueue(
+            session, access.SYSTEM, SEND_JOB, {}, community_id=None, language=settings.get().language, lane=jobs.BRIEF
+        )
 
 
 def ask_to_send_what_is_left(session: Session) -> bool:

@@ -148,3 +148,18 @@ def test_a_job_and_its_place_in_the_queue_are_one(database: Engine) -> None:
         session.rollback()
     with database.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM queue.procrastinate_jobs")) == 0
+
+
+def test_a_brief_job_does_not_wait_for_a_long_one_and_a_long_one_does(database: Engine) -> None:
+    with db.transaction(access.SYSTEM) as session:
+        made = [
+            jobs.enqueue(session, access.SYSTEM, kind, {}, community_id=None, language="en", lane=lane).id
+            for kind, lane in (("import", jobs.LONG), ("import", jobs.LONG), ("send", jobs.BRIEF))
+        ]
+    with database.begin() as connection:
+        connection.execute(text(f"SET LOCAL search_path = {jobs.QUEUE_SCHEMA}, public"))
+        worker = connection.scalar(text("SELECT worker_id FROM procrastinate_register_worker_v1()"))
+        fetch = text("SELECT (procrastinate_fetch_job_v2(NULL, :worker)).args ->> 'job_id'")
+        fetched = [connection.scalar(fetch, {"worker": worker}) for _attempt in range(3)]
+        connection.execute(text("DELETE FROM procrastinate_workers"))
+    assert fetched == [str(made[0]), str(made[2]), None]
