@@ -189,7 +189,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Threads hand over sooner, so that the event loop answers the map while they are at work.
     sys.setswitchinterval(0.001)
     async with (
-        hands.at_work(app.state.settings.hands_at_work(), "api.incidents") as app.state.hands,
+        hands.at_work(app.state.settings.hands_at_work(), "api.incidents", "api.patrols") as app.state.hands,
         tiles.serving(app, cluster.dsn()),
     ):
         yield

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile, status
 from pydantic import Field
-from sqlalchemy import Row
+from sqlalchemy import Row, orm
 from starlette.responses import JSONResponse
 
 from api import listing
-from api.deps import Session, permission
+from api.deps import Session, briefly, permission
 from api.fields import ID_MAX, Code, Day, Id, Input, Instant, Lat, Lon, Output, Reference, Text
 from api.listing import AS_GEOJSON, GEOJSON, BBox, CommunityCode, From, GridCode, Listed, Paging, To
 from data import coverage, incidents, patrols, rounds, units
@@ -281,8 +281,12 @@ def get_patrol(session: Session, actor: Read, patrol_id: Id) -> PatrolDetail:
 
 
 @api.post("/patrols/{patrol_id}/points", summary="Send points")
-def add_points(session: Session, actor: Record, patrol_id: Id, body: Points) -> ReceivedOut:
+async def add_points(request: Request, actor: Record, patrol_id: Id, body: Points) -> ReceivedOut:
     """Points of a patrol of one's own, in any order and also after it ended; each is kept once."""
+    return await briefly(request, actor, _add_points, patrol_id, body)
+
+
+def _add_points(session: orm.Session, actor: Actor, patrol_id: int, body: Points) -> ReceivedOut:
     found = patrols.get(session, actor, patrol_id)
     batch = [patrols.Point(**point.model_dump()) for point in body.points]
     received = patrols.add_points(session, actor, found, batch)
