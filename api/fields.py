@@ -101,12 +101,3 @@ def shape(geometry: Geometry) -> BaseGeometry:
         raise Invalid(_("Give coordinates as longitude and latitude in degrees."), field="geometry")
     plain: BaseGeometry = shapely.force_2d(found)
     return plain
-
-
-class Valid(BaseModel):
-    """A span of days; the last day is not included any more, and open when it is empty."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    valid_from: Day = Field(examples=["2026-01-01"])
-    valid_to: Day | None = Field(None, examples=["2026-07-01"])

@@ -308,12 +308,6 @@ def of_incident(session: Session, actor: Actor, incident_id: int) -> list[Photo]
     return list(session.scalars(access.visible(query, actor, Photo)))
 
 
-def of_patrol(session: Session, actor: Actor, patrol_id: int) -> list[Photo]:
-    """The photos of a patrol, oldest first."""
-    query = select(Photo).where(Photo.patrol_id == patrol_id).order_by(Photo.id)
-    return list(session.scalars(access.visible(query, actor, Photo)))
-
-
 def publish(session: Session, actor: Actor, photo: Photo, *, public: bool) -> None:
     """Let everybody see a photo, or only those who see its incident."""
     access.require(actor, "incident.edit", photo.community_id, photo.grid_id)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from geoalchemy2 import WKBElement, WKTElement
-from sqlalchemy import ForeignKey, event, func, insert, inspect, select, text
+from sqlalchemy import ForeignKey, event, insert, inspect, select, text
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects.postgresql import JSONB, Range
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -150,8 +150,3 @@ def _plain(value: Any, hidden: bool) -> Any:
     if isinstance(value, bytes | memoryview):
         return HIDDEN
     return value if isinstance(value, bool | int | float | str | list | dict) else str(value)
-
-
-def last_at(session: Session) -> datetime | None:
-    """When the newest audit row was written."""
-    return session.scalar(select(func.max(Audit.at)))
