@@ -43,6 +43,12 @@ from data.migrations import migrate  # noqa: E402
 secrets.password_hash = functools.cache(secrets.password_hash)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, then those in a browser: no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, item.get_closest_marker("browser") is None))
+
+
 @pytest.fixture(autouse=True)
 def _in_english() -> Iterator[None]:
     """Tests read English sentences; those about Chinese ask for it."""

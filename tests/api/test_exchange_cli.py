@@ -48,7 +48,7 @@ def wangge(dsn: str, folder: Path, *arguments: object) -> subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-m", "api.cli", *map(str, arguments)],
         env={**os.environ, "WANGGE_DATABASE_URL": dsn, "WANGGE_LANGUAGE": "en"},
-        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def wangge(dsn: str, tmp_path: Path) -> Run:
             "WANGGE_HOME": str(HOME), "WANGGE_DATABASE_URL": dsn,
         }  # fmt: skip
         command = [sys.executable, "-m", "api.cli", "export", *arguments, "--community", COMMUNITY]
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         return done

@@ -32,7 +32,7 @@ class Installation:
         """Run ``wangge`` with these arguments; returns what it prints."""
         done = subprocess.run(
             [sys.executable, "-m", "api.cli", *arguments],
-            input=given, capture_output=True, text=True, env=self.environment | environment, timeout=120, check=False,
+            input=given, capture_output=True, text=True, env=self.environment | environment, timeout=600, check=False,
         )  # fmt: skip
         assert (done.returncode == 2) if fails else (done.returncode == 0), done.stdout + done.stderr
         assert says in done.stdout + done.stderr

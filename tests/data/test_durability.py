@@ -156,7 +156,7 @@ def test_a_killed_import_has_written_all_or_nothing(home: Path, victim: str) -> 
                 kill_postgres(home)
             else:
                 importing.kill()
-        said, _nothing = importing.communicate(timeout=120)
+        said, _nothing = importing.communicate(timeout=600)
         Cluster(home).start()
 
         engine = db.make_engine(Cluster(home).dsn())

@@ -24,7 +24,7 @@ import pytest
 from data.base.cluster import Cluster
 
 PASSWORD = "open sesame, please"
-START_S = 90
+START_S = 600
 ROUNDS = 3
 
 
@@ -73,7 +73,7 @@ class Server:
         """Stop it by a signal; its exit code."""
         assert self.process is not None
         self.process.send_signal(by)
-        return self.process.wait(60)
+        return self.process.wait(600)
 
     def sign_in(self, name: str = "staff") -> httpx.Client:
         """Somebody who is signed in."""
@@ -108,7 +108,7 @@ def test_a_second_server_on_the_same_folder_is_refused_with_a_sentence(server: S
     other = Server(server.home)
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "serve"],
-        env=other.environment(), capture_output=True, text=True, timeout=60, check=False,
+        env=other.environment(), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert "Another wangge serves" in done.stderr
@@ -117,7 +117,7 @@ def test_a_second_server_on_the_same_folder_is_refused_with_a_sentence(server: S
 def test_a_taken_port_is_refused_with_a_sentence(server: Server) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "serve"],
-        env=server.environment(), capture_output=True, text=True, timeout=60, check=False,
+        env=server.environment(), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert f"Port {server.port}" in done.stderr
