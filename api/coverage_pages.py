@@ -25,7 +25,7 @@ from data import coverage, glance, units
 from data.base import language, settings
 from data.base.errors import Invalid
 from data.base.language import _
-from data.coverage import Kind, Status
+from data.coverage import Kind, Level, Status
 from data.rounds import Rhythm
 from maps import coverage as coverage_maps
 
@@ -41,21 +41,22 @@ _MOST = 100
 
 @dataclass(frozen=True)
 class Asked:
-    """What the address asks for: days (the last included), distance, grid."""
+    """What the address asks for: days (the last included), distance, grid, and of several communities one."""
 
     days: str
     first: date
     last: date
     distance_m: int
     grid: str | None
+    community: str | None = None
 
     @property
     def query(self) -> dict[str, Any]:
         """The same as the parameters of an address."""
         period = {"from": self.first.isoformat(), "to": self.last.isoformat()} if self.days == "custom" else {}
-        return {
-            "days": self.days, **period, "distance": self.distance_m, **({"grid": self.grid} if self.grid else {}),
-        }  # fmt: skip
+        place = {"community": self.community, "grid": self.grid}
+        named = {name: code for name, code in place.items() if code}
+        return {"days": self.days, **period, "distance": self.distance_m, **named}
 
 
 def asked(
@@ -64,28 +65,30 @@ def asked(
     last: To = None,
     distance: Annotated[int, Query(ge=5, le=100)] = int(coverage.DISTANCE_M),
     grid: Annotated[str, Query(max_length=64)] = "",
+    community: Annotated[str, Query(max_length=64)] = "",
 ) -> Asked:
     """What the address asks for."""
     today = settings.today()
     if days == "custom" and first and last:
-        return Asked(days, first, last, distance, grid or None)
+        return Asked(days, first, last, distance, grid or None, community or None)
     days = "7" if days == "custom" else days
-    return Asked(days, today - timedelta(days=int(days) - 1), today, distance, grid or None)
+    return Asked(days, today - timedelta(days=int(days) - 1), today, distance, grid or None, community or None)
 
 
 def asked_usually() -> Asked:
     """What is shown when nothing is asked for."""
-    return asked(days="7", first=None, last=None, distance=int(coverage.DISTANCE_M), grid="")
+    return asked(days="7", first=None, last=None, distance=int(coverage.DISTANCE_M), grid="", community="")
 
 
 Wanted = Annotated[Asked, Depends(asked)]
 
 
 def _wanted(page: Page, asked: Asked) -> tuple[units.Unit | None, coverage.Filter]:
-    """The community that is looked at, and the filter; of several communities the first."""
+    """The community that is looked at (None for all of several), and the filter."""
     found = page.glance
-    community = (found.community or found.communities[0]) if found else None
-    code = community.code if community else "-"
+    named = next((one for one in found.communities if one.code == asked.community), None) if found else None
+    community = named or (found.community if found else None)
+    code = community.code if community else None if found else "-"
     return community, coverage.Filter(
         first=asked.first, last=asked.last, community=code, grid=asked.grid or None, distance_m=asked.distance_m
     )
@@ -97,9 +100,9 @@ def shown(page: Read, wanted: Wanted) -> Response:
     wanted, fault, rows, shares = _told(page, wanted)
     community, _filter = _wanted(page, wanted)
     frame = ground.frame(page)
-    if page.community_id is None and community is not None:
+    if community is not None and page.community_id != community.id:
         frame |= {"bounds": glance.bounds(page.session, page.actor, community.id), "community": community.code}
-    name = community.name if community else ""
+    name = community.name if community else page.glance.name if page.glance else ""
     drawn = coverage_maps.coverage(
         **frame, features=f"/coverage/features?{urlencode(wanted.query)}", title=f"{_('Coverage')} · {name}"
     )
@@ -119,7 +122,8 @@ def shown(page: Read, wanted: Wanted) -> Response:
         kinds={code: label for code, label in coverage_maps.kind_names().items() if counts[code]},
         counts=counts,
         totals=sum(counts.values(), Counter()),
-        shares=_shares(shares, wanted),
+        asked_community=wanted.community or "",
+        levels=_levels(page, wanted, community, shares),
         fault=fault,
         missed=missed,
         how=_how(wanted),
@@ -131,12 +135,15 @@ def shown(page: Read, wanted: Wanted) -> Response:
 def _told(page: Page, asked: Asked) -> tuple[Asked, str, Sequence[Any], Sequence[Any]]:
     """What is shown, why it is not what was asked for if it is not, the items, and the shares of grids."""
     fault = ""
-    usual = int(coverage.DISTANCE_M)
-    for tried in (asked, replace(asked, distance_m=usual), replace(asked_usually(), grid=asked.grid)):
-        _community, filter_ = _wanted(page, tried)
+    usual = replace(asked, distance_m=int(coverage.DISTANCE_M))
+    first = page.glance.communities[0].code if page.glance else None
+    alone = replace(usual, community=asked.community or first)
+    for tried in (asked, usual, alone, replace(asked_usually(), grid=asked.grid, community=alone.community)):
+        community, filter_ = _wanted(page, tried)
+        level = Level.GRID if community else Level.COMMUNITY
         try:
             rows = coverage.of(page.session, page.actor, filter_)
-            return tried, fault, rows, coverage.shares(page.session, page.actor, filter_)
+            return tried, fault, rows, coverage.shares(page.session, page.actor, filter_, by=level)
         except Invalid as error:
             fault = fault or error.detail
     raise Invalid(fault)
@@ -227,15 +234,27 @@ def _grids(page: Page, community: units.Unit | None) -> list[dict[str, str]]:
     return [{"code": one.code, "name": one.name} for one in found]
 
 
-def _shares(shares: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
-    """The grids' shares of buildings, the least first."""
+def _levels(page: Page, asked: Asked, community: units.Unit | None, shares: Sequence[Any]) -> list[dict[str, Any]]:
+    """The shares of grids; of several communities theirs, and those of their streets."""
+    if community:
+        return [{"title": _("By grid"), "rows": _shares(shares, asked, "grid")}]
+    _community, filter_ = _wanted(page, asked)
+    streets = coverage.shares(page.session, page.actor, filter_, by=Level.STREET) if shares else []
+    found = [{"title": _("By community"), "rows": _shares(shares, asked, "community")}]
+    if len({row.unit_id for row in streets}) > 1:
+        found.insert(0, {"title": _("By street office"), "rows": _shares(streets, asked, "")})
+    return found
+
+
+def _shares(shares: Sequence[Any], asked: Asked, narrows: str) -> list[dict[str, Any]]:
+    """Shares of buildings, the least first; a row leads to itself as the parameter that it ``narrows``."""
     found = []
     for row in sorted((row for row in shares if row.kind == Kind.BUILDING), key=lambda row: row.seen / row.total):
-        kept = _("{kept} of {due} kept their rhythm", kept=row.kept, due=row.due)
+        kept = _("{kept} of {due} passed as often as planned", kept=row.kept, due=row.due)
         found.append(
             {
                 "name": row.name,
-                "href": f"/coverage?{urlencode({**asked.query, 'grid': row.code})}",
+                "href": f"/coverage?{urlencode({**asked.query, narrows: row.code})}" if narrows else "",
                 "share": row.seen / row.total,
                 "poor_share": row.too_poor / row.total,
                 "says": f"{row.seen}/{row.total} · {row.seen / row.total:.0%}",

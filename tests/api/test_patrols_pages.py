@@ -225,6 +225,27 @@ def test_what_cannot_be_told_is_said_in_the_form_and_the_usual_is_shown(
     assert "The last day lies before the first." in turned.text
 
 
+def test_whoever_sees_several_communities_sees_their_shares_and_may_look_at_one(
+    client_for: ClientFor, city: City
+) -> None:
+    other = City.make(city.session, "310101001002", beside=city)
+    client = client_for()
+    send(client, begin(client, city, grid_id=None), walked())
+    page = client.get("/coverage?lang=en").text
+    rows = re.search(r"<h3>By community</h3>(.*?)</section>", page, re.DOTALL)
+    assert rows
+    assert re.findall(r'share-number">([^<]*)<', rows[1]) == ["0/9 · 0%", "2/9 · 22%"]
+    assert len(client.get("/coverage/features").json()["features"]) == 18
+    (link,) = {unescape(one) for one in re.findall(r'href="(/coverage[^"]*community=310101001002[^"]*)"', page)}
+    one = client.get(f"{link}&lang=en").text
+    assert "<h3>By grid</h3>" in one
+    assert f'name="community" value="{other.community.code}"' in one
+    features = re.search(r'/coverage/features\?[^"]*', one)
+    assert features
+    address = features[0].replace("\\u0026", "&")
+    assert len(client.get(address).json()["features"]) == 9
+
+
 def test_the_sentence_the_list_and_the_map_of_coverage_say_the_same(client_for: ClientFor, city: City) -> None:
     client = english(client_for("community_staff", city.community))
     patrol = begin(client, city)
@@ -298,10 +319,10 @@ def test_how_often_something_is_to_be_passed_is_said_on_the_page(client_for: Cli
     answer = client.post("/coverage/rhythm", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/coverage")
     page = client.get("/coverage").text
-    assert "0 of 1 kept their rhythm" in page
+    assert "0 of 1 passed as often as planned" in page
     client.post("/coverage/rhythm", data={**form, "building": ""})
     page = client.get("/coverage", params={"days": 1}).text
-    assert "kept their rhythm" not in page
+    assert "passed as often as planned" not in page
     warden = client_for("building_warden", city.grids["A1"])
     assert warden.post("/coverage/rhythm", data=form).status_code == 403
     leader = client_for("grid_leader", city.grids["A1"])

@@ -8,6 +8,8 @@ import { word } from "../words.js";
 import { liftLabels, plainGround } from "./placing.js";
 import { drawTrack } from "./track.js";
 
+/** The zoom from which on buildings bear their numbers. */
+const NUMBERS_FROM = 17;
 const latLngs = (ring) => ring.map(([lon, lat]) => [lat, lon]);
 
 /** Called by the script that folium writes. */
@@ -39,6 +41,10 @@ export async function start(map, config) {
     const all = L.featureGroup(outlines.getLayers());
     if (all.getLayers().length && !moved) map.fitBounds(all.getBounds(), { padding: [16, 16], animate: false });
   }
+  // From far off there is no room for the numbers of buildings.
+  const number = () => container.classList.toggle("is-far", map.getZoom() < NUMBERS_FROM);
+  map.on("zoomend", number);
+  number();
   // The list below grows and shrinks, and the map with it.
   new ResizeObserver(() => {
     map.invalidateSize({ pan: false });

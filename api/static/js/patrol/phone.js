@@ -13,6 +13,8 @@ const $ = (id) => document.getElementById(id);
 const DAY = new Intl.DateTimeFormat(document.documentElement.lang, { month: "short", day: "numeric", weekday: "short" });
 /** Nearer than this, or than the position is sure, a building can be checked in at. */
 const REACH_M = 50;
+/** So many grids are named, of more only how many they are. */
+const NAMED = 3;
 const RECORDING = "wangge-patrol-walking";
 const NOTHING = { account: null, community: null, rounds: [], grids: [], buildings: [], categories: [] };
 
@@ -76,7 +78,9 @@ export async function run(view) {
     const grids = today.grids.filter((one) => grid === null || one.id === grid);
     const buildings = today.buildings.filter((one) => grid === null || one.grid_id === grid || round?.stops.includes(one.id));
     const known = new Map(today.buildings.map((one) => [one.id, one]));
-    $("where").textContent = round ? [round.name, round.grid_name].filter(Boolean).join(" · ") : grids.slice(0, 3).map(({ name }) => name).join(" · ");
+    const more = grids.length > NAMED ? word("more_grids", { count: number(grids.length - NAMED) }) : "";
+    const named = round ? [round.name, round.grid_name] : [...grids.slice(0, NAMED).map(({ name }) => name), more];
+    $("where").textContent = named.filter(Boolean).join(" · ");
     view.show({ grids, buildings, route: round?.route });
     stops = makeStops($("stops"), (round?.stops ?? []).map((one) => known.get(one)).filter(Boolean), view.look);
     show();
