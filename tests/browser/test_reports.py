@@ -54,6 +54,18 @@ def send(page: Page) -> str:
     return page.locator(".resident-head small").inner_text().strip()
 
 
+def stray_cats_twice(opened: Opens, code: str) -> list[str]:
+    """A resident reports stray cats two times; the numbers of the cases."""
+    page = opened(PHONE, "en").page
+    numbers = []
+    for _ in range(2):
+        page.goto(f"/r/{code}")
+        ready(page)
+        page.get_by_text("Stray cats", exact=True).click()
+        numbers.append(send(page))
+    return numbers
+
+
 def opened_case(page: Page, number: str) -> None:
     """Open the case with a number."""
     (found,) = listed(page, f"/api/incidents?q={number}")
@@ -237,13 +249,7 @@ def test_a_report_needs_no_script(without_script: Page, picture: Path) -> None:
 
 
 def test_a_card_is_moved_on_the_board_by_mouse_and_by_keyboard(signed_in: Opens, opened: Opens, code: str) -> None:
-    resident = opened(PHONE, "en").page
-    numbers = []
-    for _ in range(2):
-        resident.goto(f"/r/{code}")
-        ready(resident)
-        resident.get_by_text("Stray cats", exact=True).click()
-        numbers.append(send(resident))
+    numbers = stray_cats_twice(opened, code)
     page = signed_in("leader", DESKTOP, "en").page
     page.goto("/incidents/board")
     card = page.locator(".board-card", has_text=numbers[0])
@@ -261,13 +267,7 @@ def test_a_card_is_moved_on_the_board_by_mouse_and_by_keyboard(signed_in: Opens,
 
 
 def test_ticked_cases_are_assigned_at_once(signed_in: Opens, opened: Opens, code: str) -> None:
-    resident = opened(PHONE, "en").page
-    numbers = []
-    for _ in range(2):
-        resident.goto(f"/r/{code}")
-        ready(resident)
-        resident.get_by_text("Stray cats", exact=True).click()
-        numbers.append(send(resident))
+    numbers = stray_cats_twice(opened, code)
     page = signed_in("staff", DESKTOP, "en").page
     page.goto("/incidents?state=new")
     for number in numbers:

@@ -6,11 +6,30 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.stage import DESKTOP, PASSWORD, PHONE, Watched, listed, on_the_map
 
 pytestmark = pytest.mark.browser
+
+
+def sign_in(page: Page, name: str, password: str, then: str) -> None:
+    """Sign in, to go on to the page ``then``."""
+    page.goto(f"/signin?next={then}")
+    page.fill("#name", name)
+    page.fill("#password", password)
+    page.keyboard.press("Enter")
+
+
+def with_an_account(admin: Page, username: str, name: str, community: str) -> str:
+    """Open an account for somebody on the staff of a community; its first password."""
+    admin.goto("/accounts/new")
+    admin.fill("#field-username", username)
+    admin.fill("#field-name", name)
+    admin.select_option("#field-role", "community_staff")
+    admin.select_option("#field-unit", label=f"{community} (Community)")
+    admin.click("form.record .btn-primary")
+    return admin.locator("#first-password").inner_text()
 
 
 def test_a_wrong_password_is_told_and_the_name_stays(opened: Callable[..., Watched]) -> None:
@@ -32,19 +51,13 @@ def test_a_wrong_password_is_told_and_the_name_stays(opened: Callable[..., Watch
 
 def test_a_link_cannot_lead_elsewhere_after_signing_in(opened: Callable[..., Watched]) -> None:
     page = opened().page
-    page.goto("/signin?next=//example.org/")
-    page.fill("#name", "staff")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
+    sign_in(page, "staff", PASSWORD, "//example.org/")
     expect(page).to_have_url(re.compile(r"^http://127\.0\.0\.1:\d+/map"))
 
 
 def test_signing_out_ends_the_session(opened: Callable[..., Watched]) -> None:
     page = opened().page
-    page.goto("/signin?next=/me")
-    page.fill("#name", "line")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
+    sign_in(page, "line", PASSWORD, "/me")
     page.locator("details.menu-end summary").click()
     page.get_by_role("button", name="Sign out").first.click()
     expect(page).to_have_url(re.compile(r"/signin$"))
@@ -68,20 +81,11 @@ def test_the_own_password_is_changed_with_the_old_one(
     signed_in: Callable[..., Watched], opened: Callable[..., Watched]
 ) -> None:
     admin = signed_in("admin").page
-    admin.goto("/accounts/new")
-    admin.fill("#field-username", "wang.password")
-    admin.fill("#field-name", "王小明")
-    admin.select_option("#field-role", "community_staff")
-    admin.select_option("#field-unit", label="梧桐里社区 (Community)")
-    admin.click("form.record .btn-primary")
-    first = admin.locator("#first-password").inner_text()
+    first = with_an_account(admin, "wang.password", "王小明", "梧桐里社区")
     watched = opened()
     watched.expected = {422}
     page = watched.page
-    page.goto("/signin?next=/password")
-    page.fill("#name", "wang.password")
-    page.fill("#password", first)
-    page.keyboard.press("Enter")
+    sign_in(page, "wang.password", first, "/password")
     page.fill("#current", "not it")
     page.fill("#new", "a sentence is easiest")
     page.fill("#again", "a sentence is easiest")
@@ -98,10 +102,7 @@ def test_the_own_password_is_changed_with_the_old_one(
     page.click(".card-form .btn-primary")
     expect(page.get_by_role("status").filter(has_text="The password is changed.")).to_be_visible()
     other = opened().page
-    other.goto("/signin?next=/me")
-    other.fill("#name", "wang.password")
-    other.fill("#password", "a sentence is easiest")
-    other.keyboard.press("Enter")
+    sign_in(other, "wang.password", "a sentence is easiest", "/me")
     expect(other.locator("h1")).to_have_text("王小明")
 
 
@@ -116,20 +117,11 @@ def test_somebody_of_another_community_sees_nothing_of_ours(
     admin.fill("#field-code", "990106003099")
     admin.click("form.record .btn-primary")
     expect(admin.locator("h1")).to_have_text("隔壁社区")
-    admin.goto("/accounts/new")
-    admin.fill("#field-username", "li.elsewhere")
-    admin.fill("#field-name", "李别处")
-    admin.select_option("#field-role", "community_staff")
-    admin.select_option("#field-unit", label="隔壁社区 (Community)")
-    admin.click("form.record .btn-primary")
-    password = admin.locator("#first-password").inner_text()
+    password = with_an_account(admin, "li.elsewhere", "李别处", "隔壁社区")
     watched = opened()
     watched.expected = {404}
     page = watched.page
-    page.goto("/signin?next=/incidents")
-    page.fill("#name", "li.elsewhere")
-    page.fill("#password", password)
-    page.keyboard.press("Enter")
+    sign_in(page, "li.elsewhere", password, "/incidents")
     expect(page.locator(".nothing")).to_contain_text("No case is open.")
     for kind in ("buildings", "households", "residents", "tenancies", "dwellings", "grids", "incidents"):
         assert listed(page, f"/api/{kind}") == []
