@@ -286,7 +286,8 @@ def _labels(ground: Ground) -> list[dict[str, Any]]:
     important first.
     """
     found = [_label(shape, "community") for shape in ground.communities if shape.at]
-    found += [_label(shape, "grid") for shape in ground.grids if shape.at]
+    # The name of a grid says nothing from so far that its community's may have no room.
+    found += [_label(shape, "part" if found else "grid") for shape in ground.grids if shape.at]
     return found + [_label(shape, "building") for shape in ground.buildings if shape.at and shape.name]
 
 

@@ -15,7 +15,7 @@ from maps.hotspots import sentence as told_of
 from maps.views.cases import Told
 from maps.views.frame import Layer, Picture, Row, Style, Table, picture
 
-_HATCH = {"hot_99": 4, "hot_95": 3, "hot_90": 2, "cold_90": 1, "cold_95": 2, "cold_99": 3}
+_HATCH = {"hot_99": 4, "hot_95": 3, "hot_90": 2, "cold_90": 1, "cold_95": 2}
 _HOT = ("hot_99", "hot_95", "hot_90")
 
 
@@ -56,7 +56,7 @@ def significant(ground: Ground, found: Found, told: Told) -> Picture:
     layer = Layer("area", _heats(found))
     for cell in found.cells:
         if cell.heat != "none":
-            layer.add(json.loads(cell.geojson), cell.heat, _tip(cell, names[cell.heat]))
+            layer.add(json.loads(cell.geojson), _shade(cell.heat), _tip(cell, names[cell.heat]))
     return _picture(
         "hotspots", ground, found, told, [layer, _default_points(found)], _("Hotspots: {what}", what=found.about)
     )
@@ -222,15 +222,20 @@ def _picture(
 
 
 def _heats(found: Found) -> dict[str, Style]:
-    there = {cell.heat for cell in found.cells}
+    there = {_shade(cell.heat) for cell in found.cells}
     return {
         heat: Style(
-            fill=symbols.HOTSPOT.get(heat, symbols.HOTSPOT["cold_95"]), stroke="#FFFFFF", hatch=_HATCH[heat],
-            opacity=symbols.HOTSPOT_OPACITY, label=name,
+            fill=symbols.HOTSPOT[heat], stroke="#FFFFFF", hatch=_HATCH[heat], opacity=symbols.HOTSPOT_OPACITY,
+            label=name,
         )
         for heat, name in heat_names().items()
         if heat in there and heat != "none"
     }  # fmt: skip
+
+
+def _shade(heat: str) -> str:
+    """Cold is told in two steps: the surest of it has the colour of the second."""
+    return "cold_95" if heat == "cold_99" else heat
 
 
 def _default_points(found: Found) -> Layer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as some
 from data.base import language
 from data.views.scenes import FEWEST, Case, Ground, Shape, Walk
 from maps import offline
+from maps.hotspots import heat_names
 from maps.views import cases, hotspots, patrols
 from maps.views.cases import Told
 from maps.views.frame import Drawing, Picture, place
@@ -179,3 +181,23 @@ def test_where_nothing_can_be_seen_it_is_not_known_whether_patrols_pass() -> Non
     labels = [row["label"] for row in shown[False].legend]
     assert "Hot, not known whether passed" in labels
     assert "Hot, patrols pass" not in labels
+
+
+def test_the_legend_has_no_colour_twice() -> None:
+    square = '{"type": "Polygon", "coordinates": [[[120.001, 30], [120.002, 30], [120.002, 30.001], [120.001, 30]]]}'
+    heats = [heat for heat in heat_names() if heat != "none"]
+    cells = [SimpleNamespace(heat=heat, grid_name="Grid 1", cases=9, geojson=square) for heat in heats]
+    picture = hotspots.significant(GROUND, Found(cells, [], [], [], [], used=9, left_out=0, what=None), told())
+    fills = [row["style"]["fill"] for row in picture.legend if row["label"].startswith(("Hot", "Cold"))]
+    assert len(fills) == len(set(fills)) == 5
+    assert len(drawn(picture, "area")) >= len(heats)
+
+
+def test_among_several_communities_names_of_grids_wait_until_one_is_near() -> None:
+    def kinds(*communities: Shape) -> list[str]:
+        ground = replace(GROUND, communities=communities)
+        return [label["k"] for label in config(cases.overview(ground, [], told()))["labels"]]
+
+    assert kinds(Shape(SQUARE, "community", "West")) == ["grid"]
+    there = (120.001, 30.001)
+    assert kinds(Shape(SQUARE, "community", "West", at=there)) == ["community", "part"]

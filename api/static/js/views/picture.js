@@ -9,6 +9,7 @@ const QUIET = "#465362";
 const LABELS = {
   community: { size: 16, bold: true, colour: "#084F50", halo: 4, zoom: 0 },
   grid: { size: 14, bold: true, colour: "#084F50", halo: 4, zoom: 0 },
+  part: { size: 14, bold: true, colour: "#084F50", halo: 4, zoom: 15 },
   building: { size: 11, bold: false, colour: "#4E4942", halo: 2.5, zoom: 17 },
 };
 // A4 landscape at 96 dpi, less the margins, the head and the legend; less again where there is a time slider.
@@ -319,10 +320,13 @@ function bindButtons(map, config, { fit, labels, steps }) {
   press("png", async () => {
     const container = map.getContainer();
     const [centre, zoom, wide] = [map.getCenter(), map.getZoom(), map.getSize().x];
+    // Who sees the whole area gets it as large as the picture allows; who looked closer gets what was seen.
+    const whole = map.getBounds().contains(config.bounds);
     container.style.inlineSize = `${PNG.width}px`;
     container.style.blockSize = `${PNG.height}px`;
     map.invalidateSize({ pan: false });
-    map.setView(centre, zoom + Math.floor(4 * Math.log2(PNG.width / wide)) / 4, { animate: false });
+    if (whole) fit();
+    else map.setView(centre, zoom + Math.floor(4 * Math.log2(PNG.width / wide)) / 4, { animate: false });
     labels.place();
     const blob = await paint(map, config, labels, steps);
     container.style.inlineSize = container.style.blockSize = "";
