@@ -34,7 +34,7 @@ _EDITED = ("category_code", "description", "address")
 
 @pages.get("/incidents")
 def listed(page: Read) -> Response:
-    """The incidents, newest first."""
+    """The incidents: the open ones by their limits, what is overdue first; others newest first."""
     # What is settled is hidden until somebody asks for it.
     given = {} if page.request.query_params.get("state") else {"state": ",".join(incidents.OPEN)}
     wanted = ledgers.wanted(page, wanted_incidents, **given)
@@ -47,9 +47,10 @@ def listed(page: Read) -> Response:
         Column(_("Grid")),
         Column(_("Address")),
         Column(_("Reported"), sort="reported"),
-        Column(_("Due"), side=True),
+        Column(_("Due"), sort="due", side=True),
     ]
-    table = ledgers.table(page, Listing(query, incidents.SORTS, Incident.id, "-reported"), columns, _cells, "incidents")
+    order = "due" if given else "-reported"
+    table = ledgers.table(page, Listing(query, incidents.SORTS, Incident.id, order), columns, _cells, "incidents")
     filters = [
         ledgers.search(_("Number, address, description")),
         ledgers.choice("state", _("State"), labels.states() | {_ALL: _("All, also solved")}, _("Open")),

@@ -258,7 +258,9 @@ def ago(age: timedelta) -> str:
 
 def away(distance_m: float | None) -> str:
     """How far something is: ``12 米``; empty when nobody knows."""
-    return _("{value} m away", value=f"{distance_m:,.0f}") if distance_m is not None else ""
+    if distance_m is None:
+        return ""
+    return _("{value} m away", value=f"{distance_m:,.0f}") if distance_m >= 0.5 else _("at the same place")
 
 
 def of_question(question: Mapping[str, Any]) -> str:

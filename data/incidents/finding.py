@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, table
+from sqlalchemy import ColumnElement, Row, bindparam, case, func, or_, select, table
 from sqlalchemy import column as named
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, aliased
@@ -96,6 +96,8 @@ SORTS: dict[str, Any] = {
     "number": Incident.number,
     "reported": Incident.reported_at,
     "updated": Incident.updated_at,
+    # What is overdue comes first, then what is due next; last what has no limit that runs.
+    "due": func.coalesce(case((Incident.state.in_(RUNNING), Incident.due_at)), datetime(2999, 12, 31, tzinfo=UTC)),
 }
 
 

@@ -212,6 +212,31 @@ def test_the_sheet_tells_the_course_of_a_case(leader: TestClient, city: City, ca
         assert text in page
 
 
+def test_open_cases_are_listed_by_their_limits_and_settled_ones_by_their_day(leader: TestClient, city: City) -> None:
+    now = datetime.now(UTC)
+    for number, (state, days) in enumerate(
+        [("new", 9), ("on_hold", -30), ("in_progress", -2), ("to_verify", 1), ("new", -5), ("closed", -9)]
+    ):
+        city.incident(
+            50, 50, number=f"s-{number}", state=state, due_at=now + timedelta(days=days),
+            reported_at=now - timedelta(days=number), closed_at=now if state == "closed" else None,
+        )  # fmt: skip
+    city.incident(50, 50, number="s-6", due_at=now, reported_at=now - timedelta(days=60)).due_at = None
+    city.session.flush()
+
+    def numbers(query: str = "") -> list[str]:
+        return re.findall(r">(s-\d)<", leader.get(f"/incidents{query}").text)
+
+    assert numbers() == ["s-4", "s-2", "s-3", "s-0", "s-1", "s-6"], "on hold no limit runs"
+    assert numbers("?state=new,in_progress,closed") == ["s-0", "s-2", "s-4", "s-5", "s-6"]
+    up, down = (
+        [one["number"] for one in leader.get(f"/api/incidents?sort={sort}&state=new").json()["items"]]
+        for sort in ("due", "-due")
+    )
+    assert [one for one in up if one.startswith("s-")] == ["s-4", "s-0", "s-6"]
+    assert down == up[::-1]
+
+
 def test_a_case_says_what_was_done_and_will_be_as_its_limit_comes(
     leader: TestClient, city: City, case: Incident
 ) -> None:

@@ -206,12 +206,16 @@ def test_the_resident_rates_and_what_is_not_settled_is_opened_again(resident: Te
     city.account("community_staff", city.community)
     address = send(resident, filled(city)).headers["location"]
     found = reported(city)
+    assert "The report has come in." in resident.get(address).text
     for action, note in ((Action.TRIAGE, None), (Action.RESOLVE, None), (Action.GIVE_FEEDBACK, "Mended")):
         incidents.act(city.session, SYSTEM, found, action, note=note, public=True)
     assert "Is it settled?" in resident.get(address).text
     answer = resident.post(f"{address}/rate", data={"answer": "unsatisfied"})
     assert answer.status_code == 422
-    assert "what is not settled" in answer.text
+    assert re.search(r'class="field-error" id="note-fault"[^>]*>[^<]*what is not settled', answer.text), (
+        "beside the note"
+    )
+    assert "The report has come in." not in answer.text
     answer = resident.post(f"{address}/rate", data={"answer": "unsatisfied", "note": "Dark again"})
     assert answer.status_code == 303
     city.session.expire_all()
