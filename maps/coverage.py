@@ -6,11 +6,12 @@ Features come as GeoJSON with the properties ``kind`` (building, street, asset),
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import folium
 
 from data.base.language import _
-from maps.basemaps import Basemap
-from maps.ground import Bounds, ground
+from maps.ground import Frame, ground
 
 
 def status_names() -> dict[str, str]:
@@ -23,17 +24,7 @@ def kind_names() -> dict[str, str]:
     return {"building": _("Buildings"), "street": _("Streets"), "asset": _("Assets")}
 
 
-def coverage(
-    *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    features: str,
-    title: str = "",
-    community: str | None = None,
-    static: str = "/static",
-    tiles: str = "/tiles",
-) -> folium.Map:
+def coverage(*, features: str, title: str = "", **frame: Unpack[Frame]) -> folium.Map:
     """The map of the page ``/coverage``.
 
     Parameters
@@ -43,16 +34,4 @@ def coverage(
     title
         What stands above a printed map.
     """
-    return ground(
-        "coverage",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
-        features=features,
-        title=title,
-        statuses=status_names(),
-        kinds=kind_names(),
-    )
+    return ground("coverage", **frame, features=features, title=title, statuses=status_names(), kinds=kind_names())

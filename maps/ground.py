@@ -9,7 +9,7 @@ A map is a :class:`folium.Map` without folium's own tiles and buttons, plus one 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import folium
 from branca.element import MacroElement
@@ -24,6 +24,17 @@ Bounds = tuple[float, float, float, float]
 
 TILE_ZOOMS = (8, 16)
 """The lowest and highest zoom at which tiles are asked for; nearer views enlarge the highest."""
+
+
+class Frame(TypedDict):
+    """What every map takes, as ``ground`` has it; a map names what it takes beyond that."""
+
+    bounds: Bounds
+    basemap: Basemap
+    version: str
+    community: NotRequired[str | None]
+    tiles: NotRequired[str]
+    static: NotRequired[str]
 
 
 class Program(JSCSSMixin, MacroElement):

@@ -7,45 +7,19 @@ only bring the ground.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import folium
 
-from maps.basemaps import Basemap
-from maps.ground import Bounds, ground
+from maps.ground import Frame, ground
 
 
-def walking(
-    *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    community: str | None = None,
-    static: str = "/static",
-    tiles: str = "/tiles",
-) -> folium.Map:
+def walking(**frame: Unpack[Frame]) -> folium.Map:
     """The map of the phone page ``/patrol``; what it shows, the phone keeps."""
-    return ground(
-        "patrolling",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
-    )
+    return ground("patrolling", **frame)
 
 
-def walked(
-    *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    points: str = "",
-    community: str | None = None,
-    static: str = "/static",
-    tiles: str = "/tiles",
-) -> folium.Map:
+def walked(*, points: str = "", **frame: Unpack[Frame]) -> folium.Map:
     """The track of one patrol, its check-ins, and the points that were dropped.
 
     Parameters
@@ -54,29 +28,10 @@ def walked(
         The address of its points: ``{parts, dropped, check_ins}``. Without one the page brings them itself, in an
         element ``track-shown``.
     """
-    return ground(
-        "walked",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
-        points=points,
-    )
+    return ground("walked", **frame, points=points)
 
 
-def replay(
-    *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    tracks: str,
-    timezone: str,
-    community: str | None = None,
-    static: str = "/static",
-    tiles: str = "/tiles",
-) -> folium.Map:
+def replay(*, tracks: str, timezone: str, **frame: Unpack[Frame]) -> folium.Map:
     """The patrols of a day under a time slider, which does not start by itself.
 
     Parameters
@@ -86,30 +41,10 @@ def replay(
     timezone
         In which the clock runs.
     """
-    return ground(
-        "replay",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
-        tracks=tracks,
-        timezone=timezone,
-    )
+    return ground("replay", **frame, tracks=tracks, timezone=timezone)
 
 
-def route(
-    *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    line: Mapping[str, Any] | None = None,
-    editable: bool = True,
-    community: str | None = None,
-    static: str = "/static",
-    tiles: str = "/tiles",
-) -> folium.Map:
+def route(*, line: Mapping[str, Any] | None = None, editable: bool = True, **frame: Unpack[Frame]) -> folium.Map:
     """The route of a round, to draw by clicks and to change by dragging.
 
     Parameters
@@ -119,14 +54,4 @@ def route(
     editable
         Whether it may be changed.
     """
-    return ground(
-        "route",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
-        line=line,
-        editable=editable,
-    )
+    return ground("route", **frame, line=line, editable=editable)
