@@ -152,6 +152,7 @@ def test_on_a_phone_the_panel_is_a_sheet_with_the_days_in_it(signed_in: Opens, l
     assert panel["y"] > PHONE[1] * 0.3
     page.locator("[data-sheet]").click()
     expect(page.locator(".hot-panel .hot-time")).to_be_visible()
+    expect(page.locator(".hot-panel #legend li").first).to_be_visible()
     page.locator("[data-sheet]").click()
     page.locator("#layers-open").click()
     expect(page.locator("#category")).to_be_visible()

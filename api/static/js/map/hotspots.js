@@ -53,6 +53,7 @@ export async function start(map, config) {
   // A large run is computed in the background.
   if (!place) return import("../waiting.js");
 
+  const key = bindLegend();
   let asking = null;
   /** Show what a page says that was asked for, without leaving this one. */
   async function load(query) {
@@ -98,7 +99,7 @@ export async function start(map, config) {
     else shown.addLayer(drawCells(map, cells, data.method, config));
     for (const one of data.spots) if (data.method === "significant") shown.addLayer(badge(one));
     for (const one of data.default_points) shown.addLayer(crossed(one, map));
-    legend(data, cells, config);
+    key.show(legend(data, cells, config));
     time.show(data.time);
     map.invalidateSize({ pan: false });
   }
@@ -347,11 +348,28 @@ function legend({ method, default_points: points }, cells, config) {
     item(make("i", { class: "sample sample-count", "aria-hidden": "true" }), word("several_cases"));
   }
   if (points.length) item(swatch(null, "crossed"), word("left_out_point"));
-  const place = document.getElementById("legend");
-  place.replaceChildren(
-    make("b", {}, word(TITLES[method])),
-    make("ul", {}, ...items));
-  place.hidden = false;
+  return [make("b", {}, word(TITLES[method])), make("ul", {}, ...items)];
+}
+
+/** The legend lies on the map; on a phone, where there is no room, it stands in the sheet. On paper it is on the map. */
+function bindLegend() {
+  const box = document.getElementById("legend");
+  const home = box.parentElement;
+  const settle = () => {
+    const before = phone.matches && document.querySelector(".hot-panel .hot-counts");
+    if (before) before.after(box);
+    else home.append(box);
+  };
+  phone.addEventListener("change", settle);
+  addEventListener("beforeprint", () => home.append(box));
+  addEventListener("afterprint", settle);
+  return {
+    show(children) {
+      box.replaceChildren(...children);
+      box.hidden = false;
+      settle();
+    },
+  };
 }
 
 /* ---- days ---- */
