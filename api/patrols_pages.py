@@ -249,6 +249,7 @@ def record(patrol_id: Id, page: Read) -> Response:
             "sentence": sentence(row.point_count, kept),
             "replay": f"/patrols/replay?day={local(row.started_at).date()}",
             "facts": _facts(row),
+            "recorded": found.account_id != page.actor.account_id,
         },
         figures=[
             {"value": length(row.length_m), "label": _("Length")},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -260,6 +261,34 @@ def test_a_round_is_made_past_every_building_and_walked_by_who_is_named(signed_i
     assert box
     assert box["height"] >= 56
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_a_route_is_changed_without_a_mouse(signed_in: Opens) -> None:
+    page = signed_in().page
+    page.goto("/rounds/new")
+    drawn(page)
+    page.get_by_label("Grid").select_option(label="第四网格")
+    page.get_by_role("button", name="Past every building").click()
+    expect(page.locator("#route-length")).to_contain_text("5 buildings")
+    field, corners = page.locator("input[name=route]"), page.locator(".route-corner")
+
+    def line() -> list[list[float]]:
+        return list(json.loads(field.input_value())["coordinates"])
+
+    before = line()
+    corners.nth(1).press("ArrowUp")
+    corners.nth(1).press("Shift+ArrowUp")
+    # 6 m to the north, to a millionth of a degree.
+    assert abs(line()[1][1] - before[1][1] - 6 / 111_320) < 2e-6
+    assert line()[1][0] == pytest.approx(before[1][0], abs=1e-6)
+    expect(corners.nth(1)).to_be_focused()
+    corners.nth(1).press("Insert")
+    expect(corners).to_have_count(len(before) + 1)
+    expect(corners.nth(2)).to_be_focused()
+    corners.nth(2).press("Delete")
+    expect(corners).to_have_count(len(before))
+    page.keyboard.press("Control+z")
+    expect(corners).to_have_count(len(before) + 1)
 
 
 def test_what_nobody_passed_is_a_list_that_leads_to_the_map(signed_in: Opens) -> None:

@@ -6,6 +6,8 @@ import { bindPaper } from "./paper.js";
 import { plainGround } from "./placing.js";
 import { drawTrack } from "./track.js";
 
+const METRES_A_DEGREE = 111_320;
+
 /** Called by the script that folium writes. */
 export async function start(map, config) {
   const container = map.getContainer();
@@ -44,9 +46,33 @@ export async function start(map, config) {
       });
       mark.on("click", () => change(line.filter((_, k) => k !== i)));
       corners.addLayer(mark);
+      mark.getElement().addEventListener("keydown", (event) => byKey(event, i));
     });
     const undo = document.getElementById("route-undo");
     if (undo) undo.disabled = !past.length;
+  }
+
+  /** Arrows move a corner by 1 m, with Shift by 5 m; Insert adds one halfway to the next, Delete takes it away. */
+  function byKey(event, i) {
+    const step = (event.shiftKey ? 5 : 1) / METRES_A_DEGREE;
+    const [lon, lat] = line[i];
+    const aside = step / Math.cos((lat * Math.PI) / 180);
+    const moved = {
+      ArrowUp: [lon, lat + step], ArrowDown: [lon, lat - step], ArrowLeft: [lon - aside, lat], ArrowRight: [lon + aside, lat],
+    }[event.key];
+    let at = i;
+    if (moved) change(line.map((place, k) => (k === i ? moved : place)));
+    else if (event.key === "Insert") {
+      const [east, north] = line[i + 1] ?? [lon + 10 * aside, lat];
+      at = i + 1;
+      change([...line.slice(0, at), [(lon + east) / 2, (lat + north) / 2], ...line.slice(at)]);
+    } else if (["Delete", "Backspace"].includes(event.key)) {
+      at = Math.max(0, i - 1);
+      change(line.filter((_, k) => k !== i));
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    corners.getLayers()[at]?.getElement().focus();
   }
 
   function change(next) {
