@@ -60,6 +60,8 @@ def listed(page: Read) -> Response:
         ledgers.day("to", _("To")),
         ledgers.choice("overdue", _("Time"), {"true": _("Overdue")}),
     ]
+    if "incident.supervise" in page.can:
+        filters.append(ledgers.choice("supervised", _("Follow-up"), {"true": _("Supervised")}))
     if "incident.edit" in page.can:
         table["bulk"] = [{"label": _("Assign"), "icon": "user", "action": "/incidents/assign"}]
     head = ledgers.head(page, _("Cases"), "incidents", new=(_("Report a case"), "incident.report"))

@@ -184,6 +184,8 @@ def _says(page: Page, name: str, value: str) -> str:
     }
     if name == "due_soon":
         return _("Due soon") if value == "true" else _("Not due soon")
+    if name == "supervised":
+        return _("Supervised") if value == "true" else _("Not supervised")
     if name == "reopened":
         return _("Opened again") if value == "true" else _("Never opened again")
     if name == "located":

@@ -385,12 +385,15 @@ def _require_edit(session: Session, actor: Actor, unit: units.Unit | None) -> No
 def of_incident(session: Session, incident: Incident) -> list[dict[str, Any]]:
     """What happens to a case when its limit comes near and passes: ``at, kind, working_days, done``.
 
-    What had passed before the case was recorded here was not done, and will not be.
+    What had passed before the case was recorded here was not done, and will not be. A case that lies with the street
+    climbs no higher, and what the street follows need not be followed by rule.
     """
     rules = [rule for rule in in_force(session, incident.community_id) if rule.active]
     its = (Reminder.incident_id == incident.id, Reminder.due_at == incident.due_at, Reminder.told)
     known = set(session.scalars(select(Reminder.threshold).where(*its)))
+    idle = {Kind.ESCALATION: incident.level == incidents.Level.STREET, Kind.SUPERVISION: incident.supervised}
     return [
         {"at": one.at, "kind": one.kind, "working_days": int(one.name.split(":")[1]), "done": one.name in known}
         for one in thresholds(rules, calendars.of(session, incident.community_id), incident)
+        if one.name in known or not idle.get(Kind(one.kind))
     ]

@@ -237,6 +237,22 @@ def test_open_cases_are_listed_by_their_limits_and_settled_ones_by_their_day(lea
     assert down == up[::-1]
 
 
+def test_the_street_filters_by_what_it_follows_and_others_are_told_of_that_filter(
+    client_for: ClientFor, leader: TestClient, city: City, case: Incident
+) -> None:
+    followed = city.incident(50, 50, description="Smell of gas in the yard", category_code="safety.gas")
+    incidents.act(city.session, SYSTEM, followed, Action.TRIAGE)
+    street = client_for("supervisor", city.street)
+    street.cookies.set("wangge_language", "en")
+    assert 'name="supervised"' in street.get("/incidents").text
+    for client in (street, leader):
+        page = client.get("/incidents?supervised=true").text
+        assert "Smell of gas in the yard" in page
+        assert "Dark on the second floor" not in page
+        assert "Supervised" in page
+    assert 'class="label label-act">Urgent' in leader.get(f"/incidents/{followed.id}").text
+
+
 def test_a_case_says_what_was_done_and_will_be_as_its_limit_comes(
     leader: TestClient, city: City, case: Incident
 ) -> None:

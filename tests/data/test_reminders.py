@@ -329,6 +329,10 @@ def test_a_case_tells_what_is_to_come(city: City) -> None:
         ("overdue", at("03-24 17:30"), True),
         ("escalation", at("03-25 17:30"), False),
     ]
+    swept(city, "03-27 17:30")
+    assert (incident.level, incident.supervised) == ("street", True)
+    kinds = [one["kind"] for one in reminders.of_incident(city.session, incident)]
+    assert kinds == ["due_soon", "overdue", "escalation", "escalation"], "what the street follows it follows"
 
 
 PLAIN = Calendar(SHANGHAI)
