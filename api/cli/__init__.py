@@ -1,11 +1,13 @@
 """The command line ``wangge``. Every command is a thin room: it opens a transaction, calls one function, reports.
 
 Modules below register their commands in ``register``; what a command needs is imported inside it, so that ``wangge
---help`` and short commands start at once. A ``WanggeError`` becomes its sentence on stderr and exit code 2.
+--help`` and short commands start at once. A ``WanggeError`` becomes its sentence on stderr and exit code 2, and so
+does a folder that cannot be written to or a disk that is full.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -15,6 +17,10 @@ from typing import Any
 import typer
 
 from data.base import language
+from data.base.language import _
+
+#: What is wrong with the machine, and not with the program.
+_OF_THE_MACHINE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.ENOSPC, errno.EDQUOT}
 
 app = typer.Typer(
     name="wangge",
@@ -66,6 +72,12 @@ def main() -> None:
         app()
     except WanggeError as error:
         say(error.detail)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        advice = _("Make room or allow writing there, or set WANGGE_HOME to another folder.")
+        say(f"{error.filename or '–'}: {error.strerror}. {advice}")
         sys.exit(2)
     except SystemExit as end:
         if sys.argv[1:2] == ["import"] and end.code == 0:

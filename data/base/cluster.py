@@ -32,6 +32,8 @@ OLDEST_POSTGIS = (3, 3)
 _EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 _SOCKET_PATH_MAX = 107
 _DYING_S = 10
+#: The line in which a program of PostgreSQL says what went wrong; after it, it tells what it clears away.
+_FAULT = re.compile("error:|FATAL:|PANIC:")
 _PORT = 5432  # only a part of the socket's name: nothing listens on the network
 
 
@@ -242,7 +244,7 @@ class Cluster:
                     _(
                         "{program} failed: {reason}. The server's log is {log}; `wangge doctor` says more.",
                         program=program,
-                        reason=said[-1] if said else done.returncode,
+                        reason=next(filter(_FAULT.search, said), said[-1] if said else done.returncode),
                         log=self.home / "logs" / "postgresql.log",
                     )
                 )

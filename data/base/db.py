@@ -159,6 +159,8 @@ def explain(error: DBAPIError) -> WanggeError:
         return Conflict(_("The database has no tables yet, or those of another version. Run `wangge db migrate`."))
     if state in ("40001", "40P01", "55P03"):
         return Busy(_("Somebody else was changing the same records. Try again."))
+    if state == "53100":
+        return Busy(_("The disk of the database is full. Nothing was written; make room, and try again."))
     if isinstance(error, OperationalError) or state.startswith(("08", "57")):
         return Busy(_("The database cannot be reached. Try again in a moment; `wangge doctor` says what is wrong."))
     raise error

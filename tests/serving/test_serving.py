@@ -123,6 +123,17 @@ def test_a_taken_port_is_refused_with_a_sentence(server: Server) -> None:
     assert f"Port {server.port}" in done.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_refused_with_a_sentence(server: Server) -> None:
+    other = Server(server.home / "said.log" / "below a file")
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "serve"],
+        env=other.environment(), capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert f"{other.home}: Not a directory" in done.stderr
+    assert "WANGGE_HOME" in done.stderr
+
+
 def test_killed_at_any_moment_it_keeps_every_incident_it_acknowledged(server: Server) -> None:
     acknowledged: set[int] = set()
     for round_ in range(ROUNDS):
