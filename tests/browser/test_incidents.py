@@ -136,6 +136,32 @@ def test_a_printed_list_leaves_the_controls_out(signed_in: Opens) -> None:
     expect(page.locator(".page-foot")).to_contain_text("周敏")
 
 
+def test_a_printed_case_leaves_out_what_is_to_be_pressed(signed_in: Opens) -> None:
+    page = signed_in("staff", DESKTOP, "zh").page
+    case = next(one for one in listed(page, "/api/incidents?limit=1000&state=in_progress") if one["lon"])
+    page.goto(f"/incidents/{case['id']}")
+    expect(page.locator(".case-actions")).to_be_visible()
+    page.emulate_media(media="print")
+    for selector in (".case-actions", ".case-map", ".crumbs", ".page-head-buttons", ".rail"):
+        expect(page.locator(selector).first).to_be_hidden()
+    expect(page.locator(".timeline")).to_be_visible()
+    expect(page.locator(".case-facts")).to_be_visible()
+    assert page.locator(".case-page :is(button, textarea, select):visible").count() == 0
+
+
+def test_a_step_that_has_to_be_explained_says_so_beside_the_note_in_the_language_of_the_page(signed_in: Opens) -> None:
+    page = signed_in("staff", PHONE, "zh").page
+    case = listed(page, "/api/incidents?limit=1000&state=in_progress")[0]
+    page.goto(f"/incidents/{case['id']}?do=reject")
+    form = page.locator("details[open] form.act")
+    form.get_by_role("button", name="不予受理").click()
+    expect(form.locator(".field-error").first).to_have_text("请填写这一项。")
+    expect(form.locator("textarea").first).to_be_focused()
+    assert page.request.get(f"/api/incidents/{case['id']}").json()["step"] == case["step"]
+    form.get_by_role("button", name="现场未发现").click()
+    expect(form.locator("textarea").first).to_have_value("已到现场核实，未发现所反映的情况。")
+
+
 def test_a_list_is_exported_with_its_filter(signed_in: Opens, tmp_path: Path) -> None:
     page = signed_in().page
     page.goto("/incidents?state=closed")
