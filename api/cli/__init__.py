@@ -69,7 +69,7 @@ def main() -> None:
     speak()
     _register_all()
     try:
-        app()
+        app(prog_name="wangge")
     except WanggeError as error:
         say(error.detail)
         sys.exit(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import subprocess
@@ -78,6 +79,25 @@ def test_only_what_is_read_at_a_terminal_names_options_of_the_command_line() -> 
 def fields(text: str) -> set[str]:
     """The names in braces of a message."""
     return set(re.findall(r"\{(\w+)[^}]*\}", text))
+
+
+def test_within_data_imports_only_point_down_the_list_of_the_contributing_page() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = page[page.index("\nexchange") : page.index("\nbase/")].splitlines()
+    lines = [re.sub(r"\(.*?\)|\s{2,}.*", "", line).split("·") for line in listed]
+    place = {feature.strip(): number for number, features in enumerate(lines) for feature in features}
+    paths = [path for path in tracked("data/*.py") if not {"base", "migrations"} & set(path.parts)]
+    features = {path.relative_to(ROOT / "data").parts[0].removesuffix(".py") for path in paths} - {"__init__"}
+    assert features == set(place) - {""}
+    strays = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "data"
+        for name in ([one.name for one in node.names] if node.module == "data" else [node.module.split(".")[1]])
+        if place.get(name, len(lines)) < place.get(path.relative_to(ROOT / "data").parts[0].removesuffix(".py"), 0)
+    ]
+    assert strays == []
 
 
 def test_no_file_explains_nothing_by_its_name() -> None:
