@@ -217,7 +217,11 @@ def test_another_distance_is_told_for_a_year_as_long_as_the_area_has_few_points(
     points = path(0, 100, 25)
     walk(city, points)
     walk(city, path(200, 300, 5000, at=NOON + timedelta(days=1)))
-    year: dict[str, Any] = {"first": NOON.date() - timedelta(days=300), "last": NOON.date() + timedelta(days=60), "distance_m": 18}
+    year: dict[str, Any] = {
+        "first": NOON.date() - timedelta(days=300),
+        "last": NOON.date() + timedelta(days=60),
+        "distance_m": 18,
+    }
     assert told(city, **year)["building", city.buildings["A1"].id].status == "seen"
     monkeypatch.setattr(anew, "MOST_POINTS", len(points))
     with pytest.raises(Invalid, match="fewer days"):
