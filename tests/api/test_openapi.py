@@ -57,7 +57,8 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(document: dict[
 def test_every_example_is_one(document: dict[str, Any]) -> None:
     count = 0
     for schema in schemas(document):
-        alone = {**schema, "components": document["components"]}
+        # Most refer to no other; to read all the others for each of them takes long.
+        alone = {**schema, "components": document["components"]} if "$ref" in str(schema) else schema
         validator = jsonschema_rs.Draft202012Validator(alone, validate_formats=True)
         for example in schema["examples"]:
             errors = [error.message for error in validator.iter_errors(example)]
