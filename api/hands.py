@@ -2,8 +2,8 @@
 
 The event loop answers the map, and Python runs one thread at a time: while hundreds of people report and settle cases,
 a map that is asked for in the same process waits behind all of them. So such a change goes to one of a few processes,
-each with a connection and a core of its own, that stand behind whoever is looking (``os.nice``). A hand does one change
-at a time and answers once it has been committed::
+each with a connection and a core of its own, that stand behind whoever is looking (``os.nice``), as PostgreSQL does for
+them where it is ours to say. A hand does one change at a time and answers once it has been committed::
 
     api.deps.briefly ──► Hands.do ──► socket ──► one hand: a transaction, work(session, actor, *args)
                      ◄── result, or the error that it raised ◄──
@@ -16,6 +16,7 @@ hand that dies is replaced; whoever waited for it is told so.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import logging
@@ -33,6 +34,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
+
+import psycopg
+from sqlalchemy import event
 
 from data.base import changes, db, language, surfaces
 from data.base.access import Actor, Area
@@ -212,13 +216,14 @@ def main() -> None:
     end = socket.socket(fileno=int(sys.argv[1]))
     asked = end.makefile("rb")
     changes.speak_as(sys.argv[2])
-    os.nice(NICE)
     # Ctrl-C in the terminal and the end of a service reach all processes; the server lets its hands go by itself.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.SIG_IGN)
+    event.listen(db.engine(), "connect", _stand_back)
     for module in sys.argv[3:]:
         importlib.import_module(module)
     gc.freeze()
+    os.nice(NICE)
     try:
         while len(head := asked.read(_LENGTH.size)) == _LENGTH.size:
             answer = _done(asked.read(*_LENGTH.unpack(head)))
@@ -226,6 +231,13 @@ def main() -> None:
     except BrokenPipeError:
         pass  # the server was killed
     db.engine().dispose()
+
+
+def _stand_back(connection: psycopg.Connection, _record: object) -> None:
+    """Have PostgreSQL's process of this connection stand back like its hand, where it runs on this machine."""
+    if connection.info.host.startswith("/"):
+        with contextlib.suppress(OSError):  # it is another's, and stays as it is
+            os.setpriority(os.PRIO_PROCESS, connection.info.backend_pid, NICE)
 
 
 def _done(message: bytes) -> bytes:

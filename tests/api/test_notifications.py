@@ -188,7 +188,7 @@ def test_the_calendar_page_shows_a_year_and_is_edited(client_for: ClientFor, cit
     file = {"file": ("holidays.csv", "日期,类型,名称\n2027-01-01,休,元旦\n2027-01-02,半,\n".encode(), "text/csv")}
     taken = client.post("/calendar/import", data={"unit": unit}, files=file)
     assert taken.status_code == 200
-    assert "1 days were taken over; 1 rows were not" in taken.text
+    assert "1 day was taken over; 1 rows were not" in taken.text
     assert client.post("/calendar/import", data={"unit": unit}, files={"file": ("x", b"")}).status_code == 422
     assert client.post("/calendar/days", data={**days, "unit": "all"}).status_code == 403
 

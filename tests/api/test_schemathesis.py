@@ -76,7 +76,7 @@ def asked(operation: Any, mode: str, client: TestClient, spot: Spot, token: str)
         taken = ("method", "url", "headers", "params", "data", "json", "files")
         # What is generated is meant for requests, which knows how to put files and forms into a body.
         plain = requests.Request(**{name: sent[name] for name in taken if name in sent}).prepare()
-        headers = httpx.Headers({name: str(value) for name, value in plain.headers.items()})
+        headers = httpx.Headers({name: str(value) for name, value in plain.headers.items()}, encoding="utf-8")
         headers["authorization"] = f"Bearer {token}"
         headers.pop("cookie", None)
         answer = client.request(str(plain.method), str(plain.url), content=plain.body or b"", headers=headers)

@@ -72,7 +72,7 @@ def test_an_upload_goes_with_its_jobs_and_what_was_sent_back(city: City) -> None
     assert swept(city) == (1, 5)
 
     assert list(city.session.scalars(select(Upload))) == [new]
-    assert len(list(city.session.scalars(select(Job)))) == 2
+    assert len(list(city.session.scalars(select(Job).where(Job.kind == "import")))) == 2
     assert (gone.exists(), kept.exists()) == (False, True)
     assert not any(path.exists() for path in beside)
 

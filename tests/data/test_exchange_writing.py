@@ -159,7 +159,9 @@ def test_types_survive_where_the_format_knows_them(tmp_path: Path) -> None:
 
 def ogrinfo(*arguments: str) -> str:
     """What GDAL's own tool says, without its remarks."""
-    done = subprocess.run(["ogrinfo", "-ro", "-al", *arguments], capture_output=True, text=True, check=True, timeout=600)
+    done = subprocess.run(
+        ["ogrinfo", "-ro", "-al", *arguments], capture_output=True, text=True, check=True, timeout=600
+    )
     assert "ERROR" not in done.stderr
     return done.stdout
 

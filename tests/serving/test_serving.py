@@ -141,8 +141,8 @@ def test_killed_at_any_moment_it_keeps_every_incident_it_acknowledged(server: Se
             me = client.get("/api/me").json()
             community = me["permissions"]["incident.report"]["communities"][0]
             report = {"community_id": community, "category_code": "facility.corridor_light", "description": "灯不亮"}
-            until = time.monotonic() + 0.5 + 0.2 * round_
-            while time.monotonic() < until:
+            until, before = time.monotonic() + 0.5 + 0.2 * round_, len(acknowledged)
+            while time.monotonic() < until or len(acknowledged) < before + 2:
                 answer = client.post("/api/incidents", json=report)
                 assert answer.status_code == 201, answer.text
                 acknowledged.add(answer.json()["id"])
@@ -151,7 +151,6 @@ def test_killed_at_any_moment_it_keeps_every_incident_it_acknowledged(server: Se
         with closing(server.sign_in()) as client:
             found = {number for number in acknowledged if client.get(f"/api/incidents/{number}").status_code == 200}
         assert found == acknowledged
-    assert len(acknowledged) > ROUNDS
 
 
 def test_sigterm_stops_server_worker_and_cluster(server: Server) -> None:
