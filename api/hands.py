@@ -33,6 +33,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -46,8 +47,8 @@ from data.base.surfaces import Surface
 
 log = logging.getLogger("wangge.hands")
 
-#: How far hands stand behind the event loop and the database: Linux then gives them about a tenth of a contested core.
-NICE = 10
+#: How far hands stand behind the event loop and the database: they get what those leave, and a thirtieth at least.
+NICE = 15
 #: How long a hand is given to end what it is at.
 _END_S = 5.0
 _LENGTH = struct.Struct("!I")
@@ -216,14 +217,13 @@ def main() -> None:
     end = socket.socket(fileno=int(sys.argv[1]))
     asked = end.makefile("rb")
     changes.speak_as(sys.argv[2])
-    # Ctrl-C in the terminal and the end of a service reach all processes; the server lets its hands go by itself.
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, signal.SIG_IGN)
+    # The end of a service reaches all of its processes, but it is the server that lets its hands go.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     event.listen(db.engine(), "connect", _stand_back)
     for module in sys.argv[3:]:
         importlib.import_module(module)
     gc.freeze()
-    os.nice(NICE)
+    _give_way()
     try:
         while len(head := asked.read(_LENGTH.size)) == _LENGTH.size:
             answer = _done(asked.read(*_LENGTH.unpack(head)))
@@ -231,6 +231,15 @@ def main() -> None:
     except BrokenPipeError:
         pass  # the server was killed
     db.engine().dispose()
+
+
+def _give_way() -> None:
+    """Stand behind all others."""
+    os.nice(NICE)
+    # Linux first divides the processors among sessions, and only then heeds what is nice within one.
+    os.setsid()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def _stand_back(connection: psycopg.Connection, _record: object) -> None:

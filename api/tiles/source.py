@@ -123,9 +123,11 @@ class _Scope:
     statements: tuple[Statement, ...]
 
     @classmethod
-    def of(cls, actor: Actor) -> _Scope:
-        """The scope of an actor: what ``db.enter`` sets, and how long a statement may take."""
+    def of(cls, actor: Actor, *, uneven: bool) -> _Scope:
+        """The scope of an actor: what ``db.enter`` sets, how long a statement may take, and how it is planned."""
         taken: dict[str, Any] = {"statement_timeout": TIMEOUT_MS}
+        if uneven:
+            taken["plan_cache_mode"] = "force_custom_plan"
         if not actor.is_system:
             taken |= {"role": db.APP_ROLE} | {f"wangge.{name}": ids for name, ids in actor.areas().items()}
         calls = [f"set_config('{name}', ${place}, true)" for place, name in enumerate(taken, 1)]
@@ -146,7 +148,7 @@ class Source:
     def __init__(self, dsn: str, limit: int) -> None:
         self._connections = Connections(dsn, CONNECTIONS)
         self._kept = Kept(limit)
-        self._scopes: dict[int | None, _Scope] = {}
+        self._scopes: dict[tuple[int | None, bool], _Scope] = {}
         self._plans: dict[Hashable, Plan] = {}
         self._drawing: dict[Hashable, asyncio.Future[Any]] = {}
 
@@ -184,7 +186,7 @@ class Source:
             given |= await self._figures(actor, layer, wanted)
         key = (layer.name, tile[0], wanted, layer.areas(actor, wanted))
         plan = self._plan(key, lambda: layer.statement(tile[0], actor, wanted))
-        content = (await self._read(actor, plan, given)).get_value(0, 0) or b""
+        content = (await self._read(actor, plan, given, uneven=layer.uneven)).get_value(0, 0) or b""
         if len(content) >= _LARGE:
             drawn = await asyncio.to_thread(Drawn.of, content)
         else:
@@ -236,19 +238,19 @@ class Source:
             plan = self._plans[key] = Plan.of(statement(), text)
         return plan
 
-    def _scope(self, actor: Actor) -> _Scope:
-        scope = self._scopes.get(actor.account_id)
+    def _scope(self, actor: Actor, *, uneven: bool) -> _Scope:
+        scope = self._scopes.get((actor.account_id, uneven))
         if scope is None or scope.permissions is not actor.permissions:
             if len(self._scopes) > 2000:
                 self._scopes.clear()
-            scope = self._scopes[actor.account_id] = _Scope.of(actor)
+            scope = self._scopes[actor.account_id, uneven] = _Scope.of(actor, uneven=uneven)
         return scope
 
-    async def _read(self, actor: Actor, plan: Plan, given: Mapping[str, Any]) -> PGresult:
+    async def _read(self, actor: Actor, plan: Plan, given: Mapping[str, Any], *, uneven: bool = False) -> PGresult:
         """The rows of a statement, read as the actor."""
         statement = plan.sql, plan.arguments({name: text(value) for name, value in given.items()})
         try:
-            return await self._connections.read((*self._scope(actor).statements, statement))
+            return await self._connections.read((*self._scope(actor, uneven=uneven).statements, statement))
         except ReadFailed as error:
             log.warning("No tile was drawn: %s", error)
             raise _busy() from error
