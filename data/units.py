@@ -313,7 +313,8 @@ def expand(session: Session, unit_ids: list[int]) -> access.Area:
     roots = set(session.scalars(select(Unit.id).where(Unit.parent_id.is_(None))))
     if roots <= set(unit_ids):
         return access.Area(everywhere=True)
-    below = session.execute(select(Unit.id, Unit.level, Unit.community_id, Unit.path).where(Unit.path.overlap(unit_ids))).all()
+    columns = (Unit.id, Unit.level, Unit.community_id, Unit.path)
+    below = session.execute(select(*columns).where(Unit.path.overlap(unit_ids))).all()
     communities = frozenset(unit.id for unit in below if unit.level == Level.COMMUNITY)
     grids = [unit for unit in below if unit.level == Level.GRID]
     return access.Area(

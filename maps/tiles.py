@@ -118,8 +118,8 @@ class Layer:
         Share of a tile beyond its edge where records still matter to it, by zoom.
     statement
         The SELECT of one tile at a zoom; its parameters come from ``place``.
-    uneven
-        So many more records lie in some tiles than in others that each is planned by itself.
+    uneven_below
+        Below this zoom so many more records go into some tiles than into others that each is planned by itself.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Layer:
     zoom_from: int
     margin: Callable[[int], float]
     statement: Callable[[int, Actor, Wanted], Rows]
-    uneven: bool = False
+    uneven_below: int = 0
 
     def areas(self, actor: Actor, wanted: Wanted) -> tuple[Area, ...]:
         """The areas that decide what ``actor`` is shown: those with equal areas are shown the same."""
@@ -529,7 +529,7 @@ LAYERS = {
         Layer("communities", "unit.read", ("unit", "division"), 8, _edge, _communities),
         Layer("grids", "grid.read", ("unit", "division"), 10, _edge, _grids),
         Layer("buildings", "building.read", ("unit", "building"), 13, _edge, _buildings),
-        Layer("incidents", "incident.read", ("unit", "incident", "division", "category"), 8, _mark, _incidents, True),
+        Layer("incidents", "incident.read", ("unit", "incident", "division", "category"), 8, _mark, _incidents, 16),
         Layer("basemap", "unit.read", ("unit", "basemap"), 10, _edge, _basemap),
     )
 }

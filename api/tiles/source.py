@@ -186,7 +186,7 @@ class Source:
             given |= await self._figures(actor, layer, wanted)
         key = (layer.name, tile[0], wanted, layer.areas(actor, wanted))
         plan = self._plan(key, lambda: layer.statement(tile[0], actor, wanted))
-        content = (await self._read(actor, plan, given, uneven=layer.uneven)).get_value(0, 0) or b""
+        content = (await self._read(actor, plan, given, uneven=tile[0] < layer.uneven_below)).get_value(0, 0) or b""
         if len(content) >= _LARGE:
             drawn = await asyncio.to_thread(Drawn.of, content)
         else:
