@@ -63,8 +63,14 @@ def worker() -> None:
     from api import worker as background
     from data.base import cluster
 
+    server = int(os.environ.get("WANGGE_SERVER_PID", "0"))
+    if server:
+        # The database is up, and it is the server that stops it: one whose server was killed must not start it again.
+        if os.getppid() == server:
+            background.run(parent=server)
+        return
     with cluster.available():
-        background.run(parent=int(os.environ.get("WANGGE_SERVER_PID", "0")) or None)
+        background.run()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

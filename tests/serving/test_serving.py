@@ -134,6 +134,16 @@ def test_a_folder_that_cannot_be_made_is_refused_with_a_sentence(server: Server)
     assert "WANGGE_HOME" in done.stderr
 
 
+def test_a_worker_whose_server_was_killed_meanwhile_leaves_the_database_alone(server: Server) -> None:
+    other = Server(server.home / "another")
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "worker"],
+        env=other.environment() | {"WANGGE_SERVER_PID": "1"}, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (other.home / "pg").exists()
+
+
 def test_killed_at_any_moment_it_keeps_every_incident_it_acknowledged(server: Server) -> None:
     acknowledged: set[int] = set()
     for round_ in range(ROUNDS):
