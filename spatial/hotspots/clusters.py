@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -69,19 +70,28 @@ def labels(xy: ArrayLike, *, method: Method = Method.DBSCAN, distance_m: float =
     flat = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
     if len(flat) < max(least_cases, 2):
         return np.full(len(flat), -1, dtype=np.int64)
+    with warnings.catch_warnings():
+        # It counts the cores; where a container hides them it warns, and works all the same.
+        warnings.filterwarnings("ignore", "Could not find the number of physical cores")
+        found = _fitted(flat, method, distance_m, least_cases)
+    return np.asarray(found, dtype=np.int64)
+
+
+def _fitted(flat: NDArray[np.float64], method: Method, distance_m: float, least_cases: int) -> Integers:
     # Importing scikit-learn takes over a second, so only who clusters pays for it.
+    found: Integers
     if method == Method.DBSCAN:
         from sklearn.cluster import DBSCAN
 
         found = DBSCAN(eps=distance_m, min_samples=least_cases).fit_predict(flat)
-    else:
-        from sklearn.cluster import HDBSCAN
+        return found
+    from sklearn.cluster import HDBSCAN
 
-        found = HDBSCAN(
-            min_cluster_size=least_cases, min_samples=least_cases, cluster_selection_epsilon=distance_m, copy=True,
-            allow_single_cluster=True,
-        ).fit_predict(flat)  # fmt: skip
-    return np.asarray(found, dtype=np.int64)
+    found = HDBSCAN(
+        min_cluster_size=least_cases, min_samples=least_cases, cluster_selection_epsilon=distance_m, copy=True,
+        allow_single_cluster=True,
+    ).fit_predict(flat)  # fmt: skip
+    return found
 
 
 def clusters(
