@@ -243,10 +243,12 @@ def _give_way() -> None:
 
 
 def _stand_back(connection: psycopg.Connection, _record: object) -> None:
-    """Have PostgreSQL's process of this connection stand back like its hand, where it runs on this machine."""
-    if connection.info.host.startswith("/"):
-        with contextlib.suppress(OSError):  # it is another's, and stays as it is
-            os.setpriority(os.PRIO_PROCESS, connection.info.backend_pid, NICE)
+    """Have PostgreSQL's process of this connection stand back like its hand, where it runs beside us and is ours."""
+    number = connection.info.backend_pid
+    with contextlib.suppress(OSError):
+        # Behind a socket there may be another machine or a container, where the number is somebody else's.
+        if connection.info.host.startswith("/") and Path(f"/proc/{number}/cmdline").read_text().startswith("postgres:"):
+            os.setpriority(os.PRIO_PROCESS, number, NICE)
 
 
 def _done(message: bytes) -> bytes:

@@ -53,6 +53,13 @@ def walls(session: Session, actor: Actor) -> tuple[str, str, int | None]:
     return role, communities, actor.account_id
 
 
+def patience(session: Session, _actor: Actor) -> tuple[int, int]:
+    """How far the hand stands back, and PostgreSQL's process of its connection."""
+    backend = session.scalar(text("SELECT pg_backend_pid()"))
+    assert backend is not None
+    return os.getpriority(os.PRIO_PROCESS, 0), os.getpriority(os.PRIO_PROCESS, backend)
+
+
 def version(_session: Session, _actor: Actor) -> int | None:
     """What the hand knows of writes to units."""
     return changes.version(("unit",))
@@ -81,6 +88,11 @@ def asked(*calls: tuple[Callable[..., Any], Any], actor: Actor = SYSTEM) -> list
             return [(await asyncio.gather(answer, return_exceptions=True))[0] for answer in answers]
 
     return asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_a_hand_and_its_process_of_the_database_stand_back(unit: Unit) -> None:
+    ((hand, backend),) = asked((patience, ()))
+    assert min(hand, backend) >= hands.NICE, "more where the tests themselves stand back"
 
 
 def test_whoever_leaves_meanwhile_takes_no_answer_with_them(engine: Engine, unit: Unit) -> None:
