@@ -1,6 +1,6 @@
 """The web application: its routes, what surrounds them, and the one place where they meet.
 
-``create_app`` is what ``wangge serve`` runs. A feature's JSON routes are its module's ``api``, its pages ``pages``.
+``create_app`` is what ``wangge serve`` runs. A feature names its JSON routes in ``API``, its pages in ``PAGES``.
 """
 
 from __future__ import annotations
@@ -16,70 +16,41 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api import (
     accounts,
-    accounts_pages,
     assets,
     audit,
-    audit_pages,
     buildings,
-    buildings_pages,
     calendars,
-    calendars_pages,
-    categories,
     coverage,
-    coverage_pages,
-    deps,
-    dwellings_pages,
-    errors,
     exchange,
-    exports_pages,
     grids,
-    grids_pages,
     hands,
+    health,
     hotspots,
-    hotspots_pages,
     households,
-    households_pages,
-    imports,
-    imports_pages,
     incidents,
-    incidents_board,
-    incidents_case,
-    incidents_pages,
     jobs,
-    map_pages,
     notifications,
-    notifications_pages,
-    openapi,
     patrols,
-    patrols_files,
-    patrols_pages,
-    patrols_phone,
-    photos_pages,
-    place_codes_pages,
+    photos,
+    place_codes,
+    plans,
     reminders,
-    reminders_pages,
-    reports_pages,
-    residents_pages,
-    responses_pages,
+    reports,
     rounds,
-    rounds_pages,
     search,
-    security,
-    signin_pages,
-    static,
+    start,
     stats,
-    stats_pages,
-    tenancies_pages,
+    teams,
     tiles,
-    tracking_pages,
+    today,
     units,
-    units_pages,
     unlocated,
-    unlocated_pages,
     views,
-    views_pages,
 )
-from api.request import Surroundings
+from api import map as map_
+from api.base import bodies, deps, errors, openapi, page, sending, static
+from api.base.request import Surroundings
+from data import attaching
 from data.base import cluster, db
 from data.base import settings as all_settings
 from data.base.access import Actor
@@ -87,86 +58,91 @@ from data.base.settings import Settings
 
 #: Routes are tried in this order; those that are asked for most come first.
 _API = (
-    incidents,
-    security,
-    units,
-    grids,
-    buildings,
-    households,
-    hotspots,
-    categories,
-    search,
-    unlocated,
-    imports,
-    exchange,
-    accounts,
-    audit,
-    jobs,
-    stats,
-    views,
-    patrols,
-    rounds,
-    coverage,
-    assets,
-    calendars,
-    reminders,
-    notifications,
+    *incidents.API,
+    *accounts.API,
+    *units.API,
+    *grids.API,
+    *buildings.API,
+    *households.API,
+    *hotspots.API,
+    search.api,
+    *unlocated.API,
+    *exchange.API,
+    *audit.API,
+    jobs.api,
+    *stats.API,
+    *views.API,
+    *patrols.API,
+    *rounds.API,
+    *teams.API,
+    *plans.API,
+    *coverage.API,
+    assets.api,
+    *calendars.API,
+    *reminders.API,
+    *notifications.API,
 )
 _PAGES = (
-    signin_pages,
-    map_pages,
-    grids_pages,
-    buildings_pages,
-    dwellings_pages,
-    households_pages,
-    residents_pages,
-    tenancies_pages,
-    incidents_board,
-    incidents_pages,
-    incidents_case,
-    photos_pages,
-    place_codes_pages,
-    reports_pages,
-    tracking_pages,
-    coverage_pages,
-    patrols_files,
-    patrols_pages,
-    patrols_phone,
-    rounds_pages,
-    unlocated_pages,
-    imports_pages,
-    exports_pages,
-    units_pages,
-    accounts_pages,
-    audit_pages,
-    stats_pages,
-    hotspots_pages,
-    views_pages,
-    notifications_pages,
-    reminders_pages,
-    calendars_pages,
-    responses_pages,
+    health.pages,
+    *accounts.PAGES,
+    *map_.PAGES,
+    *start.PAGES,
+    *grids.PAGES,
+    *buildings.PAGES,
+    *households.PAGES,
+    *incidents.PAGES,
+    photos.pages,
+    *place_codes.PAGES,
+    *reports.PAGES,
+    *coverage.PAGES,
+    *patrols.PAGES,
+    *rounds.PAGES,
+    *plans.PAGES,
+    *today.PAGES,
+    *teams.PAGES,
+    *unlocated.PAGES,
+    *exchange.PAGES,
+    *units.PAGES,
+    *audit.PAGES,
+    *stats.PAGES,
+    *hotspots.PAGES,
+    *views.PAGES,
+    *notifications.PAGES,
+    *reminders.PAGES,
+    *calendars.PAGES,
 )
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """A new application; without ``settings`` those of this process."""
-    app = FastAPI(title="wangge", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    attaching.attach()
+    app = FastAPI(
+        title="wangge",
+        version="0.1.0",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+        form_limits={"max_files": 1, "max_fields": deps.MOST_FIELDS, "max_part_size": deps.LONGEST_FIELD},
+    )
     app.state.settings = settings or all_settings.get()
     app.state.transaction = db.transaction
     app.state.actors = deps.Actors()
     app.state.turns, app.state.hands = deps.Turns(deps.TURNS), None
+    app.state.reach = health.Reach()
     app.include_router(tiles.api)
-    for module in _API:
-        app.include_router(module.api, dependencies=[Depends(deps.known_parameters)])
-    for module in _PAGES:
-        app.include_router(module.pages)
+    for router in _API:
+        app.include_router(router, dependencies=[Depends(deps.known_parameters)])
+    for router in _PAGES:
+        app.include_router(router)
     app.add_api_route("/api/openapi.json", _document(app), include_in_schema=False)
     app.mount("/static", static.Versioned(directory=static.FOLDER, check_dir=False))
-    errors.install(app)
+    errors.install(app, page.error)
+    app.add_exception_handler(sending.Again, sending.again)
     openapi.install(app)
     # The last one added is the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(bodies.Bodies, settings=app.state.settings)
     app.add_middleware(Surroundings, settings=app.state.settings)
     return app
 
@@ -181,15 +157,16 @@ def _document(app: FastAPI) -> Any:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # What every page needs is made before the first one is asked for.
+    # What every page needs is made before the first one is asked for; the OpenAPI document takes seconds, and most who
+    # wait for a server that was killed need none.
     static.version()
-    app.openapi()
     # What is there now stays; the garbage collector need not look through it while somebody waits.
     gc.freeze()
     # Threads hand over sooner, so that the event loop answers the map while they are at work.
     sys.setswitchinterval(0.001)
+    settings: Settings = app.state.settings
     async with (
-        hands.at_work(app.state.settings.hands_at_work(), "api.incidents", "api.patrols") as app.state.hands,
-        tiles.serving(app, cluster.dsn()),
+        hands.at_work(settings.hands_at_work(), "api.incidents.routes", "api.patrols.routes") as app.state.hands,
+        tiles.serving(app, cluster.request_dsn()),
     ):
         yield

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, model_validator
 from sqlalchemy import Row
 
-from api import concurrency, listing
-from api.deps import Session, permission
-from api.fields import Change, Code, Id, Lat, Line, Lon, Output, Reference, refuse
-from api.listing import AS_GEOJSON, BBox, CommunityCode, GridCode, Listed, Paging, Term
+from api.base import concurrency, listing
+from api.base.deps import Session, permission
+from api.base.fields import Change, Code, Id, Lat, Line, Lon, Output, Reference, refuse
+from api.base.listing import AS_GEOJSON, BBox, CommunityCode, GridCode, Listed, Term
 from data import assets, units
 from data.assets import Asset
 from data.base.access import Actor
@@ -67,15 +67,27 @@ class AssetNew(AssetChange):
     lat: Lat = Field(examples=[31.2345])
 
 
-def wanted_assets(
-    community: CommunityCode = None,
-    grid: GridCode = None,
-    kind: Annotated[Code | None, Query(description="Only of this kind.")] = None,
-    bbox: BBox = None,
-    q: Term = None,
-) -> assets.Filter:
+class AssetFilters(listing.Filters[assets.Filter]):
     """Which assets a request asks for."""
-    return assets.Filter(community=community, grid=grid, kind=kind, box=listing.box(bbox), text=q)
+
+    community: CommunityCode = None
+    grid: GridCode = None
+    kind: Annotated[Code | None, Query(description="Only of this kind.")] = None
+    bbox: BBox = None
+    q: Term = None
+
+    def wanted(self) -> assets.Filter:
+        """The same for ``data``."""
+        return assets.Filter(
+            community=self.community, grid=self.grid, kind=self.kind, box=listing.box(self.bbox), text=self.q
+        )
+
+
+class AssetList(AssetFilters, listing.Placed):
+    """What the address of the list asks for."""
+
+    SORTS = assets.SORTS
+    sort: str = listing.sorted_by(SORTS, "number")
 
 
 @api.get("", summary="List assets", response_model=Listed[AssetOut], responses=AS_GEOJSON)
@@ -83,14 +95,18 @@ def list_assets(
     request: Request,
     session: Session,
     actor: Read,
-    asked: Annotated[Paging, listing.paging(assets.SORTS, "number")],
-    wanted: Annotated[assets.Filter, listing.filters(wanted_assets)],
+    asked: Annotated[AssetList, Query()],
 ) -> Listed[AssetOut] | Response:
     """The assets one may see."""
     return listing.answer(
-        request, session, assets.selection(actor, wanted), asked,
-        sorts=assets.SORTS, key=Asset.id, item=_asset, geom=Asset.geom,
-    )  # fmt: skip
+        request,
+        session,
+        assets.selection(actor, asked.wanted()),
+        asked,
+        key=Asset.id,
+        item=_asset,
+        geom=Asset.geom,
+    )
 
 
 @api.post("", summary="Add an asset", status_code=status.HTTP_201_CREATED)
@@ -137,4 +153,4 @@ def _asset(row: Row[Any]) -> AssetOut:
 
 def _one(response: Response, session: Session, found: Asset) -> AssetOut:
     concurrency.tag(response, found)
-    return _asset(session.execute(assets.rows().where(Asset.id == found.id)).one())
+    return _asset(assets.row(session, found))

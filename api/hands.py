@@ -5,12 +5,12 @@ a map that is asked for in the same process waits behind all of them. So such a 
 each with a connection and a core of its own, that stand behind whoever is looking (``os.nice``), as PostgreSQL does for
 them where it is ours to say. A hand does one change at a time and answers once it has been committed::
 
-    api.deps.briefly ──► Hands.do ──► socket ──► one hand: a transaction, work(session, actor, *args)
+    api.base.deps.briefly ──► Hands.do ──► socket ──► one hand: a transaction, work(session, actor, *args)
                      ◄── result, or the error that it raised ◄──
 
 What goes over the socket is pickled, by us and for us: both ends are this program. Whatever a hand wrote is known here
 (``data.base.changes``) before its answer is, and whatever was written anywhere is known to a hand before it begins. A
-hand that dies is replaced; whoever waited for it is told so.
+hand that dies is replaced, at once (``api.nursery``); whoever waited for it is told so.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import importlib
 import logging
 import os
 import pickle
+import select
 import signal
 import socket
 import struct
@@ -29,17 +30,21 @@ import subprocess
 import sys
 import threading
 import traceback
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import psycopg
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 
-from data.base import changes, db, language, surfaces
+from api import nursery
+from data import attaching, keys
+from data.base import changes, db, language, processes, surfaces
 from data.base.access import Actor, Area
 from data.base.errors import Busy, WanggeError
 from data.base.language import _
@@ -72,9 +77,7 @@ class _Hand:
         changes.changes.hearers.append(self._news.hear)
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-c", "from api.hands import main; main()"]
-            command += [str(theirs.fileno()), changes.name(), *modules]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+            self._process = await asyncio.to_thread(_born, theirs, modules)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
     async def ask(self, asked: tuple[Any, ...]) -> tuple[bool, Any, changes.Written]:
@@ -87,16 +90,52 @@ class _Hand:
 
     def close(self) -> None:
         """Let it go: it ends when it has done what it is at."""
-        changes.changes.hearers.remove(self._news.hear)
+        with contextlib.suppress(ValueError):  # let go before, and then none could be started in its place
+            changes.changes.hearers.remove(self._news.hear)
         self._writer.close()
+
+    def is_gone(self) -> bool:
+        """Whether its process has ended."""
+        return self._process.ended(0)
 
     async def ended(self) -> None:
         """Wait until it has ended; one that does not is killed."""
-        try:
-            await asyncio.to_thread(self._process.wait, _END_S)
-        except subprocess.TimeoutExpired:
+        if not await asyncio.to_thread(self._process.ended, _END_S):
             self._process.kill()
-            await asyncio.to_thread(self._process.wait)
+            await asyncio.to_thread(self._process.ended, _END_S)
+
+
+class _Born:
+    """The process of a hand, whoever's child it is."""
+
+    def __init__(self, descriptor: int, child: subprocess.Popen[bytes] | None = None) -> None:
+        self._descriptor, self._child = descriptor, child
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+        weakref.finalize(self, os.close, descriptor)
+
+    def ended(self, within_s: float) -> bool:
+        """Whether it has ended, or does so in time."""
+        gone = bool(self._poll.poll(within_s * 1000))
+        if gone and self._child:
+            self._child.wait()
+        return gone
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+
+def _born(end: socket.socket, modules: Sequence[str]) -> _Born:
+    """Start a hand at the other end of a socket: a fork where there is a nursery, else a process that loads it all."""
+    try:
+        return _Born(nursery.ask(end, changes.name(), modules))
+    except OSError:
+        command = processes.python("-c", "from api.hands import main; main()")
+        command += [str(end.fileno()), changes.name(), *modules]
+        child = subprocess.Popen(command, pass_fds=[end.fileno()])
+        return _Born(os.pidfd_open(child.pid), child)
 
 
 class _News:
@@ -171,6 +210,8 @@ class Hands:
     async def _exchange(self, asked: tuple[Any, ...]) -> tuple[bool, Any]:
         hand = await self._idle.get()
         try:
+            if hand.is_gone():  # nothing was asked of it, so nobody need know
+                await self._replace(hand)
             well, result, written = await hand.ask(asked)
             if written:
                 changes.changes.told(written)
@@ -178,12 +219,19 @@ class Hands:
         except (OSError, EOFError) as error:
             log.error("A hand died at work")
             changes.changes.forget()  # whether it had committed is unknown
-            hand.close()
-            await hand.ended()
-            await hand.start(self._modules)
+            await self._replace(hand)
             raise Busy(_("It was cut off. Look whether it was done, and try again if not.")) from error
         finally:
             self._idle.put_nowait(hand)
+
+    async def _replace(self, hand: _Hand) -> None:
+        """Start another process in place of one that is gone; where that fails, the next one to ask tries again."""
+        hand.close()
+        await hand.ended()
+        try:
+            await hand.start(self._modules)
+        except OSError:
+            log.exception("No hand can be started")
 
     def _pack(self, permissions: Permissions) -> bytes:
         """Permissions as bytes: those of a remembered actor stay one object, and may name thousands of grids."""
@@ -213,14 +261,21 @@ async def at_work(count: int, *modules: str) -> AsyncIterator[Hands | None]:
 
 
 def main() -> None:
-    """Be a hand: do what comes in on the socket with the number ``argv[1]``, until its other end is closed."""
-    end = socket.socket(fileno=int(sys.argv[1]))
+    """Be a hand at the socket with the number ``argv[1]``."""
+    work(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3:])
+
+
+def work(end: socket.socket, name: str, modules: Sequence[str]) -> None:
+    """Be a hand: do what comes in on a socket until its other end is closed; ``name`` is whose hand it is."""
+    processes.call_itself("hand")
     asked = end.makefile("rb")
-    changes.speak_as(sys.argv[2])
+    changes.speak_as(name)
+    attaching.attach()
     # The end of a service reaches all of its processes, but it is the server that lets its hands go.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    event.listen(db.engine(), "connect", _stand_back)
-    for module in sys.argv[3:]:
+    for engine in {db.engine(), db.requests()}:
+        event.listen(engine, "connect", _stand_back)
+    for module in modules:
         importlib.import_module(module)
     gc.freeze()
     _give_way()
@@ -230,7 +285,8 @@ def main() -> None:
             end.sendall(_LENGTH.pack(len(answer)) + answer)
     except BrokenPipeError:
         pass  # the server was killed
-    db.engine().dispose()
+    for engine in {db.engine(), db.requests()}:
+        engine.dispose()
 
 
 def _give_way() -> None:
@@ -262,6 +318,7 @@ def _done(message: bytes) -> bytes:
     answer: tuple[bool, Any, changes.Written]
     try:
         with language.using(spoken), surfaces.using(Surface(surface)):
+            _keys_fit()
             acting = replace(actor, permissions=_permissions(permissions))
             with db.transaction(acting) as session:
                 result = work(session, acting, *args)
@@ -269,9 +326,25 @@ def _done(message: bytes) -> bytes:
         answer = True, result, written
     except WanggeError as error:
         answer = False, error, written
+    except DBAPIError as error:
+        answer = False, _explained(error), written
     except Exception:
         answer = False, Failed(traceback.format_exc()), written
     return pickle.dumps(answer)
+
+
+def _explained(error: DBAPIError) -> Exception:
+    """What an error outside of the transaction means: the database is away already when the keys are compared."""
+    try:
+        return db.explain(error)
+    except DBAPIError:
+        return Failed(traceback.format_exc())
+
+
+@cache
+def _keys_fit() -> None:
+    """Raise unless the keys are those of the database; asked until it is so, and then no more."""
+    keys.check(db.requests())
 
 
 @lru_cache(maxsize=_MOST_PACKED)

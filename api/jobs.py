@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from api.deps import Session, SignedIn
-from api.fields import Id, Output
+from api.base.deps import Session, SignedIn
+from api.base.fields import Id, Output
 from data.base import jobs
 from data.base.jobs import Job, JobState
 from data.base.language import _

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
-from api import labels
-from api.deps import Session, SignedIn
-from api.fields import Code, Input, Line, Output
-from data import search
+from api.base import words
+from api.base.deps import Session, SignedIn
+from api.base.fields import Code, Input, Line, Output, PurposeText
+from data import incidents, locating, search
 from data.base.language import _
 from data.search import Found, Kind
 
@@ -24,10 +24,16 @@ class Asked(Input):
     """What to look for."""
 
     q: Annotated[Line, StringConstraints(max_length=search.LONGEST)] = Field(
-        description="A number, name or address; a person's name or part of one, identity number or phone in full.",
+        description="A number, name or address; a person's name; with a purpose an identity number or phone in full.",
         examples=["18号楼2单元501"],
     )
     community: Code | None = Field(None, description="Only of the community with this code.", examples=["990106003012"])
+    purpose: PurposeText | None = Field(
+        None,
+        description="What a person is looked up for by identity number or phone. Who may see personal data in full "
+        "finds them so; it is recorded.",
+        examples=[None],
+    )
     limit: int = Field(12, ge=1, le=50, description="How many.", examples=[12])
 
 
@@ -55,9 +61,10 @@ class Results(Output):
 def find(session: Session, actor: SignedIn, body: Asked) -> Results:
     """Find places, cases and, for those who may see them, people: only what one may see, the best first.
 
-    Names, identity numbers and phones are personal, so this is a POST: send them in the body.
+    Names, identity numbers and phones are personal, so this is a POST: send them in the body. A name finds as much as
+    one is shown of names. A number finds a person only with a `purpose`, so many times an hour, and is recorded.
     """
-    found = search.find(session, actor, body.q, community=body.community, limit=body.limit)
+    found = search.find(session, actor, body.q, community=body.community, purpose=body.purpose, limit=body.limit)
     return Results(results=[_shown(one) for one in found])
 
 
@@ -88,17 +95,17 @@ def _grid(facts: Any) -> _Words:
 
 def _building(facts: Any) -> _Words:
     name = facts["name"]
-    title = labels.building(facts["number"], name, facts["code"])
+    title = words.building(facts["number"], name, facts["code"])
     # 18号楼 says nothing beside 18 号楼.
     called = None if name in (title, title.replace(" ", "")) else name
     if facts.get("room"):
-        title = f"{title} {labels.dwelling(facts['unit'], facts['room'])}"
+        title = f"{title} {words.dwelling(facts['unit'], facts['room'])}"
     return title, [called, facts["address"], facts["grid_name"]]
 
 
 def _incident(facts: Any) -> _Words:
-    state = labels.states()[facts["state"]]
-    return labels.title(facts["description"], facts["number"]), [facts["number"], state, facts["grid_name"]]
+    state = incidents.words.states()[facts["state"]]
+    return words.title(facts), [facts["number"], state, words.remark(facts["description"]), facts["grid_name"]]
 
 
 def _household(facts: Any) -> _Words:
@@ -112,8 +119,8 @@ def _resident(facts: Any) -> _Words:
 def _home(facts: Any) -> list[str | None]:
     """Where somebody lives: door and grid."""
     if facts["building_number"] is None and facts["room"] is None:
-        return [labels.reasons()["no_place"]]
-    door = f"{labels.building(facts['building_number'])} {labels.dwelling(facts['unit'], facts['room'])}"
+        return [locating.reason_names()["no_place"]]
+    door = f"{words.building(facts['building_number'])} {words.dwelling(facts['unit'], facts['room'])}"
     return [door, facts["grid_name"]]
 
 

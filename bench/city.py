@@ -35,9 +35,11 @@ import pyarrow.csv
 import shapely
 from pyproj import Transformer
 
-from data import migrations
+from data import attaching, migrations
 from data.base import access, db, reference, settings
 from data.base.cluster import Cluster
+
+attaching.attach()
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -159,13 +161,17 @@ def _ground(rng: np.random.Generator, size: Size) -> tuple[pd.DataFrame, gpd.Geo
     northward = edges(corners[:-1], corners[1:])
     rings = np.concatenate(
         [
-            corners[row, column][:, None], eastward[row, column],
-            corners[row, column + 1][:, None], northward[row, column + 1],
-            corners[row + 1, column + 1][:, None], eastward[row + 1, column][:, ::-1],
-            corners[row + 1, column][:, None], northward[row, column][:, ::-1],
+            corners[row, column][:, None],
+            eastward[row, column],
+            corners[row, column + 1][:, None],
+            northward[row, column + 1],
+            corners[row + 1, column + 1][:, None],
+            eastward[row + 1, column][:, ::-1],
+            corners[row + 1, column][:, None],
+            northward[row, column][:, ::-1],
         ],
         axis=1,
-    )  # fmt: skip
+    )
     quads = np.stack(
         [corners[row, column], corners[row, column + 1], corners[row + 1, column + 1], corners[row + 1, column]], axis=1
     )

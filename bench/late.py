@@ -57,9 +57,13 @@ def main(scale: float, runs: int) -> None:
             engine.dispose()
             cluster.drop_database(name)
     line = {
-        "bench": "coverage --late", "against": f"computing {count:,} tracks anew", "ours": round(took, 4),
-        "theirs": round(anew, 2), "unit": "s", "times_better": round(anew / took, 1),
-    }  # fmt: skip
+        "bench": "coverage --late",
+        "against": f"computing {count:,} tracks anew",
+        "ours": round(took, 4),
+        "theirs": round(anew, 2),
+        "unit": "s",
+        "times_better": round(anew / took, 1),
+    }
     print(json.dumps(line, ensure_ascii=False))
 
 
@@ -73,9 +77,13 @@ def walk(points: np.ndarray, rng: np.random.Generator) -> Track:
         int(rng.integers(2, DAYS)) * 86_400 + int(rng.integers(20_000)), "s"
     )
     return Track(
-        seq=np.arange(POINTS), at=start + (np.arange(POINTS) * STEP_S * 1e6).astype("timedelta64[us]"),
-        lon=lon, lat=lat, accuracy_m=rng.uniform(3, 9, POINTS), segment=np.zeros(POINTS, dtype=np.int64),
-    )  # fmt: skip
+        seq=np.arange(POINTS),
+        at=start + (np.arange(POINTS) * STEP_S * 1e6).astype("timedelta64[us]"),
+        lon=lon,
+        lat=lat,
+        accuracy_m=rng.uniform(3, 9, POINTS),
+        segment=np.zeros(POINTS, dtype=np.int64),
+    )
 
 
 _TO_DEGREES = Transformer.from_crs(cities.CRS, "EPSG:4326", always_xy=True).transform
@@ -101,22 +109,31 @@ def fill(engine: Engine, places: dict[int, np.ndarray], communities: list[int], 
         with db.transaction(access.SYSTEM, engine) as session:
             rows = [
                 {
-                    "id": number + 1, "uuid": UUID(int=number + 1), "source": "phone", "point_count": POINTS,
+                    "id": number + 1,
+                    "uuid": UUID(int=number + 1),
+                    "source": "phone",
+                    "point_count": POINTS,
                     "community_id": communities[number % len(communities)],
                     "started_at": track.at[0].item().replace(tzinfo=UTC),
                 }
                 for number, track in zip(numbers, tracks, strict=True)
-            ]  # fmt: skip
+            ]
             session.execute(insert(Patrol.__table__), rows)
-            bulk.copy(session, PatrolPoint.__table__, {
-                "patrol_id": np.repeat([number + 1 for number in numbers], POINTS),
-                "seq": np.concatenate([track.seq for track in tracks]),
-                "at": np.concatenate([track.at for track in tracks]),
-                "lon": np.concatenate([track.lon for track in tracks]),
-                "lat": np.concatenate([track.lat for track in tracks]),
-                "accuracy_m": np.concatenate([track.accuracy_m for track in tracks]),
-                "segment": bulk.Same(0), "kept": bulk.Same(True), "part": bulk.Same(0),
-            })  # fmt: skip
+            bulk.copy(
+                session,
+                PatrolPoint.__table__,
+                {
+                    "patrol_id": np.repeat([number + 1 for number in numbers], POINTS),
+                    "seq": np.concatenate([track.seq for track in tracks]),
+                    "at": np.concatenate([track.at for track in tracks]),
+                    "lon": np.concatenate([track.lon for track in tracks]),
+                    "lat": np.concatenate([track.lat for track in tracks]),
+                    "accuracy_m": np.concatenate([track.accuracy_m for track in tracks]),
+                    "segment": bulk.Same(0),
+                    "kept": bulk.Same(True),
+                    "part": bulk.Same(0),
+                },
+            )
     with engine.begin() as connection:
         connection.execute(text("SELECT setval(pg_get_serial_sequence('patrol', 'id'), :last)"), {"last": count})
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -142,9 +159,12 @@ def late(engine: Engine, points: np.ndarray, community: int, run: int) -> float:
         with db.transaction(access.SYSTEM, connection) as session:
             started = time.perf_counter()
             patrol = patrols.start(
-                session, access.SYSTEM, uuid=UUID(int=10**12 + run), community_id=community,
+                session,
+                access.SYSTEM,
+                uuid=UUID(int=10**12 + run),
+                community_id=community,
                 started_at=track.at[0].item().replace(tzinfo=UTC) - timedelta(seconds=1),
-            )  # fmt: skip
+            )
             patrols.add_track(session, access.SYSTEM, patrol, track)
             coverage.refresh(session, patrol)
             took = time.perf_counter() - started

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data import accounts, units
+from data import accounts, keys
 from data.base import db
 from data.base.access import SYSTEM
 
@@ -22,10 +22,18 @@ _ENVIRONMENT = ROOT / "bench" / ".venv"
 _REQUIREMENTS = ROOT / "requirements" / "bench.txt"
 
 
+_STAMP = _ENVIRONMENT / "installed.txt"
+
+
+def are_installed() -> bool:
+    """Whether the peers (``requirements/bench.txt``) are there."""
+    return _STAMP.exists() and _STAMP.read_text() == _REQUIREMENTS.read_text()
+
+
 def python() -> Path:
-    """The Python that has the peers (``requirements/bench.txt``), installed when they are not there yet."""
-    stamp, program = _ENVIRONMENT / "installed.txt", _ENVIRONMENT / "bin" / "python"
-    if not stamp.exists() or stamp.read_text() != _REQUIREMENTS.read_text():
+    """The Python that has the peers, which are installed when they are not there yet."""
+    program = _ENVIRONMENT / "bin" / "python"
+    if not are_installed():
         print("installing what is compared with", file=sys.stderr, flush=True)
         venv.create(_ENVIRONMENT, with_pip=True, clear=True)
         subprocess.run(
@@ -33,7 +41,7 @@ def python() -> Path:
             check=True,
             stdout=sys.stderr,
         )
-        stamp.write_text(_REQUIREMENTS.read_text())
+        _STAMP.write_text(_REQUIREMENTS.read_text())
     return program
 
 
@@ -46,8 +54,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(program: Path, app: str, environment: dict[str, str], *, factory: bool = False) -> Iterator[int]:
-    """An ASGI application under uvicorn with uvloop and httptools, one process, as ours is served; gives its port.
+def served(
+    program: Path, app: str, environment: dict[str, str], *, factory: bool = False, workers: int = 1
+) -> Iterator[int]:
+    """An ASGI application under uvicorn with uvloop and httptools, as ours is served; gives its port.
 
     Parameters
     ----------
@@ -55,10 +65,13 @@ def served(program: Path, app: str, environment: dict[str, str], *, factory: boo
         The Python that runs it.
     app
         ``module:name``, with the folders of the bench and of the repository on the path.
+    workers
+        Processes that serve it on one socket.
     """
     port = free_port()
     command = [program, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
     command += ["--no-access-log", "--loop", "uvloop", "--http", "httptools", *(["--factory"] if factory else [])]
+    command += ["--workers", str(workers)] if workers > 1 else []
     path = os.pathsep.join([str(ROOT), str(ROOT / "bench")])
     process = subprocess.Popen(
         list(map(str, command)),
@@ -76,22 +89,54 @@ def served(program: Path, app: str, environment: dict[str, str], *, factory: boo
 def sign_in(dsn: str) -> str:
     """The token of a session of somebody who sees the whole city."""
     engine = db.make_engine(dsn)
+    keys.check(engine)
     with db.transaction(SYSTEM, engine) as session:
         name = f"bench{random.randrange(10**9)}"
         account = accounts.add(session, SYSTEM, username=name, name="bench", password="correct horse battery")
-        district = units.listed(session, SYSTEM, level=units.Level.DISTRICT)[0]
-        accounts.give(session, SYSTEM, account=account, role_code="administrator", unit=district)
-        _account, token = accounts.sign_in(session, username=name, password="correct horse battery", address="bench")
+        accounts.give(session, SYSTEM, account=account, role_code="administrator", unit=None)
+        opened = accounts.sign_in(session, username=name, password="correct horse battery", address="bench")
     engine.dispose()
-    return token
+    return opened.token
 
 
 @contextmanager
-def our_server(dsn: str, cache_mb: int) -> Iterator[tuple[int, dict[str, str]]]:
+def our_server(
+    dsn: str, cache_mb: int, app: str = "api.app:create_app", *, hands: int | None = None, workers: int = 1
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Our application on the database; gives its port and the headers of a signed-in browser."""
     environment = {"WANGGE_DATABASE_URL": dsn, "WANGGE_TILE_CACHE_MB": str(cache_mb)}
-    with served(Path(sys.executable), "api.app:create_app", environment, factory=True) as port:
+    if hands is not None:
+        environment["WANGGE_HANDS"] = str(hands)
+    with served(Path(sys.executable), app, environment, factory=True, workers=workers) as port:
         yield port, {"Accept-Encoding": "gzip", "Cookie": f"wangge_session_{port}={sign_in(dsn)}"}
+
+
+def cpu_s(postmaster: int) -> tuple[float, float]:
+    """CPU seconds so far of the servers that this bench started, with all their processes, and of PostgreSQL's."""
+    tick = os.sysconf("SC_CLK_TCK")
+    parents: dict[int, int] = {}
+    own: dict[int, float] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        process = int(stat.parent.name)
+        parents[process] = int(fields[1])
+        # What the postmaster's children took that have ended is in its own account; readers of ours are no server.
+        own[process] = sum(map(int, fields[11 : 15 if process == postmaster else 13])) / tick
+    names = {process: _line(process) for process, parent in parents.items() if parent == os.getpid()}
+    servers = {process for process, line in names.items() if "uvicorn" in line}
+    servers |= {process for process, parent in parents.items() if parent in servers}
+    database = {postmaster, *(process for process, parent in parents.items() if parent == postmaster)}
+    return sum(own[process] for process in servers), sum(own[process] for process in database)
+
+
+def _line(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def wait(process: subprocess.Popen[bytes], port: int) -> None:

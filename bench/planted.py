@@ -81,9 +81,7 @@ def alarm(made: City, seed: int) -> tuple[float, bool]:
     """The p of the strongest alarm, and whether its circle holds a hot cell."""
     counts = np.zeros((len(made.cells), WEEKS), dtype=np.int64)
     np.add.at(counts, (hotspots.position_in(made.lattice.locate(made.xy), made.cells), made.week), 1)
-    alarms = hotspots.scan(
-        made.lattice.centres(made.cells), counts, radius_m=144, simulations=199, seed=seed, most=1
-    )  # fmt: skip
+    alarms = hotspots.scan(made.lattice.centres(made.cells), counts, radius_m=144, simulations=199, seed=seed, most=1)
     return (alarms[0].p, bool(made.hot[alarms[0].places].any())) if alarms else (1.0, False)
 
 
@@ -99,9 +97,11 @@ def report(cities: int, seed: int = 20260318) -> Iterator[dict[str, Any]]:
         alarms = [alarm(city(random, kind), number) for number in range(cities)]
         raised = [right for p, right in alarms if p <= ALPHA]
         yield {
-            "bench": f"hotspots: scan, {kind} cities", "cities": cities, "alarms_at_5_percent": len(raised) / cities,
+            "bench": f"hotspots: scan, {kind} cities",
+            "cities": cities,
+            "alarms_at_5_percent": len(raised) / cities,
             **({"of_these_at_the_right_place": round(float(np.mean(raised)), 3)} if kind == "rising" else {}),
-        }  # fmt: skip
+        }
 
 
 def hot(random: np.random.Generator, cities: int, conditional: bool = False) -> dict[str, Any]:
@@ -124,11 +124,13 @@ def hot(random: np.random.Generator, cities: int, conditional: bool = False) -> 
         for group in range(groups.max() + 1):
             clusters, clusters_hit = clusters + 1, clusters_hit + bool(flags[groups == group].any())
     return {
-        "bench": f"hotspots: Gi*{', conditional' if conditional else ''}, hot cities", "cities": cities,
-        "precision": round(right / max(called, 1), 3), "recall": round(planted_called / planted, 3),
+        "bench": f"hotspots: Gi*{', conditional' if conditional else ''}, hot cities",
+        "cities": cities,
+        "precision": round(right / max(called, 1), 3),
+        "recall": round(planted_called / planted, 3),
         "precision_of_planted_cells_alone": round(planted_called / max(called, 1), 3),
         "clusters_found": round(clusters_hit / clusters, 3),
-    }  # fmt: skip
+    }
 
 
 def quiet(random: np.random.Generator, cities: int, kind: str) -> dict[str, Any]:
@@ -139,9 +141,12 @@ def quiet(random: np.random.Generator, cities: int, kind: str) -> dict[str, Any]
         alarmed += any(one in HOT + COLD for one in heats)
         p_low, cells = p_low + int((p <= ALPHA).sum()), cells + len(p)
     return {
-        "bench": f"hotspots: Gi*, {kind} cities", "cities": cities, "asked_for": ALPHA,
-        "cities_with_a_false_alarm": alarmed / cities, "cells_with_p_at_most_5_percent": round(p_low / cells, 4),
-    }  # fmt: skip
+        "bench": f"hotspots: Gi*, {kind} cities",
+        "cities": cities,
+        "asked_for": ALPHA,
+        "cities_with_a_false_alarm": alarmed / cities,
+        "cells_with_p_at_most_5_percent": round(p_low / cells, 4),
+    }
 
 
 def stacked(random: np.random.Generator, cities: int) -> dict[str, Any]:
@@ -151,6 +156,8 @@ def stacked(random: np.random.Generator, cities: int) -> dict[str, Any]:
         heats, _p, stacks = found(city(random, "stacked"), number)
         caught, alarmed = caught + (stacks == 1), alarmed + any(one in HOT for one in heats)
     return {
-        "bench": "hotspots: default points", "cities": cities, "caught": caught / cities,
+        "bench": "hotspots: default points",
+        "cities": cities,
+        "caught": caught / cities,
         "cities_with_a_false_hotspot": alarmed / cities,
-    }  # fmt: skip
+    }

@@ -8,7 +8,7 @@ from typing import Any
 from geoalchemy2 import Geometry, WKBElement
 from geoalchemy2.shape import from_shape
 from shapely import Point
-from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, func, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, Row, UniqueConstraint, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data import grids, units
@@ -101,6 +101,11 @@ def rows() -> Rows:
         units.Unit.code.label("grid_code"),
         units.Unit.name.label("grid_name"),
     ).outerjoin(units.Unit, units.Unit.id == Asset.grid_id)
+
+
+def row(session: Session, asset: Asset) -> Row[Any]:
+    """An asset as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Asset.id == asset.id)).one()
 
 
 def add(session: Session, actor: Actor, *, community_id: int, lon: float, lat: float, **values: Any) -> Asset:

@@ -11,7 +11,7 @@ from geoalchemy2 import Geometry, WKBElement
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.base import access, db
+from data.base import access, db, texts
 
 
 class GroundKind(StrEnum):
@@ -45,9 +45,9 @@ class Basemap(db.Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     #: The natural key within the community: the source's own id.
-    code: Mapped[str]
+    code: Mapped[texts.Long]
     kind: Mapped[str]
-    name: Mapped[str | None]
+    name: Mapped[texts.Long | None]
     width_m: Mapped[float | None]
     geom: Mapped[WKBElement] = mapped_column(Geometry("GEOMETRY", 4326, spatial_index=False))
 

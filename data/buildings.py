@@ -5,6 +5,8 @@ A building lies in one grid; a dwelling lies in a building. So a redraw of grids
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -22,6 +24,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Row,
     UniqueConstraint,
     case,
     cast,
@@ -61,6 +64,23 @@ class Use(StrEnum):
     RENTED = "rented"
     VACANT = "vacant"
     OTHER = "other"
+
+
+def kind_names() -> dict[str, str]:
+    """What a building is for."""
+    return {"residential": _("Residential"), "other": _("Other use")}
+
+
+def use_names() -> dict[str, str]:
+    """Who lives in a dwelling."""
+    return {"owner": _("Owner"), "rented": _("Rented"), "vacant": _("Vacant"), "other": _("Another use")}
+
+
+def called(number: str | None, name: str | None = None, code: str | None = None) -> str:
+    """What a building is called: ``18 号楼``; its name when it has no number, else its code."""
+    if number and re.fullmatch(r"\d+[A-Za-z]?", number):
+        return _("Building {number}", number=number)
+    return number or name or code or "—"
 
 
 class Building(db.Dated, db.Table):
@@ -176,6 +196,16 @@ def get_dwelling(session: Session, actor: Actor, dwelling_id: int) -> Dwelling:
     return found
 
 
+def floor_in(room: str) -> int | None:
+    """The floor that a room number tells: 501 and 1203 begin with it.
+
+    >>> floor_in("501"), floor_in("1203"), floor_in("3")
+    (5, 12, None)
+    """
+    number = re.fullmatch(r"(\d{1,2})\d{2}", room)
+    return int(number[1]) if number else None
+
+
 def dwellings(session: Session, actor: Actor, building_id: int) -> list[Dwelling]:
     """The dwellings of a building, by unit, floor and room."""
     query = access.visible(select(Dwelling).where(Dwelling.building_id == building_id), actor, Dwelling)
@@ -234,6 +264,40 @@ def rows() -> Rows:
     ).outerjoin(units.Unit, units.Unit.id == Building.grid_id)
 
 
+def row(session: Session, building: Building) -> Row[Any]:
+    """A building as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Building.id == building.id)).one()
+
+
+def titles(session: Session, actor: Actor, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """What those of these buildings that the actor may see are called: ``id number name code``, in no order."""
+    query: Rows = select(Building.id, Building.number, Building.name, Building.code).where(Building.id.in_(ids))
+    return session.execute(access.visible(query, actor, Building)).all()
+
+
+def lived_in(session: Session, actor: Actor, community_id: int | None, *, most: int) -> Sequence[Row[Any]]:
+    """The buildings of a community that people live in, as rows of ``selection`` by their numbers."""
+    query = selection(actor, Filter(kinds=(BuildingKind.RESIDENTIAL,)))
+    if community_id is not None:
+        query = query.where(Building.community_id == community_id)
+    return session.execute(query.order_by(SORTS["number"], Building.id).limit(most)).all()
+
+
+def drawn_in(session: Session, actor: Actor, grid_ids: Collection[int], *, most: int) -> Sequence[Row[Any]]:
+    """The buildings of some grids that have an outline, as rows of ``selection`` with ``geom``, by their numbers."""
+    query = selection(actor).add_columns(Building.geom)
+    query = query.where(Building.grid_id.in_(grid_ids), Building.geom.is_not(None))
+    return session.execute(query.order_by(SORTS["number"], Building.id).limit(most)).all()
+
+
+def count(session: Session, actor: Actor, community_id: int | None = None) -> int:
+    """How many buildings the actor may see, of one community or of all."""
+    query: Rows = access.visible(select(func.count()).select_from(Building), actor, Building)
+    if community_id is not None:
+        query = query.where(Building.community_id == community_id)
+    return session.scalar(query) or 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class DwellingFilter:
     """Which dwellings: codes of community and grid, a building, uses, a text."""
@@ -284,6 +348,11 @@ def dwelling_rows() -> Rows:
         .join(Building, Building.id == Dwelling.building_id)
         .outerjoin(units.Unit, units.Unit.id == Building.grid_id)
     )
+
+
+def dwelling_row(session: Session, dwelling: Dwelling) -> Row[Any]:
+    """A dwelling as a row of ``dwelling_rows``, for one that the actor was already shown to see."""
+    return session.execute(dwelling_rows().where(Dwelling.id == dwelling.id)).one()
 
 
 def add(

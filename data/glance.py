@@ -1,6 +1,6 @@
 """What stands at the top of every page: the community, how much is in it, and how many records wait for a place.
 
-Counted are the records that the actor may see. It is read for every page, so it takes a handful of short queries, and
+Counted are the records that the actor may see. It is read for every page, so it takes three short queries, and
 what would take long (the people of a whole district) is left out.
 """
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from geoalchemy2 import Geography
-from sqlalchemy import ColumnElement, cast, func, select
+from sqlalchemy import ColumnElement, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from data import grids, units
-from data.base import access
+from data.base import access, db
 from data.base.access import PEOPLE, Actor
 from data.buildings import Building
 from data.households import Household, Resident
-from data.incidents import Incident
+from data.incidents import Category, Incident
 from data.units import Level, Unit
 
 #: South, west, north, east in degrees (EPSG:4326).
@@ -42,7 +42,7 @@ class Glance:
     name, above
         What the place is called, and the unit above it.
     grids, households, residents
-        How many; people only of one community, and only for those who may see them.
+        How many; people only of one community, and only for those who may know how many there are.
     area_m2
         Of the grids of one community.
     waiting
@@ -77,18 +77,25 @@ def of(session: Session, actor: Actor, code: str | None = None) -> Glance | None
         chosen = communities[0]
     by_id = {unit.id: unit for unit in seen}
     top = chosen or by_id[_lowest_common(communities)]
-    counts = _counts(session, actor, chosen.id if chosen else None)
+    chosen_id = chosen.id if chosen else None
+    of_grids = access.visible(select(func.count()).where(Unit.level == Level.GRID), actor, Unit)
+    ground: dict[str, Select[Any]] = {"grids": of_grids}
+    if chosen_id is not None:
+        ground = {"grids": of_grids.where(Unit.community_id == chosen_id), "area_m2": _area_m2(chosen_id)}
+    nowhere = _without_place(actor, chosen_id)
+    numbers = _at_once(session, ground | nowhere)
+    people = people_of(session, actor, chosen_id)
     return Glance(
         community=chosen,
         communities=communities,
         unit=top,
         name=top.name,
         above=by_id[top.parent_id].name if top.parent_id in by_id else "",
-        grids=counts["grids"],
-        households=counts.get("households"),
-        residents=counts.get("residents"),
-        area_m2=_area_m2(session, chosen.id) if chosen else None,
-        waiting=sum(waiting(session, actor, chosen.id if chosen else None).values()),
+        grids=numbers["grids"],
+        households=people.get("households"),
+        residents=people.get("residents"),
+        area_m2=numbers.get("area_m2"),
+        waiting=sum(numbers[name] for name in nowhere),
     )
 
 
@@ -102,38 +109,54 @@ def _lowest_common(communities: list[Unit]) -> int:
     return common
 
 
-def _counts(session: Session, actor: Actor, community_id: int | None) -> dict[str, int]:
-    of_grids = access.visible(select(func.count()).where(Unit.level == Level.GRID), actor, Unit)
-    if community_id is None:
-        return {"grids": session.scalar(of_grids) or 0}
-    counts = {"grids": session.scalar(of_grids.where(Unit.community_id == community_id)) or 0}
-    if actor.may(PEOPLE):
-        tables: dict[str, Any] = {"households": Household, "residents": Resident}
-        for name, table in tables.items():
-            query = select(func.count()).select_from(table).where(table.community_id == community_id)
-            counts[name] = session.scalar(access.visible(query, actor, table)) or 0
-    return counts
+def _at_once(session: Session, numbers: dict[str, Select[Any]]) -> dict[str, Any]:
+    """Several numbers, each of a query of its own, by one query."""
+    row = session.execute(select(*(query.scalar_subquery().label(name) for name, query in numbers.items()))).one()
+    return dict(row._mapping)
+
+
+def people_of(session: Session, actor: Actor, community_id: int | None) -> dict[str, int]:
+    """How many households and residents one community has, for those who may know that."""
+    if community_id is None or not actor.counter.may(PEOPLE):
+        return {}
+    tables: dict[str, Any] = {"households": Household, "residents": Resident}
+    with db.counting(session, actor) as counter:
+        return _at_once(
+            session,
+            {
+                name: access.visible(
+                    select(func.count()).select_from(table).where(table.community_id == community_id), counter, table
+                )
+                for name, table in tables.items()
+            },
+        )
 
 
 def waiting(session: Session, actor: Actor, community_id: int | None) -> dict[str, int]:
     """How many records have no place: ``incidents``, ``households`` and ``buildings`` of one community, or of all."""
+    return _at_once(session, _without_place(actor, community_id))
+
+
+def _without_place(actor: Actor, community_id: int | None) -> dict[str, Select[Any]]:
     tables: dict[str, tuple[Any, ColumnElement[bool]]] = {
-        "incidents": (Incident, Incident.grid_id.is_(None)),
+        "incidents": (
+            Incident,
+            Incident.grid_id.is_(None) & Incident.category_code.in_(select(Category.code).where(Category.placed)),
+        ),
         "households": (Household, Household.dwelling_id.is_(None)),
         "buildings": (Building, Building.grid_id.is_(None)),
     }
-    found = {}
+    queries = {}
     for name, (table, nowhere) in tables.items():
         query = access.visible(select(func.count()).select_from(table).where(nowhere), actor, table)
-        found[name] = session.scalar(query if community_id is None else query.where(table.community_id == community_id))
-    return {name: count or 0 for name, count in found.items()}
+        queries[name] = query if community_id is None else query.where(table.community_id == community_id)
+    return queries
 
 
-def _area_m2(session: Session, community_id: int) -> float | None:
+def _area_m2(community_id: int) -> Select[Any]:
     """The area of a community's grids on the ellipsoid, in square metres."""
     held = grids.boundaries(community_id).subquery()
-    found: float | None = session.scalar(select(func.sum(func.ST_Area(cast(held.c.geom, Geography)))))
-    return found
+    return select(func.sum(func.ST_Area(cast(held.c.geom, Geography))))
 
 
 def bounds(session: Session, actor: Actor, community_id: int | None) -> Bounds:

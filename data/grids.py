@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+import numpy as np
 import shapely
 from geoalchemy2 import Geometry
 from shapely import MultiPolygon, Polygon
@@ -29,11 +30,11 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     MetaData,
+    Row,
     Select,
     bindparam,
     cast,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -44,10 +45,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, INTEGER, ExcludeCon
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from data import units
-from data.base import access, audit, db, listing
+from data.base import access, audit, db, listing, settings
 from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Invalid, NotFound
 from data.base.language import _
+from spatial.datums import reproject
 
 
 class GridNotFound(NotFound):
@@ -112,7 +114,9 @@ boundary = SqlTable(
 
 def boundaries(community_id: int | None = None, on: date | None = None) -> Select[Any]:
     """``SELECT grid_id, community_id, geom`` of the division that holds on a day (today by default)."""
-    day = literal_column("CURRENT_DATE") if on is None else cast(on, Date)
+    # Asked of the database, because statements are kept for longer than a day.
+    today = func.timezone(settings.get().timezone, func.now())
+    day = cast(today if on is None else on, Date)
     query = select(boundary.c.grid_id, boundary.c.community_id, boundary.c.geom).where(boundary.c.valid.contains(day))
     return query if community_id is None else query.where(boundary.c.community_id == community_id)
 
@@ -165,7 +169,7 @@ def divide(
     Raises
     ------
     Invalid
-        A shape is no polygon, or a later division exists already.
+        A shape is no polygon, or lies where the community's metric system ends, or a later division exists already.
     Conflict
         Two shapes overlap (by more than 0.01 m²).
     """
@@ -173,9 +177,19 @@ def divide(
     known = select(units.Unit.id).where(units.Unit.community_id == community.id, units.Unit.level == units.Level.GRID)
     if strangers := set(shapes_by_grid) - set(session.scalars(known)):
         raise Invalid(_("Some of these are no grids of {name}.", name=community.name), grids=sorted(strangers))
-    day = valid_from or session.scalar(text("SELECT CURRENT_DATE"))
-    assert day is not None
+    day = valid_from or settings.today()
     multis = [_multipolygon(geom) for geom in shapes_by_grid.values()]
+    flat = reproject(np.array(multis, dtype=object), "EPSG:4326", community.metric_crs)
+    if not np.isfinite(shapely.bounds(flat)).all():
+        raise Invalid(
+            _(
+                "A boundary lies where {crs}, in which {name} is measured, has no coordinates. Check the coordinates "
+                "of the file, or choose another system for the community.",
+                crs=community.metric_crs,
+                name=community.name,
+            )
+        )
+    before = shapes(session, community.id, day)
     later = session.scalar(
         select(Division.id).where(Division.community_id == community.id, func.lower(Division.valid) > day)
     )
@@ -205,13 +219,54 @@ def divide(
         },
     )
     audit.record(
-        session, actor, "divide", "division", division_id, community_id=community.id,
+        session,
+        actor,
+        "divide",
+        "division",
+        division_id,
+        community_id=community.id,
         changes={"grids": [None, list(shapes_by_grid)], "valid": [None, [day.isoformat(), None]]},
-    )  # fmt: skip
+    )
+    _record_redraws(session, actor, community, before, shapes_by_grid, day)
     relocate(session, community.id)
     division = session.get(Division, division_id)
     assert division is not None
     return division
+
+
+def _record_redraws(
+    session: Session,
+    actor: Actor,
+    community: units.Unit,
+    before: Mapping[int, BaseGeometry],
+    after: Mapping[int, BaseGeometry],
+    day: date,
+) -> None:
+    """Write into the history of each grid whose boundary is another from a day on how large it was, and is."""
+    for grid_id in sorted({*before, *after}):
+        old, new = before.get(grid_id), after.get(grid_id)
+        if old is not None and new is not None and old.equals_exact(new, 1e-8, normalize=True):
+            continue
+        pair = [_area_m2(geom) for geom in (old, new)]
+        audit.record(
+            session,
+            actor,
+            "redraw",
+            "unit",
+            grid_id,
+            community_id=community.id,
+            changes={"area_m2": pair, "valid_from": [None, day.isoformat()]},
+        )
+
+
+def _area_m2(geom: BaseGeometry | None) -> float | None:
+    """On the ellipsoid, wherever on earth it lies; ``geom`` is in degrees (EPSG:4326)."""
+    from pyproj import Geod
+
+    if geom is None:
+        return None
+    area_m2, _perimeter_m = Geod(ellps="WGS84").geometry_area_perimeter(shapely.orient_polygons(geom))
+    return round(abs(area_m2), 1)
 
 
 def _multipolygon(geom: BaseGeometry) -> BaseGeometry:
@@ -219,7 +274,7 @@ def _multipolygon(geom: BaseGeometry) -> BaseGeometry:
     if isinstance(flat, Polygon):
         flat = MultiPolygon([flat])
     if flat.geom_type != "MultiPolygon" or flat.is_empty:
-        raise Invalid(_("A grid's boundary must be a polygon, not {kind}.", kind=geom.geom_type))
+        raise Invalid(_("A grid’s boundary must be a polygon, not {kind}.", kind=geom.geom_type))
     return flat
 
 
@@ -305,13 +360,31 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     return query
 
 
+def row(session: Session, actor: Actor, grid_id: int) -> Row[Any]:
+    """A grid as a row of ``selection``.
+
+    Raises
+    ------
+    GridNotFound
+    """
+    grid = session.execute(selection(actor).where(units.Unit.id == grid_id)).one_or_none()
+    if grid is None:
+        raise GridNotFound(_("Not found, or outside your area."))
+    return grid
+
+
 def relocate(session: Session, community_id: int) -> None:
     """Put the community's buildings, assets, streets, and incidents with a point, into the grids that hold today.
 
-    An incident that was located by its building follows the building. What lies in no grid is marked as outside; a
-    piece of street beside the grids stays with the one it was beside while that lasts.
+    An incident that was located by its building follows the building. What is settled stays with the grid that settled
+    it, so that past days keep their numbers. What lies in no grid is marked as outside; a piece of street beside the
+    grids stays with the one it was beside while that lasts.
     """
-    for table, place, unless in (("building", "t.point", ""), ("incident", "t.geom", "address")):
+    still = "AND (t.grid_id IS NULL OR t.state NOT IN ('closed', 'declined'))"
+    for table, place, unless, which in (
+        ("building", "t.point", "", ""),
+        ("incident", "t.geom", "address", still),
+    ):
         session.execute(
             text(
                 f"""
@@ -322,25 +395,27 @@ def relocate(session: Session, community_id: int) -> None:
                     SELECT t.id, g.grid_id
                     FROM {table} t LEFT JOIN LATERAL (
                         SELECT b.grid_id FROM grid_boundary b JOIN unit u ON u.id = b.grid_id
-                        WHERE b.community_id = :community AND b.valid @> CURRENT_DATE AND ST_Covers(b.geom, {place})
+                        WHERE b.community_id = :community AND b.valid @> CAST(:today AS date)
+                            AND ST_Covers(b.geom, {place})
                         ORDER BY u.code LIMIT 1
                     ) g ON true
                     WHERE t.community_id = :community AND {place} IS NOT NULL
-                        AND coalesce(t.located_by, 'nothing') <> :unless
+                        AND coalesce(t.located_by, 'nothing') <> :unless {which}
                 ) f
                 WHERE f.id = t.id AND (
                     t.grid_id IS DISTINCT FROM f.grid_id OR f.grid_id IS NULL AND t.unlocated_reason IS NULL
                 )
                 """  # noqa: S608 - the two names are ours
             ),
-            {"community": community_id, "unless": unless},
+            {"community": community_id, "unless": unless, "today": settings.today()},
         )
     session.execute(
         text(
             "UPDATE incident i SET grid_id = b.grid_id, "
             "unlocated_reason = CASE WHEN b.grid_id IS NULL THEN 'outside' END "
             "FROM building b WHERE b.id = i.building_id "
-            "AND i.community_id = :community AND i.located_by = 'address' AND i.grid_id IS DISTINCT FROM b.grid_id"
+            "AND i.community_id = :community AND i.located_by = 'address' AND i.grid_id IS DISTINCT FROM b.grid_id "
+            "AND (i.grid_id IS NULL OR i.state NOT IN ('closed', 'declined'))"
         ),
         {"community": community_id},
     )
@@ -352,17 +427,18 @@ def relocate(session: Session, community_id: int) -> None:
                 FROM (
                     SELECT t.id, g.grid_id FROM {table} t LEFT JOIN LATERAL (
                         SELECT b.grid_id FROM grid_boundary b JOIN unit u ON u.id = b.grid_id
-                        WHERE b.community_id = :community AND b.valid @> CURRENT_DATE AND ST_Covers(b.geom, {place})
+                        WHERE b.community_id = :community AND b.valid @> CAST(:today AS date)
+                            AND ST_Covers(b.geom, {place})
                         ORDER BY u.code LIMIT 1
                     ) g ON true
                     WHERE t.community_id = :community
                 ) f
                 WHERE f.id = t.id AND t.grid_id IS DISTINCT FROM f.grid_id
                     AND (f.grid_id IS NOT NULL OR '{table}' = 'asset' OR NOT EXISTS (
-                        SELECT FROM grid_boundary b WHERE b.grid_id = t.grid_id AND b.valid @> CURRENT_DATE))
+                        SELECT FROM grid_boundary b WHERE b.grid_id = t.grid_id AND b.valid @> CAST(:today AS date)))
                 """  # noqa: S608 - the two names are ours
             ),
-            {"community": community_id},
+            {"community": community_id, "today": settings.today()},
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from data import grids, units
 from data.base.access import Rows
+from data.base.language import _
 from data.buildings import Building, Dwelling
 from data.grids import LocatedBy, UnlocatedReason
 
@@ -50,6 +51,8 @@ class Located:
         How sure it is, 0 to 1.
     reason
         ``UnlocatedReason`` where ``grid_id`` is ``None``.
+    rest
+        By record: what of its address was not understood.
     """
 
     grid_id: list[int | None]
@@ -57,6 +60,7 @@ class Located:
     by: list[str | None]
     score: list[float | None]
     reason: list[str | None]
+    rest: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def nowhere(cls, count: int, reason: UnlocatedReason) -> Located:
@@ -86,6 +90,8 @@ def locate(session: Session, community: units.Unit, geometries: Geometries, addr
     found = match_addresses(session, community, [addresses[at] for at in pointless])
     for at, match in zip(pointless, found, strict=True):
         located.reason[at] = match.reason
+        if match.rest:
+            located.rest[at] = match.rest
         if match.building_id is None:
             continue
         located.building_id[at], located.grid_id[at], located.score[at] = match.building_id, match.grid_id, match.score
@@ -105,6 +111,8 @@ class Match:
     ----------
     unit, floor, room
         As the address states them.
+    rest
+        What of it was not understood, or names another city or district than the community's.
     score
         How sure it is, 0 to 1; see ``spatial.addresses.match``.
     """
@@ -118,6 +126,8 @@ class Match:
     unit: str | None = None
     floor: str | None = None
     room: str | None = None
+    rest: str | None = None
+    """What of the address was not understood, or names another place: a room below ground, another city."""
 
 
 def match_addresses(session: Session, community: units.Unit, addresses: Sequence[str | None]) -> list[Match]:
@@ -126,28 +136,84 @@ def match_addresses(session: Session, community: units.Unit, addresses: Sequence
 
     known = session.execute(
         select(
-            Building.id, Building.grid_id, Building.number, Building.name, Building.address,
+            Building.id,
+            Building.grid_id,
+            Building.number,
+            Building.name,
+            Building.address,
             func.ST_AsBinary(Building.point).label("point"),
-        ).where(Building.community_id == community.id).order_by(Building.id)
-    ).all()  # fmt: skip
+        )
+        .where(Building.community_id == community.id)
+        .order_by(Building.id)
+    ).all()
     doors = session.execute(_doors().where(Dwelling.community_id == community.id)).all()
     register = _Register(known, doors)
     matches = []
-    for one in match(addresses, register.buildings, register.dwellings).to_dict("records"):
-        best = {register.entries[place] for place, score in one["candidates"] if score > one["score"] - _LEAD}
-        parts = {name: one[name] for name in ("unit", "floor", "room")}
-        if one["outcome"] == Outcome.MATCHED:
-            best = {register.entries[one["building"]]}
-        elif one["outcome"] != Outcome.AMBIGUOUS or len(best) > 1:
-            ambiguous = one["outcome"] == Outcome.AMBIGUOUS
+    answers = match(addresses, register.buildings, register.dwellings)
+    names = answers.columns.tolist()
+    found = [dict(zip(names, row, strict=True)) for row in zip(*(answers[name] for name in names), strict=True)]
+    abroad = _Abroad(session, community, found)
+    for answer in found:
+        best = {register.entries[place] for place, score in answer["candidates"] if score > answer["score"] - _LEAD}
+        parts = {name: answer[name] for name in ("unit", "floor", "room", "rest")}
+        if elsewhere := abroad.named(answer["city"], answer["district"]):
+            parts["rest"] = elsewhere
+            matches.append(Match(None, None, None, None, None, UnlocatedReason.NO_SUCH_BUILDING.value, **parts))
+            continue
+        if answer["outcome"] == Outcome.MATCHED:
+            best = {register.entries[answer["building"]]}
+        elif answer["outcome"] != Outcome.AMBIGUOUS or len(best) > 1:
+            ambiguous = answer["outcome"] == Outcome.AMBIGUOUS
             reason = UnlocatedReason.AMBIGUOUS if ambiguous else UnlocatedReason.NO_SUCH_BUILDING
             matches.append(Match(None, None, None, None, None, reason.value, **parts))
             continue
         row = known[best.pop()]
         point = shapely.from_wkb(bytes(row.point)) if row.point else None
-        dwelling = doors[one["dwelling"]].id if one["dwelling"] >= 0 else None
-        matches.append(Match(row.id, dwelling, row.grid_id, point, one["score"], None, **parts))
+        dwelling = doors[answer["dwelling"]].id if answer["dwelling"] >= 0 else None
+        matches.append(Match(row.id, dwelling, row.grid_id, point, answer["score"], None, **parts))
     return matches
+
+
+_MUNICIPALITIES = {"11": "北京市", "12": "天津市", "31": "上海市", "50": "重庆市"}
+
+
+#: Districts that are called like a zone within one.
+_DISTRICTS_CALLED_ZONES = ("浦东新区", "滨海新区")
+
+
+class _Abroad:
+    """Which cities and districts that addresses name are others than the community's.
+
+    The district is the community's own. Of a city only the four under the central government are known by the
+    community's code; else the one that most addresses of the file name is taken for its own.
+    """
+
+    def __init__(self, session: Session, community: units.Unit, addresses: Sequence[Any]) -> None:
+        named = [one["city"] for one in addresses if one["city"]]
+        division = community.code[:2] if re.fullmatch(r"\d{12}", community.code) else ""
+        self._city = _MUNICIPALITIES.get(division) or (max(set(named), key=named.count) if named else None)
+        street = session.get(units.Unit, community.parent_id) if community.parent_id else None
+        district = session.get(units.Unit, street.parent_id) if street and street.parent_id else None
+        self._district = district.name if district else ""
+
+    def named(self, city: str | None, district: str | None) -> str | None:
+        """What of the two lies elsewhere; None where both fit or cannot be compared."""
+        known = {name for name in (self._city, self._district) if name}
+        if city and self._city and city not in known and not city.endswith(self._city):
+            return city
+        comparable = self._district.endswith(("区", "县", "市", "旗"))
+        if district and comparable and district not in known and not district.endswith(self._district):
+            zone = district.endswith(("开发区", "高新区", "新区", "园区", "示范区"))
+            return None if zone and district not in _DISTRICTS_CALLED_ZONES else district
+        return None
+
+
+def names_places(session: Session, community: units.Unit) -> bool:
+    """Whether any building of the community is known by the name of an estate."""
+    from spatial.addresses import parse
+
+    query = select(Building.name, Building.address).where(Building.community_id == community.id)
+    return any(parse(text).place for row in session.execute(query) for text in row if text)
 
 
 @dataclass(frozen=True)
@@ -306,3 +372,31 @@ def _by_nearest(
         located.building_id[row], located.grid_id[row] = building.id, building.grid_id
         located.by[row], located.reason[row] = LocatedBy.NEAREST.value, None
         located.score[row] = round(1 - float(distance_m[place]) / (2 * NEAREST_LIMIT_M), 3)
+
+
+def how_names() -> dict[str, str]:
+    """How a record came to its place."""
+    return {
+        "point": _("by coordinates"),
+        "address": _("by address"),
+        "nearest": _("by the nearest building"),
+        "manual": _("by hand"),
+    }
+
+
+def reason_names() -> dict[str, str]:
+    """Why a record has no place."""
+    return {
+        "outside": _("Outside every grid"),
+        "ambiguous": _("Several places fit"),
+        "no_such_building": _("No such building"),
+        "no_place": _("No place given"),
+    }
+
+
+def place_found(by: str | None, score: float | None, reason: str | None) -> str:
+    """How a record was located and how sure that is, or why it was not."""
+    if reason:
+        return reason_names().get(reason, reason)
+    how = how_names().get(by or "", "")
+    return f"{how}, {score:.0%}" if how and score is not None and score < 1 else how

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, cast, func, select
 from sqlalchemy.orm import Session
 
 from data import grids, households, incidents
-from data.base import access, listing, settings
+from data.base import access, db, listing, settings
 from data.base.access import Actor, Rows
 from data.buildings import Building, BuildingKind, Dwelling
 from data.households import Household, HouseholdGroup, Resident, SpecialGroup
@@ -36,10 +36,13 @@ class Outline:
 
 @dataclass(frozen=True)
 class People:
-    """How many live at a place: households, those of them in a special group today, and people."""
+    """How many live at a place: households, those of them in a special group today, and people.
+
+    Special groups are counted of the households that the actor sees; ``None`` for those who see none anywhere.
+    """
 
     households: int
-    special_households: int
+    special_households: int | None
     residents: int
 
 
@@ -70,10 +73,13 @@ def outline(session: Session, actor: Actor, grid_id: int) -> Outline:
     held = grids.boundaries().subquery()
     shape = session.execute(
         select(
-            func.ST_XMin(held.c.geom), func.ST_YMin(held.c.geom), func.ST_XMax(held.c.geom), func.ST_YMax(held.c.geom),
+            func.ST_XMin(held.c.geom),
+            func.ST_YMin(held.c.geom),
+            func.ST_XMax(held.c.geom),
+            func.ST_YMax(held.c.geom),
             func.ST_Area(cast(held.c.geom, Geography)),
         ).where(held.c.grid_id == grid_id)
-    ).one_or_none()  # fmt: skip
+    ).one_or_none()
     query = select(Building.number).where(
         Building.grid_id == grid_id, Building.kind == BuildingKind.RESIDENTIAL, Building.number.is_not(None)
     )
@@ -89,22 +95,21 @@ def outline(session: Session, actor: Actor, grid_id: int) -> Outline:
 def people(session: Session, actor: Actor, place: ColumnElement[bool]) -> People:
     """How many live in the buildings that meet the condition ``place``."""
     inside = select(Dwelling.id).join(Building, Building.id == Dwelling.building_id).where(place)
-    special = _special(select(HouseholdGroup.household_id))
-    families = access.visible(
-        select(func.count(), func.count().filter(Household.id.in_(special))).where(Household.dwelling_id.in_(inside)),
-        actor,
-        Household,
-    )
-    residents = access.visible(
+    families = select(func.count()).select_from(Household).where(Household.dwelling_id.in_(inside))
+    residents = (
         select(func.count())
         .select_from(Resident)
         .join(Household, Household.id == Resident.household_id)
-        .where(Household.dwelling_id.in_(inside)),
-        actor,
-        Resident,
+        .where(Household.dwelling_id.in_(inside))
     )
-    count, special_count = session.execute(families).one()
-    return People(count, special_count, session.scalar(residents) or 0)
+    with db.counting(session, actor) as counter:
+        household_count = session.scalar(access.visible(families, counter, Household)) or 0
+        resident_count = session.scalar(access.visible(residents, counter, Resident)) or 0
+    special_count = None
+    if actor.may(access.PEOPLE):
+        special = families.where(Household.id.in_(_special(select(HouseholdGroup.household_id))))
+        special_count = session.scalar(access.visible(special, actor, Household)) or 0
+    return People(household_count, special_count, resident_count)
 
 
 def groups(session: Session, actor: Actor, grid_id: int) -> list[tuple[SpecialGroup, int]]:
@@ -129,13 +134,13 @@ def _special(query: Rows) -> Rows:
 
 def doors(session: Session, actor: Actor, building_id: int) -> list[Door]:
     """The dwellings of a building by unit, floor and room, with the families registered in them."""
-    found: dict[int, Door] = {}
+    by_dwelling: dict[int, Door] = {}
     order = (listing.number_in(Dwelling.unit), Dwelling.unit, Dwelling.floor, listing.number_in(Dwelling.room))
     of_building = select(Dwelling.id, Dwelling.unit, Dwelling.floor, Dwelling.room, Dwelling.use).where(
         Dwelling.building_id == building_id
     )
     for row in session.execute(access.visible(of_building, actor, Dwelling).order_by(*order, Dwelling.id)):
-        found[row.id] = Door(row.id, row.unit, row.floor, row.room, row.use)
+        by_dwelling[row.id] = Door(row.id, row.unit, row.floor, row.room, row.use)
     head = select(Resident.name).where(Resident.id == Household.head_id).scalar_subquery()
     count = select(func.count()).where(Resident.household_id == Household.id).scalar_subquery()
     codes = _special(
@@ -148,9 +153,9 @@ def doors(session: Session, actor: Actor, building_id: int) -> list[Door]:
         access.visible(families, actor, Household).order_by(Household.number)
     ):
         masked = households.masked({"name": name})["name"] if name else number
-        if dwelling_id in found:
-            found[dwelling_id].families.append(Family(household_id, masked, size, held or ()))
-    return list(found.values())
+        if dwelling_id in by_dwelling:
+            by_dwelling[dwelling_id].families.append(Family(household_id, masked, size, held or ()))
+    return list(by_dwelling.values())
 
 
 def open_incidents(

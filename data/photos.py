@@ -1,28 +1,26 @@
 """Photos 照片: checked by what they are, stripped of what they betray, kept by the hash of their content.
 
 A photo is taken in only when it can be decoded as one (JPEG, PNG or WebP); name and declared type count for nothing.
-What is kept is drawn anew: turned upright, at most ``LONGEST`` pixels long, and without any metadata, so neither the
+What is kept is drawn anew (``data.files.pictures``): upright, not too large, and without any metadata, so neither the
 place nor the device nor a hidden thumbnail of the original survives. The position that the camera wrote is handed back
 once, to whoever took the photo, who may offer it as the place of a case.
 
-The files lie below ``WANGGE_HOME/uploads/photos`` under their SHA-256, the small picture beside the large one, and go
-into backups with the other uploads. A photo belongs to an incident, to a step of one, or to a patrol; one that belongs
-to nothing after a day is an orphan and is removed (:func:`clean`).
+The files lie below ``WANGGE_HOME/uploads/photos`` under the SHA-256 of the picture, the small one beside the large one,
+sealed like all uploads (``data.base.sealed``), and go into backups with them. A photo belongs to an incident, to a step
+of one, or to a patrol; one that belongs to nothing after a day is an orphan and is removed (:func:`clean`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import math
 import os
-import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -37,36 +35,25 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from data.base import access, db, secrets, settings
+from data.base import access, db, room, sealed, secrets, settings
 from data.base.access import Actor
-from data.base.errors import Invalid, NotFound
+from data.base.errors import Busy, NotFound
 from data.base.language import _
+from data.files import pictures
+from data.files.pictures import NotAPhoto, Picture
 from data.incidents import Incident
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-LONGEST = 2048
-"""The longest side of a kept photo, in pixels: a house number is still legible, and a case's photos load on a phone."""
-THUMBNAIL = 360
-"""The longest side of the small picture, in pixels."""
-MOST_PIXELS = 64_000_000
-"""More than any phone writes by default (50 million); a small file that unfolds into more is a decompression bomb."""
 PER_RECORD = 9
 """How many photos one step of a case may have."""
 UNCLAIMED = timedelta(days=1)
-_FORMATS = ("JPEG", "PNG", "WEBP")
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-_GPS = 0x8825
 _SPARE_S = 3600.0
+#: Photos are decoded one after the other: each may take 300 MB while it lasts, which is about half a second.
+_decoding = threading.BoundedSemaphore(1)
+_PATIENCE_S = 20.0
 
 
 class PhotoNotFound(NotFound):
     """There is no such photo, or it belongs to something outside the actor's area."""
-
-
-class NotAPhoto(Invalid):
-    """What was sent cannot be taken in as a photo."""
 
 
 class Photo(db.Table):
@@ -88,7 +75,7 @@ class Photo(db.Table):
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"))
     step_id: Mapped[int | None] = mapped_column(ForeignKey("incident_step.id", ondelete="CASCADE"))
     patrol_id: Mapped[int | None] = mapped_column(ForeignKey("patrol.id", ondelete="SET NULL"))
-    #: SHA-256 of the kept file, as hexadecimal digits
+    #: SHA-256 of the picture, as hexadecimal digits
     sha256: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]
@@ -128,106 +115,35 @@ class Stored:
     claim: str = ""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A photo as it is kept: two JPEG files and what was noted in the original."""
-
-    large: bytes
-    small: bytes
-    width: int
-    height: int
-    lon: float | None
-    lat: float | None
-
-
 def read(content: bytes) -> Picture:
-    """Check that ``content`` is a photo, and draw it anew without its metadata.
+    """Check that ``content`` is a photo, and have it drawn anew without its metadata, behind the walls for readers.
 
     Raises
     ------
     NotAPhoto
         It is empty, too large, of another kind, damaged, or unfolds into too many pixels. The sentence says which.
+    Invalid
+        It takes too much memory or time.
+    Busy
+        Many others are waiting to be decoded.
     """
     most = settings.get().photo_max_mb
     if not content:
         raise NotAPhoto(_("The photo is empty. Choose another one."))
     if len(content) > most * 1_000_000:
         raise NotAPhoto(
-            _("The photo has {size} MB, more than {most} MB. Take it at a lower resolution.",
-              size=f"{len(content) / 1e6:.1f}", most=most)
-        )  # fmt: skip
-    # Pillow takes a moment to import and only those who send photos need it.
-    from PIL import Image as pillow  # noqa: N813 - a module
-
-    # The limit is ours, checked below before anything is unfolded; Pillow's own would warn or raise of its own kind.
-    pillow.MAX_IMAGE_PIXELS = None
+            _(
+                "The photo has {size} MB, more than {most} MB. Take it at a lower resolution.",
+                size=f"{len(content) / 1e6:.1f}",
+                most=most,
+            )
+        )
+    if not _decoding.acquire(timeout=_PATIENCE_S):
+        raise Busy(_("Many photos are being sent just now. Try again in a moment."))
     try:
-        with pillow.open(io.BytesIO(content), formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > MOST_PIXELS:
-                raise NotAPhoto(
-                    _("The photo has {count} million pixels, more than {most}. Take it at a lower resolution.",
-                      count=round(width * height / 1e6), most=MOST_PIXELS // 10**6)
-                )  # fmt: skip
-            lon, lat = _position(image)
-            upright = _drawn(image)
-    except NotAPhoto:
-        raise
-    except Exception as error:
-        # A decoder fed with whatever strangers send fails in many ways; none of them is ours to let through.
-        if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS:
-            raise NotAPhoto(
-                _("A HEIC photo cannot be read here. Set the camera to “Most compatible”, or send a JPEG.")
-            ) from error
-        raise NotAPhoto(_("This cannot be read as a photo. JPEG, PNG and WebP can be sent.")) from error
-    small = upright.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    return Picture(_jpeg(upright, 85), _jpeg(small, 78), upright.width, upright.height, lon, lat)
-
-
-def _drawn(image: Image) -> Image:
-    """The pixels of ``image``, upright, on white where it is transparent, at most ``LONGEST`` long."""
-    from PIL import Image as pillow  # noqa: N813 - a module
-    from PIL import ImageOps
-
-    image.thumbnail((LONGEST, LONGEST))
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-        over = upright.convert("RGBA")
-        ground = pillow.new("RGB", over.size, "white")
-        ground.paste(over, mask=over.getchannel("A"))
-        return ground
-    plain = pillow.new("RGB", upright.size)
-    plain.paste(upright.convert("RGB"))
-    return plain
-
-
-def _jpeg(image: Image, quality: int) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality, optimize=True, progressive=True)
-    return out.getvalue()
-
-
-def _position(image: Image) -> tuple[float | None, float | None]:
-    """Longitude and latitude that a camera noted, in degrees; nothing when that is missing, zero or impossible.
-
-    Source: Exif 2.32 (CIPA DC-008), tags GPSLatitudeRef … GPSLongitude.
-    """
-    try:
-        noted: Mapping[int, Any] = image.getexif().get_ifd(_GPS)
-        lat, lon = _degrees(noted[2], noted[1], "S"), _degrees(noted[4], noted[3], "W")
-    except Exception:  # metadata is what a stranger's device wrote; a photo is none the worse for it
-        return None, None
-    possible = math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90
-    # Cameras without a fix write zeros.
-    return (lon, lat) if possible and (lon, lat) != (0.0, 0.0) else (None, None)
-
-
-def _degrees(parts: Sequence[Any], reference: Any, negative: str) -> float:
-    degrees, minutes, seconds = (float(part) for part in parts)
-    letter = reference.decode("ascii") if isinstance(reference, bytes) else str(reference)
-    value = degrees + minutes / 60 + seconds / 3600
-    return -value if letter.strip("\0 ").upper() == negative else value
+        return pictures.read_confined(content)
+    finally:
+        _decoding.release()
 
 
 def store(
@@ -250,6 +166,7 @@ def store(
         See :func:`read`.
     """
     access.require(actor, "incident.report", community_id, grid_id)
+    room.require(len(content))
     picture = read(content)
     sha256 = hashlib.sha256(picture.large).hexdigest()
     _write(place(sha256), picture.large)
@@ -257,10 +174,19 @@ def store(
     waits = incident_id is None and step_id is None and patrol_id is None
     claim = secrets.new_token() if waits else ""
     photo = Photo(
-        community_id=community_id, grid_id=grid_id, incident_id=incident_id, step_id=step_id, patrol_id=patrol_id,
-        sha256=sha256, width=picture.width, height=picture.height, size=len(picture.large), public=public,
-        claim=secrets.token_hash(claim) if claim else None, account_id=actor.account_id,
-    )  # fmt: skip
+        community_id=community_id,
+        grid_id=grid_id,
+        incident_id=incident_id,
+        step_id=step_id,
+        patrol_id=patrol_id,
+        sha256=sha256,
+        width=picture.width,
+        height=picture.height,
+        size=len(picture.large),
+        public=public,
+        claim=secrets.token_hash(claim) if claim else None,
+        account_id=actor.account_id,
+    )
     session.add(photo)
     session.flush()
     return Stored(photo, picture.lon, picture.lat, claim)
@@ -322,6 +248,31 @@ def remove(session: Session, actor: Actor, photo: Photo) -> None:
     session.flush()
 
 
+def content(photo: Photo, *, thumbnail: bool = False) -> bytes:
+    """The picture itself, as JPEG.
+
+    Raises
+    ------
+    PhotoNotFound
+        Its file is gone.
+    Unreadable
+        Its file is damaged, or its keys are lost.
+    """
+    try:
+        return b"".join(sealed.read(place(photo.sha256, thumbnail=thumbnail)))
+    except FileNotFoundError:
+        raise PhotoNotFound(_("The file of this photo is gone.")) from None
+
+
+def seal_what_is_in_clear() -> int:
+    """Seal the photos that were taken in before photos were sealed; returns how many files."""
+    count = 0
+    for path in _files():
+        with suppress(FileNotFoundError):  # it belonged to nothing, and has just been removed
+            count += not path.name.endswith(".part") and sealed.seal_in_place(path)
+    return count
+
+
 def place(sha256: str, *, thumbnail: bool = False) -> Path:
     """Where a photo's file lies."""
     name = f"{sha256}.small" if thumbnail else sha256
@@ -335,12 +286,18 @@ def clean(session: Session, now: datetime | None = None) -> int:
     """
     now = now or datetime.now(UTC)
     session.execute(
-        delete(Photo).where(
-            Photo.incident_id.is_(None), Photo.step_id.is_(None), Photo.patrol_id.is_(None),
+        delete(Photo)
+        .where(
+            Photo.incident_id.is_(None),
+            Photo.step_id.is_(None),
+            Photo.patrol_id.is_(None),
             Photo.created_at < now - UNCLAIMED,
-        ).execution_options(synchronize_session=False)
-    )  # fmt: skip
+        )
+        .execution_options(synchronize_session=False)
+    )
     session.flush()
+    if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:room, 0)"), {"room": sealed.LOCK_ROOM}):
+        return 0  # a backup copies them
     kept = set(session.scalars(select(Photo.sha256).distinct()))
     old = now.timestamp() - _SPARE_S
     gone = 0
@@ -363,13 +320,4 @@ def _write(path: Path, content: bytes) -> None:
         # It is needed again, so a clean-up that runs now must not think it old.
         os.utime(path, (time.time(), time.time()))
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(draft).replace(path)
-    finally:
-        Path(draft).unlink(missing_ok=True)
+    sealed.write(path, [content])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, func, literal, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Row, func, literal, select, text
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from data import buildings, grids, units
@@ -109,16 +109,31 @@ def selection(actor: Actor, community_id: int, kind: CodeKind) -> Rows:
     grid = aliased(units.Unit)
     query: Rows = (
         select(
-            PlaceCode.id, PlaceCode.code, PlaceCode.kind, PlaceCode.building_id, grid.id.label("grid_id"),
-            grid.name.label("grid_name"), Building.number, Building.name, Building.address,
+            PlaceCode.id,
+            PlaceCode.code,
+            PlaceCode.kind,
+            PlaceCode.building_id,
+            grid.id.label("grid_id"),
+            grid.name.label("grid_name"),
+            Building.number,
+            Building.name,
+            Building.address,
             Building.code.label("building_code"),
         )
         .outerjoin(Building, Building.id == PlaceCode.building_id)
         .outerjoin(grid, grid.id == func.coalesce(PlaceCode.grid_id, Building.grid_id))
         .where(PlaceCode.community_id == community_id, PlaceCode.kind == kind, PlaceCode.active)
-    )  # fmt: skip
+    )
     order: Sequence[Any] = (grid.code, buildings.SORTS["number"], PlaceCode.id)
     return access.visible(query.order_by(*order), actor, PlaceCode)
+
+
+def listed(
+    session: Session, actor: Actor, community_id: int, kind: CodeKind, *, code_id: int | None = None
+) -> Sequence[Row[Any]]:
+    """The codes of ``selection``, or one of them."""
+    query = selection(actor, community_id, kind)
+    return session.execute(query if code_id is None else query.where(PlaceCode.id == code_id)).all()
 
 
 def _without(actor: Actor, community_id: int) -> tuple[Rows, Rows]:
@@ -155,18 +170,21 @@ def make(session: Session, actor: Actor, community: units.Unit) -> int:
     return len(made)
 
 
-def replace(session: Session, actor: Actor, found: PlaceCode) -> PlaceCode:
+def replace(session: Session, actor: Actor, old: PlaceCode) -> PlaceCode:
     """Give a place another code; the one that is up leads nowhere from now on."""
-    grid_id = found.grid_id
-    if found.building_id is not None:
-        grid_id = buildings.get(session, SYSTEM, found.building_id).grid_id
-    access.require(actor, "building.edit", found.community_id, grid_id)
-    found.active = False
+    grid_id = old.grid_id
+    if old.building_id is not None:
+        grid_id = buildings.get(session, SYSTEM, old.building_id).grid_id
+    access.require(actor, "building.edit", old.community_id, grid_id)
+    old.active = False
     session.flush()
     fresh = PlaceCode(
-        community_id=found.community_id, kind=found.kind, building_id=found.building_id, grid_id=found.grid_id,
+        community_id=old.community_id,
+        kind=old.kind,
+        building_id=old.building_id,
+        grid_id=old.grid_id,
         code=random_code(),
-    )  # fmt: skip
+    )
     session.add(fresh)
     session.flush()
     return fresh
@@ -268,8 +286,33 @@ _GROUND = (GroundKind.ROAD, GroundKind.PATH, GroundKind.GREEN, GroundKind.WATER,
 _MOST_FEATURES = 4000
 
 
+def _shortened(geometry: dict[str, Any]) -> dict[str, Any]:
+    return {**geometry, "coordinates": shortened(geometry["coordinates"])}
+
+
+def shortened(coordinates: Any) -> Any:
+    """Coordinates of GeoJSON with each line as one list of steps in millionths of a degree.
+
+    >>> shortened([[[120.5, 31.25], [120.500002, 31.25], [120.5, 31.25]]])
+    [[120500000, 31250000, 2, 0, -2, 0]]
+    """
+    if not isinstance(coordinates[0], list):
+        return [round(number * 1_000_000) for number in coordinates]
+    if isinstance(coordinates[0][0], list):
+        return [shortened(part) for part in coordinates]
+    whole = [[round(number * 1_000_000) for number in pair[:2]] for pair in coordinates]
+    return [
+        step
+        for before, pair in zip([[0, 0], *whole], whole, strict=False)
+        for step in (pair[0] - before[0], pair[1] - before[1])
+    ]
+
+
 def ground(session: Session, community_id: int) -> dict[str, Any]:
-    """A community as GeoJSON (EPSG:4326, six decimals) to point at: ``kind``, and ``name`` of roads and buildings.
+    """A community's ground to point at, as GeoJSON of short numbers: ``kind``, and ``name`` of roads and buildings.
+
+    Coordinates are whole millionths of a degree (EPSG:4326), in one list a line: the first pair, then from each to the
+    next (``shortened``). It is a third less for a phone to load.
 
     Kinds are those of the ground, ``residential`` and ``other`` buildings, and ``grid``, whose outlines lie on top.
     """
@@ -279,7 +322,7 @@ def ground(session: Session, community_id: int) -> dict[str, Any]:
             {
                 "type": "Feature",
                 "properties": {"kind": row.kind, "name": row.name, **({"width_m": row.width_m} if row.width_m else {})},
-                "geometry": json.loads(row.shape),
+                "geometry": _shortened(json.loads(row.shape)),
             }
             for row in session.execute(query.limit(_MOST_FEATURES))
         ]
@@ -288,13 +331,17 @@ def ground(session: Session, community_id: int) -> dict[str, Any]:
         Basemap.kind, Basemap.name, Basemap.width_m, func.ST_AsGeoJSON(Basemap.geom, 6).label("shape")
     ).where(Basemap.community_id == community_id, Basemap.kind.in_(_GROUND))
     built = select(
-        Building.kind, Building.number.label("name"), literal(None).label("width_m"),
+        Building.kind,
+        Building.number.label("name"),
+        literal(None).label("width_m"),
         func.ST_AsGeoJSON(Building.geom, 6).label("shape"),
-    ).where(Building.community_id == community_id, Building.geom.is_not(None))  # fmt: skip
+    ).where(Building.community_id == community_id, Building.geom.is_not(None))
     held = grids.boundaries(community_id).subquery()
     outlined = select(
-        literal("grid").label("kind"), units.Unit.name, literal(None).label("width_m"),
+        literal("grid").label("kind"),
+        units.Unit.name,
+        literal(None).label("width_m"),
         func.ST_AsGeoJSON(held.c.geom, 6).label("shape"),
-    ).join(units.Unit, units.Unit.id == held.c.grid_id)  # fmt: skip
+    ).join(units.Unit, units.Unit.id == held.c.grid_id)
     found = [one for query in (drawn, built, outlined) for one in features(query)]
     return {"type": "FeatureCollection", "features": found}

@@ -62,6 +62,16 @@ class Kind(StrEnum):
     SUPERVISION = "supervision"
 
 
+def kind_names() -> dict[str, str]:
+    """What can happen at a threshold."""
+    return {
+        Kind.DUE_SOON: _("Due soon"),
+        Kind.OVERDUE: _("Overdue"),
+        Kind.ESCALATION: _("Escalation"),
+        Kind.SUPERVISION: _("Supervision by the street"),
+    }
+
+
 class ReminderRule(db.Dated, db.Table):
     """What happens so many working days before or after the limit of a case."""
 
@@ -90,6 +100,7 @@ class Reminder(db.Table):
     """A threshold of a case took effect; once for each due date."""
 
     __tablename__ = "reminder"
+    __told__ = False
     __audited__ = False
     __table_args__ = (Index("ix_reminder_at", "at"),)
 
@@ -239,19 +250,19 @@ def _look(session: Session, incident: Incident, desk: _Desk, known: set[str], no
         return None
     due_at = incident.due_at
     coming = thresholds(desk.rules, desk.calendar, incident)
-    passed = [one for one in coming if one.at <= now and one.name not in known]
+    passed = [threshold for threshold in coming if threshold.at <= now and threshold.name not in known]
     if passed:
-        fresh = [one for one in passed if one.at >= incident.created_at]
+        fresh = [threshold for threshold in passed if threshold.at >= incident.created_at]
         values = [
-            {"incident_id": incident.id, "threshold": one.name, "due_at": due_at, "told": one in fresh}
-            for one in passed
-        ]  # fmt: skip
+            {"incident_id": incident.id, "threshold": threshold.name, "due_at": due_at, "told": threshold in fresh}
+            for threshold in passed
+        ]
         with session.begin_nested():
             session.execute(insert(Reminder).on_conflict_do_nothing(), values)
             _take_effect(session, incident, fresh, now)
     if incident.due_at != due_at:
         return now
-    return min((one.at for one in coming if one.at > now), default=None)
+    return min((threshold.at for threshold in coming if threshold.at > now), default=None)
 
 
 def _take_effect(session: Session, incident: Incident, passed: Sequence[Threshold], now: datetime) -> None:
@@ -286,7 +297,7 @@ def watch_all(session: Session) -> int:
 
     Returns how many. For the start of a worker and now and then.
     """
-    found = session.execute(
+    changed = session.execute(
         text(
             """
             INSERT INTO case_watch (incident_id, due_at, next_at)
@@ -299,7 +310,7 @@ def watch_all(session: Session) -> int:
         ),
         {"running": [str(state) for state in incidents.RUNNING]},
     )
-    return len(found.all())
+    return len(changed.all())
 
 
 def look_again(session: Session, unit: units.Unit | None) -> None:
@@ -309,6 +320,11 @@ def look_again(session: Session, unit: units.Unit | None) -> None:
         below = select(units.Unit.id).where(units.Unit.path.contains([unit.id]))
         query = query.where(CaseWatch.incident_id.in_(select(Incident.id).where(Incident.community_id.in_(below))))
     session.execute(query.execution_options(synchronize_session=False))
+
+
+def attach() -> None:
+    """Have cases looked at anew whenever the calendar that their limits are counted by has changed."""
+    calendars.when_changed(look_again)
 
 
 def forget_closed(session: Session) -> None:

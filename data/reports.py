@@ -1,8 +1,9 @@
 """Reports by residents 居民随手报: without an account, by a page or the code on a building or service card.
 
-A resident may see little: the ground of a community, the kinds of cases, open cases nearby of the same kind (what, how
-far, how long ago, and a photo that staff made public), and of what they reported themselves how far it is. So visitors
-never read tables: these functions run on a session without walls and hand out exactly that.
+A resident may see little: the ground of a community, the kinds of cases that residents may report, open cases nearby of
+the same kind (what, roughly where, how long ago, and a photo that staff made public; nothing at all of kinds that are
+personal), and of what they reported themselves how far it is. So visitors never read tables: these functions run on a
+session without walls and hand out exactly that.
 
 Whoever reports gets a *tracking code*, a random key to the progress of that one case. Only its blind index is kept, so
 neither a backup nor a look into the database opens anything. A report that is sent twice (by an impatient thumb) is one
@@ -12,6 +13,7 @@ report: the code is derived from a token of the page, and the same token leads t
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,19 +28,22 @@ from sqlalchemy import (
     LargeBinary,
     case,
     delete,
+    false,
     func,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from data import accounts, grids, incidents, photos
+from data import accounts, buildings, grids, incidents, photos, place_codes, teams, units
 from data.base import db, language, secrets, settings
 from data.base.access import SYSTEM
 from data.base.errors import Invalid, NotFound
 from data.base.language import _
-from data.incidents import Action, Incident, Step
+from data.buildings import Building
+from data.incidents import Action, Category, Incident, Step
 from data.place_codes import ALPHABET, Place
 
 CODE_LENGTH = 12
@@ -57,9 +62,13 @@ class Effort(StrEnum):
     REPORT = "report"
     PHOTO = "photo"
     TRACK = "track"
+    SIMILAR = "similar"
+    SECOND = "second"
 
 
-LIMITS = {Effort.REPORT: 20, Effort.PHOTO: 80, Effort.TRACK: 30}
+LIMITS = {Effort.REPORT: 20, Effort.PHOTO: 80, Effort.TRACK: 30, Effort.SIMILAR: 60, Effort.SECOND: 20}
+CELL_DEG = 0.0005
+"""Side of the cells (about 50 m) in which strangers learn that a case is nearby, and no better."""
 
 
 class TrackingNotFound(NotFound):
@@ -92,7 +101,7 @@ class ReportAttempt(db.Table):
     __tablename__ = "report_attempt"
     __audited__ = False
     __table_args__ = (
-        CheckConstraint("kind IN ('report', 'photo', 'track')", name="kind"),
+        CheckConstraint("kind IN ('report', 'photo', 'track', 'similar', 'second')", name="kind"),
         Index("ix_report_attempt_key_at", "key", "at"),
     )
 
@@ -150,7 +159,9 @@ def count(session: Session, effort: Effort, address: str) -> None:
     TooOften
     """
     key = secrets.blind(f"report from {address}")
-    session.execute(delete(ReportAttempt).where(ReportAttempt.at < func.now() - WINDOW))
+    # Nor does what will only be count: a clock was put back.
+    old, coming = ReportAttempt.at < func.now() - WINDOW, ReportAttempt.at > func.now() + WINDOW
+    session.execute(delete(ReportAttempt).where(old | coming))
     sent = session.scalar(
         select(func.count()).where(ReportAttempt.kind == effort, ReportAttempt.key == key).select_from(ReportAttempt)
     )
@@ -179,7 +190,8 @@ def send(
     once
         A random token of the page; the same one again is the same report.
     lon, lat
-        Degrees, EPSG:4326. Without a point it is at the building.
+        Degrees, EPSG:4326. Without a point it is at the building; without one at that of the code that was scanned,
+        else where the lamp stands whose number was written.
     claims
         Of photos that were sent before (:func:`photos.store`).
     **values
@@ -188,30 +200,49 @@ def send(
     Raises
     ------
     Invalid
-        The point lies in no grid of the community, or there is no such category.
+        The point lies in no grid of the community, nothing says where it is, or residents report no such category.
     """
-    tracking = _code_of(once or secrets.new_token())
+    tracking = tracking_of(once or secrets.new_token())
     index = _index(tracking)
     # Two that arrive together wait for each other; the second finds what the first one made.
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int.from_bytes(index[:7], "big")})
     known = session.scalar(select(Report).where(Report.tracking == index))
     if known is not None:
         return Sent(incidents.get(session, SYSTEM, known.incident_id), tracking)
+    category = kind(session, category_code)
+    if lon is None and building_id is None:
+        lon, lat, building_id = _known_place(session, where, values)
     if lon is not None and lat is not None and grids.locate(session, where.community.id, lon, lat) is None:
         raise Invalid(
             _("This place is outside {name}. Move the pin, or choose the building.", name=where.community.name),
             field="place",
         )
+    if category.placed and lon is None and building_id is None and not values.get("address"):
+        raise Invalid(_("Say where it is: move the map, choose a building, or describe the place."), field="place")
+    if lon is None:
+        values["accuracy_m"] = None
+    # What is kept is read by staff, whichever language the resident reads.
+    with language.using(settings.get().language):
+        values["address"] = _address(session, where, building_id, values.get("address"))
     incident = incidents.report(
-        session, SYSTEM, community=where.community, category_code=category_code, lon=lon, lat=lat,
-        building_id=building_id, source="resident", **values,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        community=where.community,
+        category_code=category_code,
+        lon=lon,
+        lat=lat,
+        building_id=building_id,
+        source="resident",
+        **values,
+    )
     session.add(
         Report(
-            incident_id=incident.id, community_id=where.community.id, tracking=index,
+            incident_id=incident.id,
+            community_id=where.community.id,
+            tracking=index,
             place_code_id=where.code.id if where.code else None,
         )
-    )  # fmt: skip
+    )
     session.flush()
     photos.attach(
         session, claims[:PHOTOS], community_id=incident.community_id, grid_id=incident.grid_id, incident_id=incident.id
@@ -219,7 +250,28 @@ def send(
     return Sent(incident, tracking)
 
 
-def _code_of(once: str) -> str:
+def _known_place(
+    session: Session, where: Place, values: Mapping[str, Any]
+) -> tuple[float | None, float | None, int | None]:
+    """Where a report without a point or a building lies: longitude, latitude, building."""
+    if where.building is not None:
+        return None, None, where.building.id
+    # A lamp with a number stands where it is known to stand.
+    texts = [one for one in (values.get("address"), *values.get("answers", {}).values()) if isinstance(one, str)]
+    places = filter(None, (place_codes.numbered(session, where.community.id, text) for text in texts))
+    return *next(places, (None, None)), None
+
+
+def _address(session: Session, where: Place, building_id: int | None, typed: str | None) -> str | None:
+    """What is noted as the address: the building with what was said beyond, the grid of a card without a place."""
+    building = session.get(Building, building_id) if building_id else None
+    if building is not None:
+        name = buildings.called(building.number, building.name, building.code)
+        return f"{name} {typed}"[:200] if typed else building.address or name
+    return f"{where.grid.name} {typed}"[:200] if typed and where.grid else typed
+
+
+def tracking_of(once: str) -> str:
     """Twelve characters (59 bits) that follow from a token and the key of this installation, and look random."""
     digest = secrets.blind(f"tracking {once.encode().hex()}")
     value = int.from_bytes(digest, "big")
@@ -294,6 +346,25 @@ def _may_rate(report: Report, incident: Incident, now: datetime | None = None) -
     return settled_at is not None and report.rated_at < settled_at
 
 
+@dataclass(frozen=True)
+class InCharge:
+    """Who sees to a case, as those may know who reported it: the grid or the community, its leader, and a phone."""
+
+    unit: str
+    leader: str | None
+    phone: str | None
+
+
+def in_charge(session: Session, incident: Incident) -> InCharge:
+    """Who sees to a case. The phone is that of an office, never somebody's own."""
+    community = units.get(session, SYSTEM, incident.community_id)
+    grid = units.get(session, SYSTEM, incident.grid_id) if incident.grid_id else None
+    if grid is None or incident.level not in (incidents.Level.BUILDING, incidents.Level.GRID):
+        return InCharge(community.name, None, community.phone)
+    leaders = [one.name for one in teams.of_grid(session, SYSTEM, grid.id) if one.post == teams.Post.LEADER]
+    return InCharge(grid.name, leaders[0] if leaders else None, grid.phone or community.phone)
+
+
 def rate(session: Session, code: str, *, satisfied: bool, note: str = "") -> Progress:
     """What the one who reported says of the outcome: it closes the case, or opens it again.
 
@@ -303,19 +374,21 @@ def rate(session: Session, code: str, *, satisfied: bool, note: str = "") -> Pro
     Invalid
         It is not settled yet, was rated already, or was closed too long ago.
     """
-    found = progress(session, code)
-    if not found.may_rate:
+    rated = progress(session, code)
+    if not rated.may_rate:
         raise Invalid(_("This case cannot be rated now. It is rated once, after it has been settled."))
-    found.report.satisfied, found.report.rated_at = satisfied, datetime.now(UTC)
+    rated.report.satisfied, rated.report.rated_at = satisfied, datetime.now(UTC)
     # Staff read it, whichever language the resident reads.
     with language.using(settings.get().language):
-        said = _("The resident is satisfied.") if satisfied else _("The resident says that it is not settled.")
+        said = (
+            _("The resident says that it is settled.") if satisfied else _("The resident says that it is not settled.")
+        )
     words = f"{said} {note}".strip()
     if not satisfied:
         action = Action.REOPEN
     else:
-        action = Action.CLOSE if found.incident.step == Step.FEEDBACK_GIVEN else Action.NOTE
-    incidents.act(session, SYSTEM, found.incident, action, note=words, public=True)
+        action = Action.CLOSE if rated.incident.step == Step.FEEDBACK_GIVEN else Action.NOTE
+    incidents.act(session, SYSTEM, rated.incident, action, note=words, public=True)
     session.flush()
     return progress(session, code)
 
@@ -334,12 +407,40 @@ def photo(session: Session, code: str, photo_id: int) -> photos.Photo:
     raise photos.PhotoNotFound(_("Not found, or outside your area."))
 
 
+def kinds(session: Session) -> list[Category]:
+    """The categories that residents may report, with the main ones they lie below, in the order of the list."""
+    rows = incidents.categories(session)
+    offered = _offered(rows)
+    above = {row.parent_code for row in offered.values()}
+    return [row for row in rows if row.code in offered or row.code in above]
+
+
+def kind(session: Session, code: str) -> Category:
+    """The category with this code, if residents may report it.
+
+    Raises
+    ------
+    Invalid
+    """
+    offered = _offered(incidents.categories(session))
+    if code not in offered:
+        raise Invalid(
+            _("This cannot be reported here. Choose what it is, or call the community office."), field="category_code"
+        )
+    return offered[code]
+
+
+def _offered(rows: Sequence[Category]) -> dict[str, Category]:
+    parents = {row.parent_code for row in rows}
+    return {row.code: row for row in rows if row.reportable and row.code not in parents}
+
+
 @dataclass(frozen=True)
 class Similar:
     """An open case nearby of the same kind, as a stranger may know it."""
 
+    incident_id: int
     category_code: str
-    distance_m: float | None
     same_building: bool
     age: timedelta
     photo_id: int | None
@@ -354,18 +455,54 @@ def similar(
     lat: float | None = None,
     building_id: int | None = None,
 ) -> list[Similar]:
-    """Open cases that this one may be: the same kind, nearby or at the same building; nearest first."""
-    rows = incidents.similar(
-        session, SYSTEM, community_id=community_id, category_code=category_code, lon=lon, lat=lat,
-        building_id=building_id, limit=3,
-    )  # fmt: skip
-    found = []
-    for row in rows:
-        shown = session.scalar(
-            select(photos.Photo.id).where(photos.Photo.incident_id == row["id"], photos.Photo.public).limit(1)
+    """Open cases that this one may be: the same kind, nearby or at the same building; the oldest first.
+
+    Whoever asks from many points learns in which cell of ``CELL_DEG`` a case lies, and no better: what is near is
+    decided by cells, not by a distance. Of a personal kind there are none.
+
+    Raises
+    ------
+    Invalid
+        Residents report no such category.
+    """
+    if kind(session, category_code).personal:
+        return []
+    cells = _cells_around(lon, lat) if lon is not None and lat is not None else None
+    same: Any = Incident.building_id == building_id if building_id is not None else false()
+    places = [same] if building_id is not None else []
+    if cells is not None:
+        column, row = (func.floor(axis(Incident.geom) / CELL_DEG) for axis in (func.ST_X, func.ST_Y))
+        places.append(column.between(*cells[0]) & row.between(*cells[1]))
+    if not places:
+        return []
+    shown = select(func.min(photos.Photo.id)).where(photos.Photo.incident_id == Incident.id, photos.Photo.public)
+    query = (
+        select(
+            Incident.id.label("incident_id"),
+            Incident.category_code,
+            func.coalesce(same, false()).label("same_building"),
+            (func.now() - Incident.reported_at).label("age"),
+            shown.correlate(Incident).scalar_subquery().label("photo_id"),
         )
-        found.append(Similar(row["category_code"], row["distance_m"], row["same_building"], row["age"], shown))
-    return found
+        .where(
+            Incident.community_id == community_id,
+            Incident.category_code == category_code,
+            Incident.state.in_(incidents.OPEN),
+            or_(*places),
+        )
+        .order_by(Incident.reported_at, Incident.id)
+        .limit(_MOST_SIMILAR)
+    )
+    return [Similar(**row._mapping) for row in session.execute(query)]
+
+
+_MOST_SIMILAR = 3
+
+
+def _cells_around(lon: float, lat: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The first and the last column and row of the cell of a point and those around it."""
+    column, row = math.floor(lon / CELL_DEG), math.floor(lat / CELL_DEG)
+    return (column - 1, column + 1), (row - 1, row + 1)
 
 
 def photo_key(photo_id: int) -> str:
@@ -416,7 +553,7 @@ def read_answers(questions: Sequence[Mapping[str, Any]], typed: Mapping[str, str
     Invalid
         With ``faults``: code of the question → sentence.
     """
-    found: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for question in questions:
         code, kind = str(question["code"]), question["kind"]
@@ -426,16 +563,16 @@ def read_answers(questions: Sequence[Mapping[str, Any]], typed: Mapping[str, str
                 faults[code] = _("Answer this.")
         elif kind == "number":
             try:
-                found[code] = float(value) if "." in value else int(value)
+                answers[code] = float(value) if "." in value else int(value)
             except ValueError:
                 faults[code] = _("Give a number.")
         elif kind == "yes_no":
-            found[code] = value == "yes"
+            answers[code] = value == "yes"
         else:
-            found[code] = value[:500]
+            answers[code] = value[:500]
     if faults:
         raise Invalid(_("Some questions have no answer yet."), faults=faults)
-    return found
+    return answers
 
 
 def most_reported(session: Session, community_id: int) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data.accounts import Grant, Permission, Role, RolePermission
+from data.accounts import Permission, Role, RolePermission, keeping_an_administrator
 from data.base import access, audit, db
 from data.base.access import Actor
-from data.base.errors import Conflict, Forbidden, Invalid, NotFound
+from data.base.errors import Forbidden, Invalid, NotFound
 from data.base.language import _
 
 
@@ -23,6 +23,7 @@ class RoleNotFound(NotFound):
     """There is no such role."""
 
 
+db.sentences["pk_role"] = "There is already a role “{key}”."
 db.sentences["fk_grant_role_code"] = "Accounts still have this role. Take it from them first."
 
 
@@ -57,11 +58,8 @@ def get(session: Session, code: str) -> Role:
 def add(session: Session, actor: Actor, *, code: str, permissions: Collection[str] = (), **values: Any) -> Role:
     """A new role with these permissions."""
     access.require_everywhere(actor, "account.edit")
-    if session.get(Role, code) is not None:
-        raise Conflict(_("There is already a role “{code}”.", code=code), code=code)
     role = Role(code=code, **values)
-    session.add(role)
-    session.flush()
+    db.insert(session, role)
     _allow(session, actor, role, permissions)
     return role
 
@@ -77,6 +75,8 @@ def change(
         There is no such permission.
     Forbidden
         A permission is added that the actor does not have everywhere.
+    Conflict
+        Nobody could administer everything any more.
     """
     access.require_everywhere(actor, "account.edit")
     for name, value in values.items():
@@ -90,11 +90,8 @@ def change(
 def remove(session: Session, actor: Actor, role: Role) -> None:
     """Remove a role that no account has."""
     access.require_everywhere(actor, "account.edit")
-    if session.scalar(select(Grant.id).where(Grant.role_code == role.code).limit(1)):
-        sentence = db.sentences["fk_grant_role_code"]
-        raise Conflict(_(sentence))
     session.delete(role)
-    session.flush()
+    session.flush()  # fk_grant_role_code refuses one that an account has
 
 
 def _allow(session: Session, actor: Actor, role: Role, wanted: Collection[str]) -> None:
@@ -105,10 +102,10 @@ def _allow(session: Session, actor: Actor, role: Role, wanted: Collection[str]) 
     foreign = sorted(code for code in set(wanted) - set(held) if not actor.area(code).everywhere)
     if foreign:
         raise Forbidden(_("A role can only be given permissions that one has everywhere."), missing=foreign)
-    for code in sorted(set(held) - set(wanted)):
-        session.delete(held[code])
-    session.add_all([RolePermission(role_code=role.code, permission_code=code) for code in set(wanted) - set(held)])
-    session.flush()
+    with keeping_an_administrator(session):
+        for code in sorted(set(held) - set(wanted)):
+            session.delete(held[code])
+        session.add_all([RolePermission(role_code=role.code, permission_code=code) for code in set(wanted) - set(held)])
     if set(wanted) != set(held):
         audit.record(session, actor, "permit", "role", changes={role.code: [sorted(held), sorted(wanted)]})
 

@@ -15,7 +15,7 @@ from geoalchemy2.shape import from_shape, to_shape
 from numpy.typing import NDArray
 from shapely import LineString
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Boolean, CheckConstraint, ColumnElement, ForeignKey, Index, func, select, text, type_coerce
+from sqlalchemy import Boolean, CheckConstraint, ColumnElement, ForeignKey, Index, Row, func, select, text, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -47,6 +47,11 @@ class Rhythm(StrEnum):
 
     DAILY = "daily"
     WEEKLY = "weekly"
+
+
+def rhythm_names() -> dict[str, str]:
+    """How often a round is walked."""
+    return {"daily": _("Every day"), "weekly": _("Once a week")}
 
 
 class Round(db.Dated, db.Table):
@@ -136,6 +141,11 @@ def rows() -> Rows:
     )
 
 
+def row(session: Session, round_: Round) -> Row[Any]:
+    """A round as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Round.id == round_.id)).one()
+
+
 def add(
     session: Session,
     actor: Actor,
@@ -183,21 +193,21 @@ def remove(session: Session, actor: Actor, found: Round) -> None:
 
 
 def _lay(
-    session: Session, actor: Actor, found: Round, geom: BaseGeometry | None, building_ids: Sequence[int] | None
+    session: Session, actor: Actor, planned: Round, geom: BaseGeometry | None, building_ids: Sequence[int] | None
 ) -> None:
-    community = units.community(session, actor, found.community_id)
+    community = units.community(session, actor, planned.community_id)
     if geom is None:
-        route = route_past(session, actor, community, grid_id=found.grid_id, building_ids=building_ids)
-        found.geom = from_shape(route.line, 4326) if route.line else None
-        found.building_ids, found.length_m = route.building_ids, route.length_m
+        route = route_past(session, actor, community, grid_id=planned.grid_id, building_ids=building_ids)
+        planned.geom = from_shape(route.line, 4326) if route.line else None
+        planned.building_ids, planned.length_m = route.building_ids, route.length_m
         return
     if geom.geom_type != "LineString":
         raise Invalid(_("A route is a line, not {kind}.", kind=geom.geom_type), field="body.geometry")
-    found.geom = from_shape(geom, 4326)
+    planned.geom = from_shape(geom, 4326)
     if building_ids is None:
-        building_ids = along(session, actor, community, geom, grid_id=found.grid_id)
-    found.building_ids = list(building_ids)
-    found.length_m = float(shapely.length(reproject(np.array([geom]), "EPSG:4326", community.metric_crs))[0])
+        building_ids = along(session, actor, community, geom, grid_id=planned.grid_id)
+    planned.building_ids = list(building_ids)
+    planned.length_m = float(shapely.length(reproject(np.array([geom]), "EPSG:4326", community.metric_crs))[0])
 
 
 def along(
@@ -206,9 +216,10 @@ def along(
     """The homes that a line (EPSG:4326) passes within ``PASSES_M``, of a grid or the community, in its order."""
     building = buildings.Building
     query = access.visible(select(building.id, building.geom), actor, building).where(
-        building.community_id == community.id, building.geom.is_not(None),
+        building.community_id == community.id,
+        building.geom.is_not(None),
         building.kind == buildings.BuildingKind.RESIDENTIAL,
-    )  # fmt: skip
+    )
     if grid_id is not None:
         query = query.where(building.grid_id == grid_id)
     rows = session.execute(query).all()
@@ -259,21 +270,21 @@ def route_past(
         query = query.where(building.kind == buildings.BuildingKind.RESIDENTIAL)
         if grid_id is not None:
             query = query.where(building.grid_id == grid_id)
-    found = session.execute(query.order_by(listing.number_in(building.code), building.id).limit(MOST + 1)).all()
-    if len(found) > MOST:
+    doors = session.execute(query.order_by(listing.number_in(building.code), building.id).limit(MOST + 1)).all()
+    if len(doors) > MOST:
         raise Invalid(_("These are more than {most} buildings. Plan a round for each grid.", most=MOST))
-    if not found:
+    if not doors:
         return Route(None, [], 0.0)
-    degrees = np.array([to_shape(row.point) for row in found], dtype=object)
+    degrees = np.array([to_shape(row.point) for row in doors], dtype=object)
     places = shapely.get_coordinates(reproject(degrees, "EPSG:4326", community.metric_crs))
     ways = routes.Network(_streets(session, community, places)).ways(places)
     order = routes.round_trip(ways.metres)
     if len(order) < 2:
-        return Route(None, [found[0].id], 0.0)
+        return Route(None, [doors[0].id], 0.0)
     legs = [ways.between(one, other) for one, other in zip(order.tolist(), np.roll(order, -1).tolist(), strict=True)]
     metric = LineString(np.concatenate(legs))
     line = reproject(np.array([metric], dtype=object), community.metric_crs, "EPSG:4326")[0]
-    return Route(shapely.set_precision(line, 1e-7, mode="pointwise"), [found[at].id for at in order], metric.length)
+    return Route(shapely.set_precision(line, 1e-7, mode="pointwise"), [doors[at].id for at in order], metric.length)
 
 
 def _streets(session: Session, community: units.Unit, places: NDArray[np.float64]) -> NDArray[np.object_]:

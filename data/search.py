@@ -1,7 +1,8 @@
 """The search 搜索 of the top bar: places, cases and, for those who may see them, people.
 
 What is typed may be a name, an identity number or a phone, so it is personal: it never belongs into an address or a
-log, and what is found leaves masked. Identity numbers and phones are found only whole, by their blind index.
+log, and what is found leaves masked. Identity numbers and phones are found only whole, for a stated purpose, by those
+who may see them (``households.lookups``).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from data import buildings, grids, incidents, locating
-from data.base import access, listing, secrets
+from data.base import access, listing
 from data.base.access import Actor, Rows
 from data.buildings import Building, Dwelling
-from data.households import Household, Resident, homes, masked, residents
+from data.households import Household, Resident, homes, lookups, masked, residents
 from data.incidents import Incident
 from data.units import Level, Unit
+from spatial import spelling
 
 LONGEST = 100
 """More letters than this are no search."""
@@ -61,18 +63,42 @@ class Found:
     bounds: listing.Box | None = None
 
 
-def find(session: Session, actor: Actor, text: str, *, community: str | None = None, limit: int = 12) -> list[Found]:
+def find(
+    session: Session,
+    actor: Actor,
+    text: str,
+    *,
+    community: str | None = None,
+    purpose: str | None = None,
+    limit: int = 12,
+) -> list[Found]:
     """What ``text`` means, the best first.
 
     Parameters
     ----------
     community
         Only of the community with this code.
+    purpose
+        What a person is looked up for by identity number or phone; without it nobody is found by a number.
+
+    Raises
+    ------
+    Invalid, Forbidden, TooManyLookups
+        The number may not be looked up.
     """
-    term = " ".join(text.split())[:LONGEST]
+    term = " ".join(spelling.half_width(spelling.visible(text)).split())[:LONGEST]
     if not term:
         return []
-    found: list[Found] = []
+    found = _found(session, actor, term, community)
+    if not found and spelling.simplified(term) != term:
+        found = _found(session, actor, spelling.simplified(term), community)
+    if purpose is not None and lookups.is_number(term):
+        found += _numbered(session, actor, term, community, purpose)
+    return sorted(found, key=lambda one: -one.score)[:limit]
+
+
+def _found(session: Session, actor: Actor, term: str, community: str | None) -> list[Found]:
+    matches: list[Found] = []
     for permission, look in (
         ("unit.read", _communities),
         ("grid.read", _grids),
@@ -82,8 +108,8 @@ def find(session: Session, actor: Actor, text: str, *, community: str | None = N
         (access.PEOPLE, _residents),
     ):
         if actor.may(permission):
-            found += look(session, actor, term, community)
-    return sorted(found, key=lambda one: -one.score)[:limit]
+            matches += look(session, actor, term, community)
+    return matches
 
 
 def _fit(term: str, *texts: str | None) -> float:
@@ -184,6 +210,7 @@ def _incidents(session: Session, actor: Actor, term: str, community: str | None)
 
 def _households(session: Session, actor: Actor, term: str, community: str | None) -> list[Found]:
     """Households by their number alone: by their building they are found through it."""
+    term = spelling.key(term)
     begins = Household.number.istartswith(term, autoescape=True)
     query = homes.selection(actor, homes.Filter(community=community)).where(begins)
     query = query.order_by(func.length(Household.number), Household.number).limit(_EACH)
@@ -194,23 +221,26 @@ def _households(session: Session, actor: Actor, term: str, community: str | None
 
 
 def _residents(session: Session, actor: Actor, term: str, community: str | None) -> list[Found]:
-    """Residents by a name or part of one; by an identity number or phone only in full."""
-    numbered = any(sign.isdigit() for sign in term)
-    if numbered:
-        index = secrets.blind(term)
-        fits: ColumnElement[bool] = or_(Resident.identity_blind == index, Resident.phone_blind == index)
-        order: list[Any] = [Resident.id]
-    else:
-        fits = Resident.name.icontains(term, autoescape=True)
-        order = [*_best_first(term, Resident.name), Resident.id]
-    query = residents.selection(actor, residents.Filter(community=community)).where(fits)
-    return [
-        Found(
-            Kind.RESIDENTS, row.id, _EXACT if numbered else _fit(term, row.name), masked(dict(row._mapping)),
-            _point(row),
-        )
-        for row in _told(session, query.order_by(*order).limit(_EACH), "name", "household_number")
-    ]  # fmt: skip
+    """Residents by a name or part of one, as far as names are shown to the actor; by a number see :func:`find`."""
+    every = residents.selection(actor, residents.Filter(community=community))
+    exact = every.where(lookups.named_in_full(actor, term)).order_by(*_best_first(term, Resident.name), Resident.id)
+    found = [_resident(row, _fit(term, row.name)) for row in _told(session, exact.limit(_EACH), *_OF_RESIDENTS)]
+    # How well a name fits is told by its place among the others, so what is not shown does not count.
+    alike = every.where(lookups.named_as_shown(actor, term)).order_by(Resident.id).limit(_EACH - len(found))
+    return found + [_resident(row, _HOLDS) for row in _told(session, alike, *_OF_RESIDENTS)]
+
+
+def _numbered(session: Session, actor: Actor, term: str, community: str | None, purpose: str) -> list[Found]:
+    ids = lookups.lookup(session, actor, term, purpose, community=community)
+    query = residents.selection(actor, residents.Filter(ids=ids)).order_by(Resident.id).limit(_EACH)
+    return [_resident(row, _EXACT) for row in _told(session, query, *_OF_RESIDENTS)]
+
+
+_OF_RESIDENTS = ("name", "household_number")
+
+
+def _resident(row: Row[Any], score: float) -> Found:
+    return Found(Kind.RESIDENTS, row.id, score, masked(dict(row._mapping)), _point(row))
 
 
 def _told(session: Session, query: Rows, *names: str) -> list[Row[Any]]:

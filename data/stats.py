@@ -55,6 +55,22 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What came and was settled in the period before: as many days, up to the day before the first, both included."""
+
+    first: date
+    last: date
+    new: int
+    solved: int
+    first_time: int
+
+    @property
+    def first_time_share(self) -> float | None:
+        """The share of the solved ones that were never opened again, 0–1; ``None`` when none was solved."""
+        return self.first_time / self.solved if self.solved else None
+
+
+@dataclass(frozen=True)
 class Part:
     """The figures of a unit below; ``id`` and ``code`` are empty for what lies in no grid."""
 
@@ -93,6 +109,7 @@ class Stats:
     first: date
     last: date
     figures: Figures
+    before: Before
     parts: Sequence[Part]
     kinds: Sequence[Kind]
     steps: Sequence[Step]
@@ -117,6 +134,7 @@ def of(session: Session, actor: Actor, *, unit: Unit | None, first: date, last: 
         first=first,
         last=last,
         figures=whole,
+        before=_before(session, actor, unit, first, days),
         parts=_parts(session, actor, unit, by_part),
         kinds=by_kind,
         steps=_steps(session, actor, unit, first, last),
@@ -169,9 +187,13 @@ def _counted(
     counts = [func.count().filter(found.c[name]).label(name) for name in Figures.__dataclass_fields__]
     median = func.percentile_cont(0.5).within_group(found.c.took)
     grouped = select(
-        func.grouping(found.c.part).label("no_part"), func.grouping(found.c.category).label("no_category"),
-        found.c.part, found.c.category, *counts, median.label("median"),
-    ).group_by(func.grouping_sets(tuple_(), tuple_(found.c.part), tuple_(found.c.category)))  # fmt: skip
+        func.grouping(found.c.part).label("no_part"),
+        func.grouping(found.c.category).label("no_category"),
+        found.c.part,
+        found.c.category,
+        *counts,
+        median.label("median"),
+    ).group_by(func.grouping_sets(tuple_(), tuple_(found.c.part), tuple_(found.c.category)))
     whole, parts, medians = Figures(), {}, {}
     for row in session.execute(grouped).mappings():
         figures = Figures(**{name: row[name] for name in Figures.__dataclass_fields__})
@@ -188,11 +210,21 @@ def _counted(
     return whole, parts, sorted(kinds, key=lambda kind: (-kind.solved, kind.code))
 
 
+def _before(session: Session, actor: Actor, unit: Unit | None, first: date, days: int) -> Before:
+    """The figures that belong to days, of as many days before ``first``; what is open now belongs to no other time."""
+    begin, end = first - timedelta(days=days), first - timedelta(days=1)
+    new = and_(*listing.in_period(Incident.reported_at, begin, end))
+    solved = and_(Incident.state == State.CLOSED, *listing.in_period(Incident.closed_at, begin, end))
+    counts = [func.count().filter(condition) for condition in (new, solved, and_(solved, ~reopened()))]
+    query = incidents.narrowed(select(*counts).where(or_(new, solved)), actor, _wanted(unit))
+    return Before(begin, end, *session.execute(query).one())
+
+
 def _wanted(unit: Unit | None) -> incidents.Filter:
     return incidents.Filter(unit=unit.code if unit else None)
 
 
-def _parts(session: Session, actor: Actor, unit: Unit | None, found: dict[int | None, Figures]) -> list[Part]:
+def _parts(session: Session, actor: Actor, unit: Unit | None, figures: dict[int | None, Figures]) -> list[Part]:
     """The units below with their figures, by code, also those without any case; last what lies in no grid."""
     if unit is not None and unit.level == Level.GRID:
         return []
@@ -200,12 +232,12 @@ def _parts(session: Session, actor: Actor, unit: Unit | None, found: dict[int | 
     below = units.listed(session, actor, level=level, under=unit.id if unit else None)
     area = actor.area("incident.read")
     parts = [
-        Part(one.id, one.code, one.name, found.get(one.id, Figures()))
+        Part(one.id, one.code, one.name, figures.get(one.id, Figures()))
         for one in below
-        if one.id in found or area.covers(one.community_id, one.id if level == Level.GRID else None)
+        if one.id in figures or area.covers(one.community_id, one.id if level == Level.GRID else None)
     ]
-    if None in found:
-        parts.append(Part(None, None, "", found[None]))
+    if None in figures:
+        parts.append(Part(None, None, "", figures[None]))
     return parts
 
 
@@ -244,7 +276,7 @@ def periods(first: date, last: date) -> list[tuple[date, date]]:
     [(datetime.date(2026, 3, 1), datetime.date(2026, 3, 6)), (datetime.date(2026, 3, 7), datetime.date(2026, 3, 13))]
     """
     days = (last - first).days + 1
-    found = []
+    spans = []
     begin = first
     while begin <= last:
         if days <= _BY_DAY:
@@ -253,6 +285,6 @@ def periods(first: date, last: date) -> list[tuple[date, date]]:
             end = begin + timedelta(days=((last - begin).days % 7))
         else:
             end = (begin.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-        found.append((begin, min(end, last)))
+        spans.append((begin, min(end, last)))
         begin = end + timedelta(days=1)
-    return found
+    return spans

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import geopandas as gpd
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from data import grids, units
-from data.base import access, settings
+from data.base import access, db, settings
 from data.base.access import Actor
 from data.buildings import Building, BuildingKind, Dwelling
 from data.households import Household, HouseholdGroup, Resident, Tenancy
 from data.incidents import Incident
 
 _Counts = dict[int | None, int]
+#: What those learn who may only know how many people there are.
+COUNTED = ("households", "residents")
 
 
 def summarise(session: Session, actor: Actor, community_id: int) -> dict[str, Any]:
@@ -37,6 +39,8 @@ def summarise(session: Session, actor: Actor, community_id: int) -> dict[str, An
     UnitNotFound
         There is no such community, or it is outside the actor's area.
     """
+    import geopandas as gpd
+
     community = units.get(session, actor, community_id)
     below = units.listed(session, actor, level=units.Level.GRID, under=community_id)
     # Whoever has one grid sees that there are others, but is told of that one only.
@@ -88,15 +92,12 @@ def _counts(session: Session, actor: Actor, community_id: int) -> dict[str, _Cou
         "tenancies": (tenancies, Tenancy),
         "incidents": (_by_grid(Incident.grid_id, Incident.id), Incident),
     }
-    return {
-        name: {
-            row["grid_id"]: row["count"]
-            for row in session.execute(
-                access.visible(query, actor, table).where(table.community_id == community_id)
-            ).mappings()
-        }
-        for name, (query, table) in queries.items()
-    }
+    counts: dict[str, _Counts] = {}
+    for name, (query, table) in queries.items():
+        with db.counting(session, actor) if name in COUNTED else nullcontext(actor) as counter:
+            rows = session.execute(access.visible(query, counter, table).where(table.community_id == community_id))
+            counts[name] = {row["grid_id"]: row["count"] for row in rows.mappings()}
+    return counts
 
 
 def _by_grid(grid_id: Any, counted: Any) -> Select[Any]:

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pyproj import CRS
-from pyproj.exceptions import CRSError
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, or_, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Row, false, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, array
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from data.base import access, db, listing
 from data.base.access import Actor, Rows
-from data.base.errors import Conflict, Invalid, NotFound
+from data.base.errors import Conflict, Forbidden, Invalid, NotFound
 from data.base.language import _
+from spatial import datums
 
 DEFAULT_METRIC_CRS = "EPSG:4549"  # CGCS2000 / 3-degree Gauss-Kruger CM 120E
 HOUSEHOLD_BOUNDS = (150, 200)
@@ -39,6 +38,11 @@ class Level(StrEnum):
     STREET = "street"
     COMMUNITY = "community"
     GRID = "grid"
+
+
+def level_names() -> dict[str, str]:
+    """The levels of units."""
+    return {"district": _("District"), "street": _("Street"), "community": _("Community"), "grid": _("Grid")}
 
 
 class Unit(db.Dated, db.Table):
@@ -71,6 +75,8 @@ class Unit(db.Dated, db.Table):
     household_max: Mapped[int] = mapped_column(server_default=str(HOUSEHOLD_BOUNDS[1]))
     people_min: Mapped[int] = mapped_column(server_default=str(PEOPLE_BOUNDS[0]))
     people_max: Mapped[int] = mapped_column(server_default=str(PEOPLE_BOUNDS[1]))
+    #: Whether a community shows everybody how many cases are open and settled where; see ``data.nearby``.
+    open_map: Mapped[bool] = mapped_column(server_default=false())
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
@@ -97,12 +103,17 @@ def check_metric_crs(crs: str) -> str:
         It is unknown, or geographic.
     """
     try:
-        found = CRS.from_user_input(crs)
-    except CRSError as error:
+        found = datums.parse_crs(crs)
+    except datums.UnknownCrs as error:
         raise Invalid(_("“{crs}” is no known coordinate system. Give one such as EPSG:4549.", crs=crs)) from error
-    if not found.is_projected or any(axis.unit_name != "metre" for axis in found.axis_info):
+    if (
+        isinstance(found, datums.Datum)
+        or not found.is_projected
+        or any(axis.unit_name != "metre" for axis in found.axis_info)
+    ):
         raise Invalid(_("{crs} does not count in metres. Give a projected one such as EPSG:4549.", crs=crs))
-    return crs
+    code = found.to_epsg()
+    return f"EPSG:{code}" if code else crs
 
 
 def get(session: Session, actor: Actor, unit_id: int) -> Unit:
@@ -158,16 +169,21 @@ def listed(session: Session, actor: Actor, *, level: Level | None = None, under:
 def add(
     session: Session, actor: Actor, *, level: Level, code: str, name: str, parent: Unit | None = None, **values: Any
 ) -> Unit:
-    """A new unit below ``parent``.
+    """A new unit below ``parent``; a district takes ``unit.edit`` everywhere, anything else over the whole parent.
 
     Raises
     ------
+    Forbidden, NotFound
+        The parent is not the actor's to build on.
     Invalid
         The parent is of the wrong level, or ``metric_crs`` does not count in metres.
     Conflict
         The code is taken.
     """
-    access.require(actor, "unit.edit", *((parent.community_id,) if parent and parent.community_id else ()))
+    if parent is None:
+        access.require_everywhere(actor, "unit.edit")
+    else:
+        require_whole(actor, "unit.edit", parent)
     wanted = _BELOW[level]
     if (parent.level if parent else None) != wanted:
         raise Invalid(
@@ -208,6 +224,22 @@ class Filter:
 
 #: What units can be sorted by.
 SORTS: dict[str, Any] = {"code": Unit.code, "name": Unit.name, "id": Unit.id, "updated": Unit.updated_at}
+
+
+def odd_code(session: Session, unit: Unit) -> str | None:
+    """What is strange about the code of a unit; None where it goes on as the codes above it do.
+
+    Divisions are numbered in digits, each level going on from the one above (GB/T 10114): 310101, 310101001,
+    310101001001. Other codes are allowed, and told.
+    """
+    above = session.scalar(select(Unit.code).where(Unit.id == unit.parent_id)) or ""
+    if not above.isdecimal() or len(above) < 6 or (unit.code.isdecimal() and unit.code.startswith(above)):
+        return None
+    return _(
+        "The code “{code}” does not go on from {above}, as codes of divisions do. Is it meant so?",
+        code=unit.code,
+        above=above,
+    )
 
 
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
@@ -253,12 +285,28 @@ def names(session: Session, ids: Collection[int]) -> dict[int, str]:
     return dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(ids))).all())
 
 
+def name_by_code(session: Session, actor: Actor, code: str) -> str | None:
+    """The name of the unit with this code; ``None`` where the actor sees none."""
+    name: str | None = session.scalar(access.visible(select(Unit.name).where(Unit.code == code), actor, Unit))
+    return name
+
+
+def has_any(session: Session) -> bool:
+    """Whether there is any unit yet."""
+    return session.scalar(select(Unit.id).limit(1)) is not None
+
+
 def rows() -> Rows:
     """All units as ``selection`` gives them, for one that the actor was already shown to see."""
     parent = aliased(Unit)
     return select(
         *listing.columns(Unit, without=("path",)), parent.code.label("parent_code"), parent.name.label("parent_name")
     ).outerjoin(parent, parent.id == Unit.parent_id)
+
+
+def row(session: Session, unit: Unit) -> Row[Any]:
+    """An unit as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Unit.id == unit.id)).one()
 
 
 def change(session: Session, actor: Actor, unit: Unit, **values: Any) -> Unit:
@@ -270,6 +318,8 @@ def change(session: Session, actor: Actor, unit: Unit, **values: Any) -> Unit:
         ``metric_crs`` does not count in metres, or a lower bound lies above its upper one.
     """
     _require_edit(actor, unit)
+    if values.get("code", unit.code) != unit.code:
+        _require_above(actor, unit)  # a code is given from above
     if "metric_crs" in values:
         check_metric_crs(values["metric_crs"])
     for name, value in values.items():
@@ -281,17 +331,52 @@ def change(session: Session, actor: Actor, unit: Unit, **values: Any) -> Unit:
 
 
 def remove(session: Session, actor: Actor, unit: Unit) -> None:
-    """Remove a unit that nothing lies in any more."""
-    _require_edit(actor, unit)
+    """Remove a unit that nothing lies in any more, which takes ``unit.edit`` above it."""
+    _require_above(actor, unit)
     session.delete(unit)
     session.flush()
 
 
+def may_edit(actor: Actor, unit: Unit) -> bool:
+    """Whether the actor may change a unit: has ``unit.edit`` over it and all below, everywhere for a district."""
+    area = actor.area("unit.edit")
+    return area.everywhere if unit.level == Level.DISTRICT else area.covers_whole(unit.id)
+
+
+def require_whole(actor: Actor, permission: str, unit: Unit) -> None:
+    """Raise unless ``permission`` holds over a unit and all that lies below it.
+
+    Raises
+    ------
+    NotFound
+        The actor may not know of the unit.
+    Forbidden
+    """
+    if actor.area(permission).covers_whole(unit.id):
+        return
+    if not any(area.covers_unit(unit.id) for area in actor.permissions.values()):
+        raise UnitNotFound(_("Not found, or outside your area."))
+    raise Forbidden(
+        _("This needs the permission “{permission}” over all of {name}.", permission=permission, name=unit.name),
+        permission=permission,
+    )
+
+
 def _require_edit(actor: Actor, unit: Unit) -> None:
-    if unit.community_id is None:
+    if unit.level == Level.DISTRICT:
         access.require_everywhere(actor, "unit.edit")
     else:
-        access.require(actor, "unit.edit", unit.community_id, unit.id if unit.level == Level.GRID else None)
+        require_whole(actor, "unit.edit", unit)
+
+
+def _require_above(actor: Actor, unit: Unit) -> None:
+    """Raise unless the actor edits the unit above: who has one unit changes what lies in it, not the tree around it."""
+    _require_edit(actor, unit)
+    area = actor.area("unit.edit")
+    if not area.everywhere and unit.parent_id not in area.whole:
+        raise Forbidden(
+            _("The code of {name}, and whether it exists, is decided above it.", name=unit.name), permission="unit.edit"
+        )
 
 
 def narrowed(query: Rows, community_id: Any, grid_id: Any, community: str | None, grid: str | None) -> Rows:
@@ -304,15 +389,9 @@ def narrowed(query: Rows, community_id: Any, grid_id: Any, community: str | None
 
 
 def expand(session: Session, unit_ids: list[int]) -> access.Area:
-    """The area that grants at these units cover.
-
-    A grant at every root covers everything, also units that are added later.
-    """
+    """The area that grants at these units cover: they and all below, however few other units there are."""
     if not unit_ids:
         return access.Area()
-    roots = set(session.scalars(select(Unit.id).where(Unit.parent_id.is_(None))))
-    if roots <= set(unit_ids):
-        return access.Area(everywhere=True)
     columns = (Unit.id, Unit.level, Unit.community_id, Unit.path)
     below = session.execute(select(*columns).where(Unit.path.overlap(unit_ids))).all()
     communities = frozenset(unit.id for unit in below if unit.level == Level.COMMUNITY)
@@ -322,4 +401,5 @@ def expand(session: Session, unit_ids: list[int]) -> access.Area:
         grids=frozenset(unit.id for unit in grids),
         units=frozenset(step for unit in below for step in unit.path),
         within=frozenset(unit.id for unit in grids if unit.community_id in communities),
+        upper=frozenset(unit.id for unit in below if unit.level in (Level.DISTRICT, Level.STREET)),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from data import buildings, incidents, locating, units
@@ -23,7 +23,7 @@ from data.base.language import _
 from data.buildings import Building, Dwelling
 from data.grids import UnlocatedReason
 from data.households import Household, homes
-from data.incidents import Incident
+from data.incidents import Category, Incident
 
 
 class AlreadyPlaced(Conflict):
@@ -76,6 +76,9 @@ def selection(actor: Actor, kind: Kind, *, community: str | None = None, reason:
     """
     feature, table = _FEATURES[kind], _TABLES[kind]
     query: Rows = feature.selection(actor, feature.Filter(community=community, located=False))
+    if kind == Kind.INCIDENTS:
+        # A question about moving one's registration is nowhere, and waits for no place.
+        query = query.where(Incident.category_code.in_(select(Category.code).where(Category.placed)))
     return query.where(table.unlocated_reason == reason) if reason else query
 
 
@@ -112,6 +115,11 @@ def get(session: Session, actor: Actor, kind: Kind, record_id: int, *, lock: boo
     if record.unlocated_reason is None:
         raise AlreadyPlaced(_("This record has its place already."))
     return record
+
+
+def row(session: Session, actor: Actor, kind: Kind, record_id: int) -> Row[Any]:
+    """A record without a place that the actor was already shown to see, as a row of ``selection``."""
+    return session.execute(selection(actor, kind).where(key(kind) == record_id)).one()
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ the others are pictures from a tile server, whose host the page's security polic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import folium
-
 from data.base.language import _
+
+if TYPE_CHECKING:
+    import folium
 
 TIANDITU = (
     "https://t{{s}}.tianditu.gov.cn/{layer}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER={layer}"
@@ -51,6 +53,8 @@ class Basemap:
 
     def add_to(self, the_map: folium.Map) -> None:
         """Put the picture tiles on ``the_map``; nothing to do for the drawn ground and for none."""
+        import folium
+
         for address in self.addresses:
             folium.TileLayer(
                 address,

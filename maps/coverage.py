@@ -6,12 +6,13 @@ Features come as GeoJSON with the properties ``kind`` (building, street, asset),
 
 from __future__ import annotations
 
-from typing import Unpack
-
-import folium
+from typing import TYPE_CHECKING, Unpack
 
 from data.base.language import _
 from maps.ground import Frame, ground
+
+if TYPE_CHECKING:
+    import folium
 
 
 def status_names() -> dict[str, str]:
@@ -34,4 +35,4 @@ def coverage(*, features: str, title: str = "", **frame: Unpack[Frame]) -> foliu
     title
         What stands above a printed map.
     """
-    return ground("coverage", **frame, features=features, title=title, statuses=status_names(), kinds=kind_names())
+    return ground("coverage/map", **frame, features=features, title=title, statuses=status_names(), kinds=kind_names())

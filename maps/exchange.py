@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-import folium
+from maps.ground import Frame, ground
 
-from maps.basemaps import Basemap
-from maps.ground import Bounds, ground
+if TYPE_CHECKING:
+    import folium
 
 MOST_SHOWN = 2000
 """More features than this are thinned before they come here: a preview shows where, not each."""
@@ -16,13 +16,8 @@ MOST_SHOWN = 2000
 
 def preview(
     *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
     features: Mapping[str, Any],
-    community: str | None = None,
-    static: str = "/static",
-    tiles: str = "/tiles",
+    **frame: Unpack[Frame],
 ) -> folium.Map:
     """A map of the rows of a file.
 
@@ -40,12 +35,7 @@ def preview(
     if (count := len(features["features"])) > MOST_SHOWN:
         raise ValueError(f"A preview shows at most {MOST_SHOWN} features, here are {count}.")
     return ground(
-        "exchange",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
+        "exchange/map",
+        **frame,
         features=features,
     )

@@ -1,23 +1,20 @@
 """What every map of ours stands on: a folium map, the base map, and the script module that draws on it.
 
-A map is a :class:`folium.Map` without folium's own tiles and buttons, plus one :class:`Program`: a module of
-``static/js/map`` that takes the Leaflet map over and draws vector tiles on it. Tiles are reached at
+A map is a :class:`folium.Map` without folium's own tiles and buttons, plus one :class:`maps.programs.Program`: a module
+of ``static/js/map`` that takes the Leaflet map over and draws vector tiles on it. Tiles are reached at
 ``/tiles/{layer}/{z}/{x}/{y}.mvt``; they are 512 pixels wide, so that the tile of zoom ``z`` is seen at map zoom
 ``z + 1``. A page's size therefore does not depend on how much there is to see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
-
-import folium
-from branca.element import MacroElement
-from folium.elements import JSCSSMixin
-from folium.template import Template
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from maps import symbols
 from maps.basemaps import Basemap
+
+if TYPE_CHECKING:
+    import folium
 
 #: South, west, north, east in degrees (EPSG:4326).
 Bounds = tuple[float, float, float, float]
@@ -37,27 +34,6 @@ class Frame(TypedDict):
     static: NotRequired[str]
 
 
-class Program(JSCSSMixin, MacroElement):
-    """Hands the map to ``static/js/map/{module}.js``, whose ``start(map, config)`` does the rest."""
-
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-            import({{ this.address|tojson }}).then(
-                (module) => module.start({{ this._parent.get_name() }}, {{ this.config|tojson }})
-            );
-        {% endmacro %}
-        """
-    )
-
-    def __init__(self, module: str, config: Mapping[str, Any], *, static: str = "/static") -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._name = "Program"
-        self.default_js = [("protomaps_leaflet", "protomaps-leaflet.js")]
-        self.address = f"{static}/js/map/{module}.js"
-        self.config = dict(config)
-
-
 def ground(
     module: str,
     *,
@@ -67,6 +43,7 @@ def ground(
     community: str | None = None,
     tiles: str = "/tiles",
     static: str = "/static",
+    draws: bool = False,
     **config: Any,
 ) -> folium.Map:
     """A map of ``bounds`` over ``basemap`` that ``module`` draws on.
@@ -74,16 +51,22 @@ def ground(
     Parameters
     ----------
     module
-        A script of ``static/js/map``, without ``.js``.
+        A script below ``static/js``, without ``.js``: ``map/overview``.
     bounds
         What is shown first.
     version
         Changes whenever the records change, so that a browser never shows old tiles from its cache.
     community
         The code that the tiles are asked for; all that the actor may see when None.
+    draws
+        Whether lines and areas are drawn and dragged on it, by leaflet-geoman.
     **config
         What the module needs beyond the ground, as JSON.
     """
+    import folium
+
+    from maps.programs import Drawn, Program
+
     south, west, north, east = bounds
     the_map = folium.Map(
         location=((south + north) / 2, (west + east) / 2),
@@ -106,5 +89,6 @@ def ground(
         "basemap": {"drawn": basemap.drawn, "pictures": bool(basemap.addresses), "attribution": basemap.attribution},
         "symbols": symbols.as_dict(),
     }
-    the_map.add_child(Program(module, {**settings, **config}, static=static))
+    program = Drawn if draws else Program
+    the_map.add_child(program(module, {**settings, **config}, static=static))
     return the_map

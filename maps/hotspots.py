@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import folium
+from typing import TYPE_CHECKING, Any, Unpack
 
 from data.base.language import _
 from data.hotspots import CELL_M, Params
-from maps.basemaps import Basemap
-from maps.ground import Bounds, ground
+from maps.ground import Frame, ground
 from spatial.hotspots import EMERGING, FADING, PERSISTING
+
+if TYPE_CHECKING:
+    import folium
 
 #: Widths of cells that are offered, in metres, and of how many cells a map can bear.
 WIDTHS_M = (36, 60, 100, 150, 200, 300, 500, 1000)
@@ -68,18 +68,23 @@ def sentence(what: str | None, used: int, first: Mapping[str, Any] | None, place
             return _("No place stands out among {count} cases; chance would spread them alike.", count=f"{used:,}")
         return _(
             "{what}: no place stands out among {count} cases; chance would spread them alike.",
-            what=what, count=f"{used:,}",
-        )  # fmt: skip
-    told = {
-        "place": place, "area": _percent(first["area_share"]), "share": _percent(first["case_share"]),
-        "cases": f"{first['cases']:,}", "used": f"{used:,}",
-    }  # fmt: skip
+            what=what,
+            count=f"{used:,}",
+        )
+    words = {
+        "place": place,
+        "area": _percent(first["area_share"]),
+        "share": _percent(first["case_share"]),
+        "cases": f"{first['cases']:,}",
+        "used": f"{used:,}",
+    }
     if what is None:
-        return _("Cases cluster in {place}: {area} of the area, {share} of the cases ({cases} of {used}).", **told)
+        return _("Cases cluster in {place}: {area} of the area, {share} of the cases ({cases} of {used}).", **words)
     return _(
         "{what}: a cluster in {place}, {area} of the area with {share} of the cases ({cases} of {used}).",
-        what=what, **told,
-    )  # fmt: skip
+        what=what,
+        **words,
+    )
 
 
 def _percent(share: float) -> str:
@@ -96,9 +101,12 @@ def params(cell_m: int, *, category: str | None, **asked: Any) -> Params:
     """
     scale = cell_m / CELL_M
     return Params(
-        cell_m=float(cell_m), categories=(category,) if category else None,
-        bandwidth_m=min(5_000.0, max(5.0, 50.0 * scale)), cluster_distance_m=min(5_000.0, 40.0 * scale), **asked,
-    )  # fmt: skip
+        cell_m=float(cell_m),
+        categories=(category,) if category else None,
+        bandwidth_m=min(5_000.0, max(5.0, 50.0 * scale)),
+        cluster_distance_m=min(5_000.0, 40.0 * scale),
+        **asked,
+    )
 
 
 def heat_names() -> dict[str, str]:
@@ -146,13 +154,8 @@ def course_of(pattern: str) -> str:
 
 def hotspots(
     *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    community: str | None = None,
-    static: str = "/static",
-    tiles: str = "/tiles",
     title: str = "",
+    **frame: Unpack[Frame],
 ) -> folium.Map:
     """The map of the page ``/hotspots``; what is drawn on it, the page says and says again when it changes.
 
@@ -162,7 +165,10 @@ def hotspots(
         What stands above a printed map.
     """
     return ground(
-        "hotspots", bounds=bounds, basemap=basemap, version=version, community=community, static=static, tiles=tiles,
-        title=title, heats=list(heat_names().items()), courses=list(course_names().items()),
+        "hotspots/map",
+        **frame,
+        title=title,
+        heats=list(heat_names().items()),
+        courses=list(course_names().items()),
         course_of={str(pattern): course_of(pattern) for patterns in _COURSES.values() for pattern in patterns},
-    )  # fmt: skip
+    )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-
-import folium
+from typing import TYPE_CHECKING, Unpack
 
 from data.base.language import _
-from maps.basemaps import Basemap
-from maps.ground import Bounds, ground
+from maps.ground import Frame, ground
+
+if TYPE_CHECKING:
+    import folium
 
 FIGURES = ("households", "residents", "special_households", "open_incidents")
 """The figures that a grid can be coloured by: columns of the grid tiles."""
@@ -39,36 +40,17 @@ def figures() -> list[Figure]:
     return [Figure(code, *names[code]) for code in FIGURES]
 
 
-def state_names() -> dict[str, str]:
-    """The incident states in the order of their work, with their words."""
-    return {
-        "new": _("New"),
-        "in_progress": _("In progress"),
-        "to_verify": _("To verify"),
-        "closed": _("Closed"),
-        "on_hold": _("On hold"),
-        "declined": _("Declined"),
-    }
-
-
 def overview(
     *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    community: str | None = None,
     figures: Sequence[Figure] = (),
     title: str = "",
     may_report: bool = False,
-    static: str = "/static",
-    tiles: str = "/tiles",
+    **frame: Unpack[Frame],
 ) -> folium.Map:
     """The map of the page ``/``.
 
     Parameters
     ----------
-    bounds
-        The community, or all that the actor may see.
     figures
         Those of :func:`figures` that the actor may see.
     title
@@ -77,13 +59,8 @@ def overview(
         Whether a click may start the report of a case.
     """
     return ground(
-        "overview",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
+        "map/overview",
+        **frame,
         figures=[asdict(figure) for figure in figures],
         title=title,
         may_report=may_report,

@@ -7,16 +7,17 @@ only bring the ground.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack
-
-import folium
+from typing import TYPE_CHECKING, Any, Unpack
 
 from maps.ground import Frame, ground
+
+if TYPE_CHECKING:
+    import folium
 
 
 def walking(**frame: Unpack[Frame]) -> folium.Map:
     """The map of the phone page ``/patrol``; what it shows, the phone keeps."""
-    return ground("patrolling", **frame)
+    return ground("patrols/map", **frame)
 
 
 def walked(*, points: str = "", **frame: Unpack[Frame]) -> folium.Map:
@@ -28,7 +29,7 @@ def walked(*, points: str = "", **frame: Unpack[Frame]) -> folium.Map:
         The address of its points: ``{parts, dropped, check_ins}``. Without one the page brings them itself, in an
         element ``track-shown``.
     """
-    return ground("walked", **frame, points=points)
+    return ground("patrols/walked", **frame, points=points)
 
 
 def replay(*, tracks: str, timezone: str, **frame: Unpack[Frame]) -> folium.Map:
@@ -41,7 +42,7 @@ def replay(*, tracks: str, timezone: str, **frame: Unpack[Frame]) -> folium.Map:
     timezone
         In which the clock runs.
     """
-    return ground("replay", **frame, tracks=tracks, timezone=timezone)
+    return ground("patrols/replay", **frame, tracks=tracks, timezone=timezone)
 
 
 def route(*, line: Mapping[str, Any] | None = None, editable: bool = True, **frame: Unpack[Frame]) -> folium.Map:
@@ -54,4 +55,4 @@ def route(*, line: Mapping[str, Any] | None = None, editable: bool = True, **fra
     editable
         Whether it may be changed.
     """
-    return ground("route", **frame, line=line, editable=editable)
+    return ground("rounds/route", **frame, line=line, editable=editable)

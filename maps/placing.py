@@ -5,22 +5,19 @@ The page holds the fields ``lon`` and ``lat``; a click or a drag fills them, and
 
 from __future__ import annotations
 
-import folium
+from typing import TYPE_CHECKING, Unpack
 
-from maps.basemaps import Basemap
-from maps.ground import Bounds, ground
+from maps.ground import Frame, ground
+
+if TYPE_CHECKING:
+    import folium
 
 
 def placing(
     *,
-    bounds: Bounds,
-    basemap: Basemap,
-    version: str,
-    community: str | None = None,
     point: tuple[float, float] | None = None,
     editable: bool = True,
-    static: str = "/static",
-    tiles: str = "/tiles",
+    **frame: Unpack[Frame],
 ) -> folium.Map:
     """A map that fills the fields ``lon`` and ``lat`` of its page.
 
@@ -32,13 +29,8 @@ def placing(
         Whether the point may be moved.
     """
     return ground(
-        "placing",
-        bounds=bounds,
-        basemap=basemap,
-        version=version,
-        community=community,
-        static=static,
-        tiles=tiles,
+        "map/placing",
+        **frame,
         point=point,
         editable=editable,
     )

@@ -5,22 +5,39 @@ It is for visitors, who have no tiles of their own: the ground comes whole, as G
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import folium
+from typing import TYPE_CHECKING, Any
 
 from maps import symbols
 from maps.basemaps import Basemap
-from maps.ground import Bounds, Program
+from maps.ground import Bounds
+
+if TYPE_CHECKING:
+    import folium
 
 
-class _Light(Program):
-    """A program that needs nothing but Leaflet: every kilobyte is loaded over a phone."""
+def openly(
+    *,
+    bounds: Bounds,
+    basemap: Basemap,
+    ground: str,
+    cells: list[Any],
+    side: float,
+    static: str = "/static",
+) -> folium.Map:
+    """How many cases lie in which cell, for everybody to see.
 
-    def __init__(self, module: str, config: Mapping[str, Any], *, static: str) -> None:
-        super().__init__(module, config, static=static)
-        self.default_js = []
+    Parameters
+    ----------
+    bounds, ground
+        As :func:`reporting`.
+    cells
+        Longitude and latitude (degrees) of the south-western corner, and how many are open and settled (``None``: too
+        few to be told).
+    side
+        Degrees that a cell measures either way.
+    """
+    shown = {"cells": cells, "side": side, "movable": True}
+    return _light(bounds, basemap, ground, shown, static, zoom_start=16, zoom_control=True)
 
 
 def reporting(
@@ -45,12 +62,32 @@ def reporting(
     movable
         Whether the place may be chosen; else the map only shows it.
     """
+    shown = {"point": point, "movable": movable}
+    return _light(bounds, basemap, ground, shown, static, point=point, zoom_start=18, zoom_control=False)
+
+
+def _light(
+    bounds: Bounds,
+    basemap: Basemap,
+    ground: str,
+    shown: dict[str, Any],
+    static: str,
+    *,
+    point: tuple[float, float] | None = None,
+    zoom_start: int,
+    zoom_control: bool,
+) -> folium.Map:
+    """A map for residents, light enough for a phone far from a mast."""
+    import folium
+
+    from maps.programs import Light
+
     south, west, north, east = bounds
     the_map = folium.Map(
         location=(point[1], point[0]) if point else ((south + north) / 2, (west + east) / 2),
-        zoom_start=18,
+        zoom_start=zoom_start,
         tiles=None,
-        zoom_control=False,
+        zoom_control=zoom_control,
         attribution_control=False,
     )
     basemap.add_to(the_map)
@@ -58,9 +95,7 @@ def reporting(
         "bounds": [[south, west], [north, east]],
         "ground": ground,
         "pictures": bool(basemap.addresses),
-        "point": point,
-        "movable": movable,
         "symbols": {"ground": symbols.GROUND, "palette": symbols.PALETTE},
     }
-    the_map.add_child(_Light("reporting", config, static=static))
+    the_map.add_child(Light("map", config | shown, static=static))
     return the_map

@@ -37,7 +37,36 @@ PALETTE = {
     "series-2": "#9A5B00",
     "series-rest": "#B8B2A7",
     "track": "#1F5FA8",
+    "quiet": "#EEF0F2",
+    "brand-fill": "#0B6B6B",
+    "brand-hover": "#084F50",
+    "act-fill": "#B3261E",
 }
+
+#: What changes where the system asks for a dark screen. Maps, charts and pages for paper stay light (:data:`LIGHT`).
+DARK = {
+    "brand": "#6CC7BF",
+    "brand-dark": "#B4E5DF",
+    "brand-mid": "#3C8F89",
+    "brand-light": "#183B3C",
+    "ink-1": "#EEF1F4",
+    "ink-2": "#C3CBD4",
+    "ink-3": "#A3AEBA",
+    "line": "#3A4550",
+    "line-2": "#2E3842",
+    "paper": "#12181E",
+    "card": "#1B232B",
+    "table-head": "#202932",
+    "control-off": "#7F8A97",
+    "act-now": "#FF9B91",
+    "notice": "#3A2E16",
+    "notice-ink": "#F4CF8F",
+    "track": "#8DBBF0",
+    "quiet": "#2A333C",
+    "brand-fill": "#0E7F7E",
+    "brand-hover": "#0B6B6B",
+}
+LIGHT = (".folium-map", ".picture", ".picture-alone", ".chart", ".paper-sheet", ".code-sheet", ".sign-in-map")
 
 GROUND = {
     "outside": "#F3F1EC",
@@ -85,20 +114,34 @@ STATES = {
     "declined": State("small", "#FFFFFF", "#7F8A97", "#465362", "#465362", "#EEF0F2", "x"),
 }
 
+#: The tags of the states on a dark screen: text and ground.
+DARK_TAGS = {
+    "new": ("#FFB3AB", "#4A1B18"),
+    "in_progress": ("#F6CE8B", "#433010"),
+    "to_verify": ("#A9CCF5", "#19324F"),
+    "closed": ("#A5DDBB", "#17392A"),
+    "on_hold": ("#C3CBD4", "#2A333C"),
+    "declined": ("#C3CBD4", "#2A333C"),
+}
+
 TIERS = {1: "#B3261E", 2: "#D98E1F", 3: "#2E7350"}
 SEQUENTIAL = ("#E8F3F1", "#B9DBD6", "#7FBDB6", "#3E9690", "#0B6B6B")
 DIVERGING = ("#2F6CAD", "#86B2D9", "#D3E3F0", "#F1EEE8", "#FADFC2", "#EDA360", "#B9540F")
 HOTSPOT = {
-    "hot_99": "#9E1B2F", "hot_95": "#DD6B4F", "hot_90": "#F5BFA3", "none": "#EFECE6",
-    "cold_90": "#A9CBE3", "cold_95": "#5A94C4",
-}  # fmt: skip
+    "hot_99": "#9E1B2F",
+    "hot_95": "#DD6B4F",
+    "hot_90": "#F5BFA3",
+    "none": "#EFECE6",
+    "cold_90": "#A9CBE3",
+    "cold_95": "#5A94C4",
+}
 RAMP_OPACITY = 0.66
 HOTSPOT_OPACITY = 0.7
 
 FONT = '-apple-system, "PingFang SC", "HarmonyOS Sans SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif'
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(ink: str, other: str) -> float:
     """The contrast ratio of two colours ``#RRGGBB``, from 1 (equal) to 21 (black on white).
 
     Source: WCAG 2.2, relative luminance and contrast ratio.
@@ -112,16 +155,17 @@ def contrast(one: str, other: str) -> float:
         red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    high, low = sorted((luminance(ink), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 
-def text_pairs() -> list[tuple[str, str, str]]:
+def text_pairs(*, dark: bool = False) -> list[tuple[str, str, str]]:
     """Every pair of text and ground that the pages use: what it is, text colour, ground colour."""
-    p = PALETTE
+    p = {**PALETTE, **(DARK if dark else {})}
+    tags = DARK_TAGS if dark else {code: (state.text, state.ground) for code, state in STATES.items()}
     pairs = [
-        ("white on the filled button", "#FFFFFF", p["brand"]),
-        ("white on the dark button", "#FFFFFF", p["brand-dark"]),
+        ("white on the filled button", "#FFFFFF", p["brand-fill"]),
+        ("white on the dark button", "#FFFFFF", p["brand-hover"]),
         ("chosen rail item", p["brand-dark"], p["brand-light"]),
         ("link on card", p["brand"], p["card"]),
         ("link on paper", p["brand"], p["paper"]),
@@ -129,16 +173,17 @@ def text_pairs() -> list[tuple[str, str, str]]:
         ("notice", p["notice-ink"], p["notice"]),
         ("overdue on card", p["act-now"], p["card"]),
         ("overdue on paper", p["act-now"], p["paper"]),
-        ("count on the bell", "#FFFFFF", p["act-now"]),
+        ("count on the bell", "#FFFFFF", p["act-fill"]),
         ("white on the last step of a ramp", "#FFFFFF", SEQUENTIAL[4]),
-        ("second series", p["series-2"], p["card"]),
+        ("second series", p["series-2"], PALETTE["card"]),
     ]
     for ink in ("ink-1", "ink-2", "ink-3"):
         pairs += [(f"{ink} on {ground}", p[ink], p[ground]) for ground in ("card", "paper", "table-head")]
+    pairs += [(f"{ink} on a quiet bar", p[ink], p["quiet"]) for ink in ("ink-1", "ink-2")]
     for name in ("street-name", "building-number", "grid-name"):
         # The halo is white; over a fill the halo is what the letters stand on.
         pairs += [(f"{name} on {ground}", GROUND[name], GROUND[ground]) for ground in ("community", "road")]
-    pairs += [(f"tag {code}", state.text, state.ground) for code, state in STATES.items()]
+    pairs += [(f"tag {code}", text, ground) for code, (text, ground) in tags.items()]
     return pairs
 
 
@@ -188,7 +233,7 @@ def as_dict() -> dict[str, object]:
 
 
 def css() -> str:
-    """All colours as CSS variables ``--w-…``."""
+    """All colours as CSS variables ``--w-…``, and what a dark screen has instead of them."""
     values = {**PALETTE, **{f"ground-{name}": colour for name, colour in GROUND.items()}}
     for code, state in STATES.items():
         name = code.replace("_", "-")
@@ -197,7 +242,18 @@ def css() -> str:
     values |= {f"ramp-{step}": colour for step, colour in enumerate(SEQUENTIAL, 1)}
     values |= {f"diverging-{step}": colour for step, colour in enumerate(DIVERGING, 1)}
     lines = [f"  --w-{name}: {value};" for name, value in values.items()]
-    return "\n".join([":root {", *lines, f"  --w-font: {FONT};", "}", ""])
+    dark = dict(DARK)
+    for code, (text, ground) in DARK_TAGS.items():
+        name = code.replace("_", "-")
+        dark |= {f"state-{name}-text": text, f"state-{name}-ground": ground}
+    islands = [f"  --w-{name}: {values[name]};" for name in dark]
+    return "\n".join(
+        [":root {", *lines, f"  --w-font: {FONT};", "}"]
+        + ["@media screen and (prefers-color-scheme: dark) {", ".shell {"]
+        + [f"  --w-{name}: {value};" for name, value in dark.items()]
+        + ["  color-scheme: dark;", "}", f".shell :is({', '.join(LIGHT)}) {{", *islands]
+        + ["  color: var(--w-ink-1);", "  color-scheme: light;", "}", "}", ""]
+    )
 
 
 if __name__ == "__main__":

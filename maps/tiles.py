@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,7 +60,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.types import NullType
 
 from data import grids, incidents, units
-from data.base import access, settings
+from data.base import access, db, settings
 from data.base.access import PEOPLE, Actor, Area, Rows
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
@@ -79,8 +80,16 @@ MARK_MARGIN, EDGE_MARGIN = 1 / 16, 1 / 64
 #: Cells of a tile's side where marks gather: 512 pixels hold twelve marks of 40 pixels. Neighbours share their cells.
 CELLS = 12
 _GROUND_FROM = {
-    "water": 10, "road": 10, "green": 12, "landuse": 13, "building": 14, "path": 15, "wall": 15, "gate": 16, "poi": 16,
-}  # fmt: skip
+    "water": 10,
+    "road": 10,
+    "green": 12,
+    "landuse": 13,
+    "building": 14,
+    "path": 15,
+    "wall": 15,
+    "gate": 16,
+    "poi": 16,
+}
 
 
 @dataclass(frozen=True)
@@ -132,8 +141,8 @@ class Layer:
 
     def areas(self, actor: Actor, wanted: Wanted) -> tuple[Area, ...]:
         """The areas that decide what ``actor`` is shown: those with equal areas are shown the same."""
-        needed = [self.permission, *([FIGURES[wanted.figure].permission] if wanted.figure else [])]
-        return tuple(actor.area(permission) for permission in needed)
+        figure = (FIGURES[wanted.figure].area(actor),) if wanted.figure else ()
+        return (actor.area(self.permission), *figure)
 
     def made_from(self, wanted: Wanted) -> tuple[str, ...]:
         """The tables that such a tile is made from."""
@@ -153,9 +162,15 @@ def place(layer: Layer, tile: Tile) -> dict[str, float]:
         left, right = (world * (column / 2**z - 0.5) for column in (x, x + 1))
         top, bottom = (world * (0.5 - row / 2**z) for row in (y, y + 1))
     return {
-        "left": left, "bottom": bottom, "right": right, "top": top,
-        "west": west, "south": south, "east": east, "north": north,
-    }  # fmt: skip
+        "left": left,
+        "bottom": bottom,
+        "right": right,
+        "top": top,
+        "west": west,
+        "south": south,
+        "east": east,
+        "north": north,
+    }
 
 
 def _corner(z: int, x: float, y: float) -> tuple[float, float]:
@@ -168,7 +183,7 @@ def draw(session: Session, actor: Actor, layer: Layer, tile: Tile, wanted: Wante
     wanted = wanted or Wanted()
     if tile[0] < layer.zoom_from:
         return b""
-    handed = figured(session.execute(counts(actor, wanted)).all()) if wanted.figure else {}
+    handed = figured(_counted(session, actor, wanted)) if wanted.figure else {}
     found = session.scalar(layer.statement(tile[0], actor, wanted), {**place(layer, tile), **handed})
     return bytes(found or b"")
 
@@ -279,11 +294,28 @@ def _with_figure(held: CTE) -> CTE:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of each grid: who may see it, what it is made from, and the SELECT that counts it."""
+    """A number of each grid: who may see it, what it is made from, and the SELECT that counts it.
+
+    With ``people`` it is how many there are, which some may know who may not know who they are.
+    """
 
     permission: str
     tables: tuple[str, ...]
     statement: Callable[[Actor], Rows]
+    people: bool = False
+
+    def counter(self, actor: Actor) -> Actor:
+        """The actor who counts it."""
+        return actor.counter if self.people else actor
+
+    def area(self, actor: Actor) -> Area:
+        """Where an actor may know it."""
+        return self.counter(actor).area(self.permission)
+
+
+def counter(actor: Actor, wanted: Wanted) -> Actor:
+    """Who counts the figure asked for."""
+    return FIGURES[wanted.figure].counter(actor) if wanted.figure else actor
 
 
 def counts(actor: Actor, wanted: Wanted) -> Rows:
@@ -295,16 +327,28 @@ def counts(actor: Actor, wanted: Wanted) -> Rows:
     assert wanted.figure
     figure = FIGURES[wanted.figure]
     table = Incident if wanted.figure == "open_incidents" else Building
-    query = figure.statement(actor).add_columns(table.grid_id)
+    query = figure.statement(figure.counter(actor)).add_columns(table.grid_id)
     query = units.narrowed(query, table.community_id, table.grid_id, wanted.community, None)
     counted = query.where(table.grid_id.is_not(None)).group_by(table.grid_id).subquery("counted")
     rows = (
         select(func.coalesce(counted.c.count, 0), Unit.id)
         .outerjoin(counted, counted.c.grid_id == Unit.id)
-        .where(Unit.level == Level.GRID, access.in_area(actor.area(figure.permission), Unit.community_id, Unit.id))
+        .where(Unit.level == Level.GRID, access.in_area(figure.area(actor), Unit.community_id, Unit.id))
     )
     rows = units.narrowed(rows, Unit.community_id, Unit.id, wanted.community, None)
     return access.visible(rows, actor, Unit, "grid.read")
+
+
+def count(session: Session, actor: Actor, wanted: Wanted) -> list[int]:
+    """The figure asked for, of every grid of which the actor may know it."""
+    return figured(_counted(session, actor, wanted))["figure_counts"]
+
+
+def _counted(session: Session, actor: Actor, wanted: Wanted) -> Iterable[Any]:
+    """The rows of ``counts``, counted as whoever may know the figure."""
+    assert wanted.figure
+    with db.counting(session, actor) if FIGURES[wanted.figure].people else nullcontext(actor):
+        return session.execute(counts(actor, wanted)).all()
 
 
 def figured(rows: Iterable[tuple[int, int]]) -> dict[str, list[int]]:
@@ -343,8 +387,8 @@ def _open_incidents(actor: Actor) -> Rows:
 
 _HOUSED = ("household", "dwelling", "building")
 FIGURES = {
-    "households": Figure(PEOPLE, _HOUSED, _households),
-    "residents": Figure(PEOPLE, (*_HOUSED, "resident"), _residents),
+    "households": Figure(PEOPLE, _HOUSED, _households, people=True),
+    "residents": Figure(PEOPLE, (*_HOUSED, "resident"), _residents, people=True),
     "special_households": Figure(PEOPLE, (*_HOUSED, "household_group"), _special_households),
     "open_incidents": Figure("incident.read", ("incident",), _open_incidents),
 }

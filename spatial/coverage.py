@@ -264,9 +264,15 @@ class _Legs:
 
     def __getitem__(self, at: slice | Positions) -> _Legs:
         return _Legs(
-            self.track[at], self.px[at], self.py[at], self.qx[at], self.qy[at], self.seen_m[at], self.poor_m[at],
+            self.track[at],
+            self.px[at],
+            self.py[at],
+            self.qx[at],
+            self.qy[at],
+            self.seen_m[at],
+            self.poor_m[at],
             self.last[at],
-        )  # fmt: skip
+        )
 
 
 def observe(
@@ -467,9 +473,13 @@ def _spans(legs: _Legs, leg: Positions, places: Places, edge: Positions, radius:
 
 
 def _gathered(
-    track: Positions, last: Positions, places: Places, edge: Positions,
-    narrow: tuple[Floats, Floats], wide: tuple[Floats, Floats],
-) -> pd.DataFrame:  # fmt: skip
+    track: Positions,
+    last: Positions,
+    places: Places,
+    edge: Positions,
+    narrow: tuple[Floats, Floats],
+    wide: tuple[Floats, Floats],
+) -> pd.DataFrame:
     """The spans of legs on edges united into shares and masks, by track and place."""
     if not len(track):
         return _frame(*(np.empty(0) for _name in _COLUMNS))
@@ -537,9 +547,15 @@ def _with_insides(
     seen = seen_radius(tracks.accuracy_m[at], distance_m, confidence) >= 0
     full, nothing = np.full(len(at), _FULL), np.zeros(len(at), dtype=np.int64)
     inside = _frame(
-        tracks.track[at], place, seen.astype(np.float64), np.ones(len(at)), np.where(seen, full, nothing), full,
-        np.where(seen, at, -1), at,
-    )  # fmt: skip
+        tracks.track[at],
+        place,
+        seen.astype(np.float64),
+        np.ones(len(at)),
+        np.where(seen, full, nothing),
+        full,
+        np.where(seen, at, -1),
+        at,
+    )
     both = pd.concat([frame, inside], ignore_index=True)
     # Of polygons a mask is full or empty, so the highest is the union.
     return both.groupby(["track", "place"], as_index=False, sort=True).max()[list(_COLUMNS)]

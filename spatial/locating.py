@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
@@ -44,6 +43,8 @@ def points_in_areas(points: Geometries, areas: Geometries, order: Sequence[objec
     >>> points_in_areas(points, np.array([west, east]), ["B", "A"]).tolist()
     [0, 1, 1, -1]
     """
+    import pandas as pd
+
     ranking = pd.Series(list(np.asarray(order, dtype=object))).argsort(kind="stable").to_numpy()
     rank = np.empty(len(ranking), dtype=np.int64)
     rank[ranking] = np.arange(len(ranking))

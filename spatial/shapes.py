@@ -15,11 +15,24 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["Explanation", "Fault", "Repairs", "Status", "as_multi", "check_bounds", "explain", "repair", "singles"]
+__all__ = [
+    "Explanation",
+    "Fault",
+    "Repairs",
+    "Status",
+    "as_multi",
+    "check_bounds",
+    "explain",
+    "repair",
+    "same",
+    "singles",
+]
 
 Geometries = NDArray[np.object_]
 
 LONLAT_BOUNDS = (-180.0, -90.0, 180.0, 90.0)
+MILLIMETRE = 1e-3 / 111_320
+"""In degrees of latitude; of longitude it is less."""
 _SLACK = 1e-9
 """Files of the whole world reach to 180.00000000000003° by rounding."""
 
@@ -285,3 +298,36 @@ def as_multi(geometries: Geometries) -> Geometries:
             _, group = np.unique(owners[chosen], return_inverse=True)
             shapes[mine] = build(parts[chosen], indices=group)
     return shapes
+
+
+def same(left: Geometries, right: Geometries, tolerance: float = MILLIMETRE) -> NDArray[np.bool_]:
+    """Say which shapes are the same within a tolerance, wherever their rings begin, single or multi.
+
+    Parameters
+    ----------
+    left, right
+        Pairs; two that are missing are the same.
+    tolerance
+        How far corners may lie from the other outline, in the units of the shapes.
+
+    Examples
+    --------
+    >>> square, other = shapely.from_wkt(["POLYGON ((0 0, 1 0, 1 1, 0 0))", "POLYGON ((1 1, 0 0, 1.000000001 0, 1 1))"])
+    >>> same([square, square], [other, shapely.Point(0, 0)]).tolist()
+    [True, False]
+    """
+    left, right = np.asarray(left, dtype=object), np.asarray(right, dtype=object)
+    alike: NDArray[np.bool_] = np.asarray(shapely.equals_exact(left, right, tolerance), dtype=bool)
+    alike |= shapely.is_missing(left) & shapely.is_missing(right)
+    kinds = (shapely.get_dimensions(left) == shapely.get_dimensions(right)) & ~shapely.is_missing(left)
+    near = (np.abs(shapely.bounds(left) - shapely.bounds(right)) <= tolerance).all(axis=1)
+    for at in np.flatnonzero(~alike & kinds & near).tolist():
+        alike[at] = _covers(left[at], right[at], tolerance) and _covers(right[at], left[at], tolerance)
+    return alike
+
+
+def _covers(line: shapely.Geometry, other: shapely.Geometry, tolerance: float) -> bool:
+    """Whether every corner of the other lies on the outline of the first."""
+    outline = shapely.boundary(line) if shapely.get_dimensions(line) == 2 else line
+    shapely.prepare(outline)
+    return bool(shapely.dwithin(outline, shapely.points(shapely.get_coordinates(other)), tolerance).all())

@@ -207,9 +207,16 @@ class _Given:
 
     @classmethod
     def of(
-        cls, x: ArrayLike, y: ArrayLike, t: ArrayLike | None, accuracy_m: ArrayLike | None, segment: ArrayLike | None,
-        earliest: float, latest: float, limits: Limits,
-    ) -> _Given:  # fmt: skip
+        cls,
+        x: ArrayLike,
+        y: ArrayLike,
+        t: ArrayLike | None,
+        accuracy_m: ArrayLike | None,
+        segment: ArrayLike | None,
+        earliest: float,
+        latest: float,
+        limits: Limits,
+    ) -> _Given:
         xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         ts = np.full(len(xs), np.nan) if t is None else np.array(t, dtype=np.float64)
         stated = np.full(len(xs), np.nan) if accuracy_m is None else np.array(accuracy_m, dtype=np.float64)
@@ -343,11 +350,11 @@ def _clusters(_given: _Given, at: Positions, fast: Flags) -> Positions:
 
 def _regular(given: _Given, reasons: NDArray[np.object_]) -> Flags:
     """Points whose steps are all but the same, many in a row: interpolated, not received."""
-    found = np.zeros(len(given.x), dtype=bool)
+    regular = np.zeros(len(given.x), dtype=bool)
     at = np.flatnonzero(_alive(reasons))
     many = given.limits.regular_points
     if len(at) < many + 2:
-        return found
+        return regular
     step_x, step_y = np.diff(given.x[at]), np.diff(given.y[at])
     dt = np.diff(given.t[at])
     length = np.hypot(step_x, step_y)
@@ -356,8 +363,8 @@ def _regular(given: _Given, reasons: NDArray[np.object_]) -> Flags:
     starts, stops = _runs(same)
     for start, stop in zip(starts, stops, strict=True):
         if stop - start >= many:
-            found[at[start : stop + 2]] = True
-    return found
+            regular[at[start : stop + 2]] = True
+    return regular
 
 
 def _rides(given: _Given, reasons: NDArray[np.object_]) -> Flags:
@@ -365,10 +372,10 @@ def _rides(given: _Given, reasons: NDArray[np.object_]) -> Flags:
 
     A leg that is impossible even so is shortened to the longest possible one: a single jump makes no ride.
     """
-    found = np.zeros(len(given.x), dtype=bool)
+    riding = np.zeros(len(given.x), dtype=bool)
     at = np.flatnonzero(_alive(reasons))
     if len(at) < 2:
-        return found
+        return riding
     length, dt, together = given.legs(at)
     longest = given.limits.speed_mps * dt + given.accuracy[at[:-1]] + given.accuracy[at[1:]]
     kept = np.where(length > 0, np.minimum(length, longest) / np.where(length > 0, length, 1.0), 0.0)
@@ -380,8 +387,8 @@ def _rides(given: _Given, reasons: NDArray[np.object_]) -> Flags:
     segment = np.append(0, np.cumsum(~together))
     fast = (took >= given.limits.ride_s) & (segment[end] == segment)
     fast &= np.hypot(x[end] - x, y[end] - y) > given.limits.speed_mps * took
-    found[at] = _marked(np.flatnonzero(fast), end[fast] + 1, len(at))
-    return found
+    riding[at] = _marked(np.flatnonzero(fast), end[fast] + 1, len(at))
+    return riding
 
 
 def _parts(given: _Given, reasons: NDArray[np.object_]) -> Positions:
@@ -402,15 +409,15 @@ def _parts(given: _Given, reasons: NDArray[np.object_]) -> Positions:
 
 def _standing(given: _Given, reasons: NDArray[np.object_], parts: Positions) -> Flags:
     """Points between the first and the last of each stay."""
-    found = np.zeros(len(given.x), dtype=bool)
+    standing = np.zeros(len(given.x), dtype=bool)
     at = np.flatnonzero(_alive(reasons))
     if len(at) < 3:
-        return found
+        return standing
     x, y, t = given.x[at], given.y[at], given.t[at]
     end = np.searchsorted(t, t + given.limits.standing_s)
     whole = np.flatnonzero(end < len(at))
     if not len(whole):
-        return found
+        return standing
     # reduceat over pairs (first, one after the last); every second result is that of a window.
     windows = np.column_stack((whole, np.minimum(end[whole] + 1, len(at)))).ravel()
     padded_x, padded_y = np.append(x, x[-1]), np.append(y, y[-1])
@@ -421,8 +428,8 @@ def _standing(given: _Given, reasons: NDArray[np.object_], parts: Positions) -> 
     stays = (np.hypot(width, height) <= 2 * radius) & (parts[at[whole]] == parts[at[end[whole]]])
     still = _marked(whole[stays], end[whole[stays]] + 1, len(at))
     for start, stop in zip(*_runs(still), strict=True):
-        found[at[start + 1 : stop - 1]] = True
-    return found
+        standing[at[start + 1 : stop - 1]] = True
+    return standing
 
 
 def _drop_spikes(given: _Given, reasons: NDArray[np.object_]) -> None:

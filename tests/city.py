@@ -84,10 +84,14 @@ class City:
         for place, name in enumerate(city.grids):
             column, row = place % 3, place // 3
             city.buildings[name] = buildings.add(
-                session, system, community=community, code=str(place + 1), number=str(place + 1),
+                session,
+                system,
+                community=community,
+                code=str(place + 1),
+                number=str(place + 1),
                 address=f"锦绣路12弄{place + 1}号楼",
                 geom=rectangle(east + column * 100 + 30, row * 100 + 40, 40, 20),
-            )  # fmt: skip
+            )
         return city
 
     def household(self, grid: str = "A1", **values: Any) -> households.Household:
@@ -121,14 +125,15 @@ class City:
             values["step"] = incidents.STEP_OF[incidents.State(state)]
         return incidents.report(self.session, access.SYSTEM, community=self.community, lon=lon, lat=lat, **values)
 
-    def account(self, role: str, unit: units.Unit, username: str | None = None) -> accounts.Account:
-        """An account with one role at ``unit``; its password is ``correct horse``."""
+    def account(self, role: str, unit: units.Unit | None, username: str | None = None) -> accounts.Account:
+        """An account with one role at ``unit`` (everywhere without one); its password is ``correct horse``."""
+        place = unit.code if unit else "everywhere"
         account = accounts.add(
-            self.session, access.SYSTEM, username=username or f"{role}.{unit.code}", name=role, password="correct horse"
+            self.session, access.SYSTEM, username=username or f"{role}.{place}", name=role, password="correct horse"
         )
         accounts.give(self.session, access.SYSTEM, account=account, role_code=role, unit=unit)
         return account
 
-    def actor(self, role: str, unit: units.Unit) -> Actor:
-        """Somebody with one role at ``unit``."""
+    def actor(self, role: str, unit: units.Unit | None) -> Actor:
+        """Somebody with one role at ``unit``, or everywhere."""
         return accounts.actor(self.session, self.account(role, unit))

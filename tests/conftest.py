@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import gc
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -29,15 +31,22 @@ def _run_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"wangge-test-{run}"
 
 
+_KEPT = ("WANGGE_GEODATA", "WANGGE_CASES")
 # Before anything of ours reads a setting: tests never touch a real installation.
 HOME = _run_folder()
-for _name in [name for name in os.environ if name.startswith("WANGGE_") and name != "WANGGE_GEODATA"]:
+for _name in [name for name in os.environ if name.startswith("WANGGE_") and name not in _KEPT]:
     del os.environ[_name]
 os.environ |= {"WANGGE_HOME": str(HOME), "WANGGE_HANDS": "0"}
 
-from data.base import access, db, language, secrets  # noqa: E402
+from data import attaching  # noqa: E402
+from data.base import access, db, language, secrets, settings  # noqa: E402
 from data.base.cluster import Cluster  # noqa: E402
 from data.migrations import migrate  # noqa: E402
+
+attaching.attach()
+# How long an example takes says how busy the machine is, not whether it is right.
+hypothesis.settings.register_profile("wangge", deadline=None)
+hypothesis.settings.load_profile("wangge")
 
 # Slow on purpose, and most accounts of tests have the same password: each is hashed once.
 secrets.password_hash = functools.cache(secrets.password_hash)
@@ -47,6 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, then those in a browser: no worker is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, item.get_closest_marker("browser") is None))
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: looking for garbage in it again and again would cost a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +87,7 @@ def cluster() -> Iterator[Cluster]:
             engine = db.make_engine(cluster.dsn(TEMPLATE))
             migrate(engine)
             engine.dispose()
-            secrets.keys()
+            secrets.make_keys()
         users.write_text(str(count + 1))
     yield cluster
     with (HOME / "lock").open("w") as lock:
@@ -120,10 +135,31 @@ def session(engine: Engine) -> Iterator[Session]:
         outer.rollback()
 
 
+@pytest.fixture
+def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder of an installation that has no keys yet."""
+    monkeypatch.setenv("WANGGE_HOME", str(tmp_path))
+    settings.get.cache_clear()
+    secrets.forget()
+    yield tmp_path
+    monkeypatch.undo()
+    settings.get.cache_clear()
+    secrets.forget()
+
+
 @pytest.fixture(scope="session")
 def geodata() -> Path:
     """The folder of real geodata; tests that need it are skipped where it is absent."""
     folder = Path(os.environ.get("WANGGE_GEODATA") or ROOT.parent / "shared" / "geodata")
     if not folder.is_dir():
         pytest.skip(f"the real geodata is not at {folder} (set WANGGE_GEODATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of inputs as real offices write them; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("WANGGE_CASES") or ROOT.parent / "shared" / "cases")
+    if not folder.is_dir():
+        pytest.skip(f"the inputs of real offices are not at {folder} (set WANGGE_CASES)")
     return folder

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import errno
 import gc
-import json
 import os
 import sys
-from typing import Any
+from pathlib import Path
 
 import typer
 
-from data.base import language
+from api.cli import terminal
 from data.base.language import _
 
 #: What is wrong with the machine, and not with the program.
@@ -32,57 +31,62 @@ app = typer.Typer(
 
 
 def _register_all() -> None:
-    from api.cli import accounts, backups, database, doctor, exchange, exporting, serve, units
+    from api.cli import accounts, backups, database, doctor, exchange, exporting, keys, serve, units
 
-    for module in (serve, database, units, accounts, exchange, exporting, backups, doctor):
+    for module in (serve, database, units, accounts, exchange, exporting, backups, keys, doctor):
         module.register(app)
-
-
-def speak() -> None:
-    """Speak the language of the terminal: ``WANGGE_LANGUAGE``, else English where the locale is English."""
-    from data.base import settings
-
-    chosen = settings.get().language
-    if "WANGGE_LANGUAGE" not in os.environ:
-        locale = next((os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), "")
-        chosen = "en" if locale.startswith("en") else chosen
-    language.use(chosen)
-
-
-def say(line: str) -> None:
-    """One line for the person at the terminal."""
-    typer.echo(line, err=True)
-
-
-def report(result: dict[str, Any], as_json: bool, line: str) -> None:
-    """A command's result: as JSON on stdout when asked for, else as a line."""
-    typer.echo(json.dumps(result, ensure_ascii=False, default=str) if as_json else line)
 
 
 def main() -> None:
     """Run the command line."""
+    from data.base import processes
     from data.base.errors import WanggeError
 
-    if sys.argv[1:2] == ["import"]:
+    imports = sys.argv[1:2] == ["import"]
+    if imports:
         # A short process that makes millions of values and no cycles: looking for these took a fifth of its time.
         gc.disable()
-    speak()
-    _register_all()
+    terminal.speak()
     try:
+        if imports and any(Path(word).exists() for word in sys.argv[2:]):
+            # The reader of files loads beside this process.
+            from data.files import confined
+
+            confined.warm()
+        _register_all()
         app(prog_name="wangge")
     except WanggeError as error:
-        say(error.detail)
+        terminal.say(error.detail)
         sys.exit(2)
     except OSError as error:
         if error.errno not in _OF_THE_MACHINE:
             raise
         advice = _("Make room or allow writing there, or set WANGGE_HOME to another folder.")
-        say(f"{error.filename or '–'}: {error.strerror}. {advice}")
+        terminal.say(f"{error.filename or '–'}: {error.strerror}. {advice}")
+        sys.exit(2)
+    except Exception as error:
+        if (sentence := _of_the_database(error)) is None:
+            raise
+        terminal.say(sentence)
         sys.exit(2)
     except SystemExit as end:
         if sys.argv[1:2] == ["import"] and end.code == 0:
+            processes.tidy()
             _leave_at_once()
         raise
+    finally:
+        processes.tidy()
+
+
+def _of_the_database(error: Exception) -> str | None:
+    """What an error of the database means, if it is one; whoever met with it had the database loaded."""
+    if "sqlalchemy.exc" not in sys.modules:
+        return None
+    from sqlalchemy.exc import DBAPIError
+
+    from data.base import db
+
+    return db.explain(error).detail if isinstance(error, DBAPIError) else None
 
 
 def _leave_at_once() -> None:

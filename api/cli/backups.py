@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from api.cli import report, say
+from api.cli.terminal import ready, report, say
 from data.base.language import _
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -22,23 +24,33 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    file: Annotated[Path | None, typer.Argument(help="Where to write; named by the date when not given.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Where to write; named by the time when not given.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the database, the uploads and the keys to one file, while everything runs."""
+    """Write the database, the uploads and the keys to one file, while everything runs, and read it back."""
     from data import backups
-    from data.base import cluster
+    from data.base import settings
 
-    path = file or Path(f"wangge-{datetime.now().astimezone():%Y%m%d-%H%M%S}.backup")
     passphrase = _passphrase(confirm=True)
-    with cluster.available():
+    path = file or _named(datetime.now(ZoneInfo(settings.get().timezone)))
+    with ready():
+        if settings.get().database_url:
+            say(
+                _(
+                    "The database of WANGGE_DATABASE_URL goes into the backup. `wangge restore` brings it back into a "
+                    "private cluster (without WANGGE_DATABASE_URL); into another server, pg_restore brings its dump."
+                )
+            )
         result = backups.write(path.absolute(), passphrase, say)
     report(result, as_json, _("Written: {path} ({size_mb:.1f} MB)", path=path, size_mb=result["size"] / 1e6))
 
 
 def restore(
     file: Path,
-    replace: Annotated[bool, typer.Option(help="Replace an installation that holds records.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an installation that holds records.")] = False,
+    replace_keys: Annotated[
+        bool, typer.Option("--replace-keys", help="Replace its keys too, when the backup has other ones.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring back what ``wangge backup`` wrote. Stop the server first."""
@@ -46,8 +58,17 @@ def restore(
     from data.base import cluster
 
     with cluster.available():
-        result = backups.restore(file.absolute(), _passphrase(confirm=False), replace=replace, progress=say)
+        result = backups.restore(
+            file.absolute(), _passphrase(confirm=False), replace=replace, replace_keys=replace_keys, progress=say
+        )
     report(result, as_json, _("Restored: the backup of {made_at}.", **result))
+
+
+def _named(now: datetime) -> Path:
+    """A name by the time it is in the community; a clock that was set back never takes an earlier backup's name."""
+    stem = f"wangge-{now:%Y%m%d-%H%M%S}"
+    names = (Path(f"{stem}{f'-{number}' if number > 1 else ''}.backup") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _passphrase(*, confirm: bool) -> str:

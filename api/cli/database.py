@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli import report, say
+from api.cli.terminal import ready, report, say
 from data.base.language import _
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -70,12 +70,9 @@ def migrate(as_json: Json = False) -> None:
 
 def demo(as_json: Json = False) -> None:
     """Load the demo community into an empty database."""
-    from data import migrations
-    from data.base import cluster, db
     from data.base.errors import Conflict
 
-    with cluster.available():
-        migrations.migrate(db.engine())
+    with ready(migrated=True):
         accounts = load_demo(only_if_empty=True)
     if not accounts:
         raise Conflict(_("The database already holds units. The demo goes into an empty one only."))
@@ -93,13 +90,13 @@ def sign_ins(accounts: list[dict[str, Any]]) -> str:
 
 def load_demo(*, only_if_empty: bool) -> list[dict[str, Any]]:
     """Load the demo in one transaction; returns its sign-ins, or nothing when there are units already."""
-    from sqlalchemy import select
 
-    from data import units
+    from data import attaching, units
     from data.base import access, db, secrets, settings
 
+    attaching.attach()
     with db.transaction(access.SYSTEM) as session:
-        if only_if_empty and session.scalar(select(units.Unit.id).limit(1)):
+        if only_if_empty and units.has_any(session):
             return []
         say(_("Making the demo community …"))
         from data.demo import load
@@ -115,10 +112,10 @@ def summary(
     """Print the figures of a community: area, buildings, grids, households, residents, incidents."""
     from data import summary as summaries
     from data import units
-    from data.base import access, cluster, db
+    from data.base import access, db
     from data.base.errors import Invalid
 
-    with cluster.available(), db.transaction(access.SYSTEM) as session:
+    with ready(), db.transaction(access.SYSTEM) as session:
         found = units.listed(session, access.SYSTEM, level=units.Level.COMMUNITY)
         if community:
             found = [units.by_code(session, access.SYSTEM, community, units.Level.COMMUNITY)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import report, say
+from api.cli.terminal import ready, report, say
 from data.base.language import _
 
 if TYPE_CHECKING:
@@ -38,12 +38,16 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     kind: Annotated[str, typer.Argument(help="grids, buildings, households, residents, incidents or basemap.")],
-    file: Annotated[Path, typer.Argument(help="Any vector format GDAL reads, CSV, TSV or XLSX.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="GeoPackage, Shapefile, GeoJSON, KML, DXF, CSV, XLSX and others; the README lists them."),
+    ],
     community: Community,
     layer: Annotated[str | None, typer.Option(help="The layer or sheet, where there are several.")] = None,
     crs: Annotated[str | None, typer.Option(help="What the coordinates are in: EPSG:4549, GCJ-02, BD-09 …")] = None,
     encoding: Annotated[str | None, typer.Option(help="What texts are in: UTF-8, GBK …")] = None,
     map_: Annotated[list[str] | None, typer.Option("--map", help="COLUMN=FIELD, or COLUMN= to leave it out.")] = None,
+    header: Annotated[int | None, typer.Option(help="Of a table: the row of the headings, from 1.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     accept_valid: Annotated[bool, typer.Option("--accept-valid", help="Import the good rows without the bad.")] = False,
     clean: Annotated[float | None, typer.Option(help="For grids: close gaps up to this width, in metres.")] = None,
@@ -52,18 +56,30 @@ def import_(
 ) -> None:
     """Import a file into a community: all of it or, with --accept-valid, its good rows."""
     from data import units
-    from data.base import access, cluster, db
+    from data.base import access, db
     from data.exchange import importing
 
     rejects_path = rejects.with_suffix("") if rejects else Path(f"{file.stem}.rejects")
     try:
-        with cluster.available(), progress_bar(as_json) as progress, db.transaction(access.SYSTEM) as session:
+        with ready(), progress_bar(as_json) as progress, db.transaction(access.SYSTEM) as session:
             into = units.by_code(session, access.SYSTEM, community, units.Level.COMMUNITY)
             done = importing.run(
-                session, access.SYSTEM, kind, file, into, layer=layer, crs=crs, encoding=encoding, mapping=map_,
-                accept_valid=accept_valid, clean_m=clean, dry_run=dry_run, progress=progress,
+                session,
+                access.SYSTEM,
+                kind,
+                file,
+                into,
+                layer=layer,
+                crs=crs,
+                encoding=encoding,
+                mapping=map_,
+                header=header,
+                accept_valid=accept_valid,
+                clean_m=clean,
+                dry_run=dry_run,
+                progress=progress,
                 rejects_path=rejects_path,
-            )  # fmt: skip
+            )
     except importing.Refused as refused:
         say(_("Rejects: {file}", file=refused.facts["rejects_file"]))
         raise
@@ -79,12 +95,16 @@ def _line(done: Report, dry_run: bool) -> str:
         _(
             "{read} rows read: {new} new, {updated} updated, {unchanged} unchanged, {repaired} repaired, {rejected} "
             "rejected.",
-            read=done.read, new=done.new, updated=done.updated, unchanged=done.unchanged, repaired=done.repaired,
+            read=done.read,
+            new=done.new,
+            updated=done.updated,
+            unchanged=done.unchanged,
+            repaired=done.repaired,
             rejected=done.rejected,
         ),
         _("Located: {counts}.", counts=located) if located else "",
         _("Rejects: {file}", file=done.rejects_file) if done.rejects_file else "",
-    ]  # fmt: skip
+    ]
     return "\n".join(part for part in parts if part)
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from api.cli import report, say
 from api.cli.exchange import Community, Json, progress_bar
+from api.cli.terminal import ready, report, say
 from data.base.errors import Invalid
 from data.base.language import _
 
 if TYPE_CHECKING:
     from data.base.listing import Box
     from data.exchange.exporting import Exported
-    from data.exchange.writing import Format
+    from data.files.writing import Format
 
 _SUFFIXES = {"json": "geojson", "zip": "shp", "geoparquet": "parquet"}
 
@@ -54,36 +54,37 @@ def export(
 ) -> None:
     """Export a layer of a community: what lies in a grid with its grid, what has no place without."""
     from data.base import listing
-    from data.exchange import writing
+    from data.files import appearing, writing
 
     chosen = writing.parse_format(format_ or _by_name(file))
     box = listing.box(bbox) if bbox else None
     loose = chosen is writing.Format.SHP and file.suffix.lower() == ".shp"
     if loose:
-        from data.exchange import shapefiles
+        from data.files import shapefiles
 
         with tempfile.TemporaryFile(prefix="wangge-") as archive:
             done = _export(layer, community, archive, chosen, crs, box, as_of, headings, purpose, quiet=as_json)
             files = shapefiles.unpack(archive, file)
     else:
         # The file appears when what is in the audit about it is there to stay.
-        with writing.appearing(file) as target:
+        with appearing.file(file) as target:
             done = _export(layer, community, target, chosen, crs, box, as_of, headings, purpose, quiet=as_json)
         files = [file]
     for note in done.notes:
         say(note)
     listed = ", ".join(map(str, files))
     report(
-        {**done.to_json(), "files": [str(path) for path in files]}, as_json,
+        {**done.to_json(), "files": [str(path) for path in files]},
+        as_json,
         _("{count} rows in {file}", count=done.rows, file=listed),
-    )  # fmt: skip
+    )
 
 
 def _by_name(file: Path) -> str:
     """The format that the name of a file tells."""
     suffix = file.suffix.lower().removeprefix(".")
     if not suffix:
-        raise Invalid(_("Name the format with --format, or by the file's name: .gpkg, .geojson, .xlsx …"))
+        raise Invalid(_("Name the format with --format, or by the file’s name: .gpkg, .geojson, .xlsx …"))
     return _SUFFIXES.get(suffix, suffix)
 
 
@@ -101,13 +102,22 @@ def _export(
     quiet: bool,
 ) -> Exported:
     from data import units
-    from data.base import access, cluster, db
+    from data.base import access, db
     from data.exchange import exporting
 
     system = access.SYSTEM
-    with cluster.available(), progress_bar(quiet) as progress, db.transaction(system) as session:
+    with ready(), progress_bar(quiet) as progress, db.transaction(system) as session:
         return exporting.stream(
-            session, system, layer, units.by_code(session, system, community, units.Level.COMMUNITY), target,
-            format=chosen, crs=crs, bbox=box, as_of=as_of.date() if as_of else None, headings=headings,
-            unmask_purpose=purpose, progress=lambda done, total: progress("Exporting", done, total),
-        )  # fmt: skip
+            session,
+            system,
+            layer,
+            units.by_code(session, system, community, units.Level.COMMUNITY),
+            target,
+            format=chosen,
+            crs=crs,
+            bbox=box,
+            as_of=as_of.date() if as_of else None,
+            headings=headings,
+            unmask_purpose=purpose,
+            progress=lambda done, total: progress("Exporting", done, total),
+        )

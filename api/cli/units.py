@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import report
+from api.cli.terminal import ready, report, say
 from data.base.language import _
 from data.units import Level
 
@@ -31,27 +31,26 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a unit to the tree."""
-    from data import migrations, units
-    from data.base import access, cluster, db
+    from data import units
+    from data.base import access, db
 
-    with cluster.available():
-        migrations.migrate(db.engine())
-        with db.transaction(access.SYSTEM) as session:
-            above = units.by_code(session, access.SYSTEM, parent) if parent else None
-            values = {"metric_crs": crs} if crs else {}
-            unit = units.add(
-                session, access.SYSTEM, level=level, code=code, name=name, parent=above, phone=phone, **values
-            )
-            result = {"id": unit.id, "level": unit.level, "code": unit.code, "name": unit.name}
+    with ready(migrated=True), db.transaction(access.SYSTEM) as session:
+        above = units.by_code(session, access.SYSTEM, parent) if parent else None
+        values = {"metric_crs": crs} if crs else {}
+        unit = units.add(session, access.SYSTEM, level=level, code=code, name=name, parent=above, phone=phone, **values)
+        result = {"id": unit.id, "level": unit.level, "code": unit.code, "name": unit.name}
+        odd = units.odd_code(session, unit)
+    if odd and not as_json:
+        say(odd)
     report(result, as_json, _("Added: {code} {name}", code=code, name=name))
 
 
 def listed(as_json: Json = False) -> None:
     """Print the tree of units."""
     from data import units
-    from data.base import access, cluster, db
+    from data.base import access, db
 
-    with cluster.available(), db.transaction(access.SYSTEM) as session:
+    with ready(), db.transaction(access.SYSTEM) as session:
         found = sorted(units.listed(session, access.SYSTEM), key=lambda unit: unit.path)
     rows = [{"level": u.level, "code": u.code, "name": u.name} for u in found]
     tree = "\n".join(f"{'  ' * (len(u.path) - 1)}{u.code}  {u.name}" for u in found)

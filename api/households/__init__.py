@@ -1,11 +1,8 @@
-"""Households, residents, tenancies and special groups over HTTP. All that is personal leaves masked."""
+"""Households, residents, tenancies and special groups 家庭、居民、租住. All that is personal leaves masked."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from api.households import homes, homes_pages, residents, residents_pages, tenancies, tenancies_pages
 
-from api.households import homes, residents, tenancies
-
-api = APIRouter()
-for _module in (homes, residents, tenancies):
-    api.include_router(_module.api)
+API = (homes.api, residents.api, tenancies.api)
+PAGES = (homes_pages.pages, residents_pages.pages, tenancies_pages.pages)

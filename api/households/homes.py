@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
 from sqlalchemy import Row
 
-from api import concurrency, listing
-from api.audit import Entry, entries
-from api.deps import Session, SignedIn, permission
-from api.fields import ID_MAX, Change, Code, CodePath, Day, Id, Input, Line, Output, Reference, Text
-from api.listing import CommunityCode, GridCode, Listed, Paging, Term
+from api.audit.routes import Entry, entries
+from api.base import concurrency, listing
+from api.base.deps import Session, SignedIn, permission
+from api.base.fields import ID_MAX, Change, Code, CodePath, Day, Id, Input, Line, Output, PurposeText, Reference, Text
+from api.base.listing import CommunityCode, GridCode, Listed, Term
 from data import buildings, history, households
 from data.base.access import Actor
 from data.buildings import Building
@@ -70,6 +70,15 @@ class HouseholdOut(Output):
     updated_at: datetime = Field(examples=["2026-03-17T01:30:00Z"])
 
 
+class HouseholdTold(HouseholdOut):
+    """A household that was recorded, and what is strange about it."""
+
+    odd: list[str] = Field(
+        description="Sentences; nothing was refused for it.",
+        examples=[["Room 9999 lies above the highest floor of its building, 6."]],
+    )
+
+
 class HouseholdChange(Change):
     """What of a household is to change; what is left out stays."""
 
@@ -98,7 +107,7 @@ class HouseholdNew(Input):
 class Purpose(Input):
     """What personal data is needed for."""
 
-    purpose: Annotated[Line, Field(min_length=2)] = Field(examples=["电话核对住址"])
+    purpose: PurposeText = Field(examples=["电话核对住址"])
 
 
 class Shown(Output):
@@ -164,21 +173,37 @@ def household(row: Row[Any]) -> HouseholdOut:
     return HouseholdOut.model_validate(households.masked({**row._mapping, "groups": sorted(row.groups or ())}))
 
 
-def wanted_households(
-    community: CommunityCode = None,
-    grid: GridCode = None,
-    building: BuildingId = None,
-    dwelling: DwellingId = None,
-    group: Groups = None,
-    hukou: Annotated[Code | None, Query(description="Only of this hukou.")] = None,
-    located: Annotated[bool | None, Query(description="Only with (or without) a place.")] = None,
-    q: Term = None,
-) -> homes.Filter:
+class HouseholdFilters(listing.Filters[homes.Filter]):
     """Which households a request asks for: the same parameters for lists, pages and exports."""
-    return homes.Filter(
-        community=community, grid=grid, building_id=building, dwelling_id=dwelling, hukou=hukou, text=q,
-        groups=listing.choices(group, None, "group"), located=located,
-    )  # fmt: skip
+
+    community: CommunityCode = None
+    grid: GridCode = None
+    building: BuildingId = None
+    dwelling: DwellingId = None
+    group: Groups = None
+    hukou: Annotated[Code | None, Query(description="Only of this hukou.")] = None
+    located: Annotated[bool | None, Query(description="Only with (or without) a place.")] = None
+    q: Term = None
+
+    def wanted(self) -> homes.Filter:
+        """The same for ``data``."""
+        return homes.Filter(
+            community=self.community,
+            grid=self.grid,
+            building_id=self.building,
+            dwelling_id=self.dwelling,
+            hukou=self.hukou,
+            text=self.q,
+            groups=listing.choices(self.group, None, "group"),
+            located=self.located,
+        )
+
+
+class HouseholdList(HouseholdFilters, listing.Placed):
+    """What the address of the list asks for."""
+
+    SORTS = homes.SORTS
+    sort: str = listing.sorted_by(SORTS, "building")
 
 
 @api.get("/households", summary="List households", response_model=Listed[HouseholdOut], responses=listing.AS_GEOJSON)
@@ -186,23 +211,27 @@ def list_households(
     request: Request,
     session: Session,
     actor: Read,
-    asked: Annotated[Paging, listing.paging(homes.SORTS, "building")],
-    wanted: Annotated[homes.Filter, listing.filters(wanted_households)],
+    asked: Annotated[HouseholdList, Query()],
 ) -> Listed[HouseholdOut] | Response:
     """The households one may see, masked. People are looked up by name with `POST /api/search`."""
     return listing.answer(
-        request, session, homes.selection(actor, wanted), asked,
-        sorts=homes.SORTS, key=Household.id, item=household, geom=Building.point,
-    )  # fmt: skip
+        request,
+        session,
+        homes.selection(actor, asked.wanted()),
+        asked,
+        key=Household.id,
+        item=household,
+        geom=Building.point,
+    )
 
 
 @api.post("/households", summary="Add a household", status_code=status.HTTP_201_CREATED)
-def add_household(response: Response, session: Session, actor: Edit, body: HouseholdNew) -> HouseholdOut:
+def add_household(response: Response, session: Session, actor: Edit, body: HouseholdNew) -> HouseholdTold:
     """A new household in a dwelling."""
     dwelling = buildings.get_dwelling(session, actor, body.dwelling_id)
     found = households.add(session, actor, dwelling=dwelling, **body.model_dump(exclude={"dwelling_id"}))
     response.headers["Location"] = f"/api/households/{found.id}"
-    return _answer(response, session, found)
+    return _told(response, session, found)
 
 
 @api.get("/households/{household_id}", summary="Get a household")
@@ -219,12 +248,12 @@ def change_household(
     household_id: Id,
     body: HouseholdChange,
     if_match: concurrency.IfMatch = None,
-) -> HouseholdOut:
+) -> HouseholdTold:
     """Change what the body names; another dwelling moves the household with its members."""
     found = households.get(session, actor, household_id)
     concurrency.check(session, found, if_match)
     households.change(session, actor, found, **body.model_dump(exclude_unset=True))
-    return _answer(response, session, found)
+    return _told(response, session, found)
 
 
 @api.delete("/households/{household_id}", summary="Remove a household", status_code=status.HTTP_204_NO_CONTENT)
@@ -314,9 +343,14 @@ def remove_group(session: Session, actor: Annotated[Actor, permission("unit.edit
 
 
 def _answer(response: Response, session: Session, found: Household) -> HouseholdOut:
-    row = session.execute(homes.rows().where(Household.id == found.id)).one()
+    row = homes.row(session, found)
     concurrency.tag(response, found)
     return household(row)
+
+
+def _told(response: Response, session: Session, found: Household) -> HouseholdTold:
+    answer = _answer(response, session, found)
+    return HouseholdTold(**answer.model_dump(), odd=households.odd(session, found))
 
 
 def _membership(found: households.HouseholdGroup) -> MembershipOut:

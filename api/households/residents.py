@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
 from sqlalchemy import Row
 
-from api import concurrency, listing
-from api.audit import Entry, entries
-from api.deps import Session
-from api.fields import ID_MAX, Change, Code, Day, Id, Line, Output, Reference, Text
+from api.audit.routes import Entry, entries
+from api.base import concurrency, listing
+from api.base.deps import Session
+from api.base.fields import ID_MAX, Change, Code, Day, Id, Line, Output, Reference, Text
+from api.base.listing import CommunityCode, GridCode, Listed, Term
 from api.households.homes import BuildingId, Edit, Groups, Purpose, Read, Shown, Unmask
-from api.listing import CommunityCode, GridCode, Listed, Paging, Term
 from data import history, households
 from data.buildings import Building
 from data.households import Resident, Status, residents
@@ -111,24 +111,44 @@ def resident(row: Row[Any]) -> ResidentOut:
     return ResidentOut.model_validate(households.masked(dict(row._mapping)))
 
 
-def wanted_residents(
-    community: CommunityCode = None,
-    grid: GridCode = None,
-    building: BuildingId = None,
-    household: Annotated[int | None, Query(ge=1, le=ID_MAX, description="Only of the household with this id.")] = None,
+class ResidentFilters(listing.Filters[residents.Filter]):
+    """Which residents a request asks for: the same parameters for lists, pages and exports."""
+
+    community: CommunityCode = None
+    grid: GridCode = None
+    building: BuildingId = None
+    household: Annotated[int | None, Query(ge=1, le=ID_MAX, description="Only of the household with this id.")] = None
     resident_status: Annotated[
         str | None, Query(alias="status", max_length=100, description="How registered, with commas between.")
-    ] = None,
-    sex: Annotated[Code | None, Query(description="Only of this sex (GB/T 2261.1).")] = None,
-    group: Groups = None,
-    q: Term = None,
-) -> residents.Filter:
-    """Which residents a request asks for: the same parameters for lists, pages and exports."""
-    return residents.Filter(
-        community=community, grid=grid, building_id=building, household_id=household, sex=sex, text=q,
-        statuses=listing.choices(resident_status, list(Status), "status"),
-        groups=listing.choices(group, None, "group"),
-    )  # fmt: skip
+    ] = None
+    sex: Annotated[Code | None, Query(description="Only of this sex (GB/T 2261.1).")] = None
+    group: Groups = None
+    twins: Annotated[
+        bool | None,
+        Query(description="Only those whose identity number stands twice; for those who may see it in full."),
+    ] = None
+    q: Term = None
+
+    def wanted(self) -> residents.Filter:
+        """The same for ``data``."""
+        return residents.Filter(
+            community=self.community,
+            grid=self.grid,
+            building_id=self.building,
+            household_id=self.household,
+            sex=self.sex,
+            text=self.q,
+            statuses=listing.choices(self.resident_status, list(Status), "status"),
+            groups=listing.choices(self.group, None, "group"),
+            twins=self.twins,
+        )
+
+
+class ResidentList(ResidentFilters, listing.Placed):
+    """What the address of the list asks for."""
+
+    SORTS = residents.SORTS
+    sort: str = listing.sorted_by(SORTS, "building")
 
 
 @api.get("/residents", summary="List residents", response_model=Listed[ResidentOut], responses=listing.AS_GEOJSON)
@@ -136,19 +156,27 @@ def list_residents(
     request: Request,
     session: Session,
     actor: Read,
-    asked: Annotated[Paging, listing.paging(residents.SORTS, "building")],
-    wanted: Annotated[residents.Filter, listing.filters(wanted_residents)],
+    asked: Annotated[ResidentList, Query()],
 ) -> Listed[ResidentOut] | Response:
-    """The residents one may see, masked. `POST /api/search` looks them up by name, identity number or phone."""
+    """The residents one may see, masked. `POST /api/search` looks them up by name, and by number for a purpose."""
     return listing.answer(
-        request, session, residents.selection(actor, wanted), asked,
-        sorts=residents.SORTS, key=Resident.id, item=resident, geom=Building.point,
-    )  # fmt: skip
+        request,
+        session,
+        residents.selection(actor, asked.wanted()),
+        asked,
+        key=Resident.id,
+        item=resident,
+        geom=Building.point,
+    )
 
 
 @api.post("/residents", summary="Add a resident", status_code=status.HTTP_201_CREATED)
 def add_resident(response: Response, session: Session, actor: Edit, body: ResidentNew) -> ResidentOut:
-    """A new member of a household."""
+    """A new member of a household.
+
+    That an identity number is registered already is said only of those whom one may see in full; else both stay, and
+    `twins` lists them for whoever may.
+    """
     household = households.get(session, actor, body.household_id)
     values = body.model_dump(exclude={"household_id"})
     found = households.add_resident(session, actor, household, **values)
@@ -201,6 +229,6 @@ def resident_history(session: Session, actor: Read, resident_id: Id) -> list[Ent
 
 
 def _answer(response: Response, session: Session, found: Resident) -> ResidentOut:
-    row = session.execute(residents.rows().where(Resident.id == found.id)).one()
+    row = residents.row(session, found)
     concurrency.tag(response, found)
     return resident(row)

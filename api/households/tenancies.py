@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
 from sqlalchemy import Row
 
-from api import concurrency, listing
-from api.audit import Entry, entries
-from api.deps import Session
-from api.fields import Change, Code, Day, Id, Line, Output, Reference, Text
+from api.audit.routes import Entry, entries
+from api.base import concurrency, listing
+from api.base.deps import Session
+from api.base.fields import Change, Code, Day, Id, Line, Output, Reference, Text
+from api.base.listing import CommunityCode, GridCode, Listed, Term
 from api.households.homes import BuildingId, DwellingId, Edit, Purpose, Read, Shown, Unmask
-from api.listing import CommunityCode, GridCode, Listed, Paging, Term
 from data import buildings, history, households
 from data.buildings import Building
 from data.households import Tenancy, tenancies
@@ -88,18 +88,33 @@ def _values(row: Row[Any]) -> dict[str, Any]:
     return households.masked(dict(row._mapping)) | days
 
 
-def wanted_tenancies(
-    community: CommunityCode = None,
-    grid: GridCode = None,
-    building: BuildingId = None,
-    dwelling: DwellingId = None,
-    current: Annotated[bool | None, Query(description="Only those that hold today (or not).")] = None,
-    q: Term = None,
-) -> tenancies.Filter:
+class TenancyFilters(listing.Filters[tenancies.Filter]):
     """Which tenancies a request asks for: the same parameters for lists, pages and exports."""
-    return tenancies.Filter(
-        community=community, grid=grid, building_id=building, dwelling_id=dwelling, current=current, text=q
-    )
+
+    community: CommunityCode = None
+    grid: GridCode = None
+    building: BuildingId = None
+    dwelling: DwellingId = None
+    current: Annotated[bool | None, Query(description="Only those that hold today (or not).")] = None
+    q: Term = None
+
+    def wanted(self) -> tenancies.Filter:
+        """The same for ``data``."""
+        return tenancies.Filter(
+            community=self.community,
+            grid=self.grid,
+            building_id=self.building,
+            dwelling_id=self.dwelling,
+            current=self.current,
+            text=self.q,
+        )
+
+
+class TenancyList(TenancyFilters, listing.Placed):
+    """What the address of the list asks for."""
+
+    SORTS = tenancies.SORTS
+    sort: str = listing.sorted_by(SORTS, "building")
 
 
 @api.get("/tenancies", summary="List tenancies", response_model=Listed[TenancyOut], responses=listing.AS_GEOJSON)
@@ -107,14 +122,18 @@ def list_tenancies(
     request: Request,
     session: Session,
     actor: Read,
-    asked: Annotated[Paging, listing.paging(tenancies.SORTS, "building")],
-    wanted: Annotated[tenancies.Filter, listing.filters(wanted_tenancies)],
+    asked: Annotated[TenancyList, Query()],
 ) -> Listed[TenancyOut] | Response:
     """The tenancies one may see, masked."""
     return listing.answer(
-        request, session, tenancies.selection(actor, wanted), asked,
-        sorts=tenancies.SORTS, key=Tenancy.id, item=tenancy, geom=Building.point,
-    )  # fmt: skip
+        request,
+        session,
+        tenancies.selection(actor, asked.wanted()),
+        asked,
+        key=Tenancy.id,
+        item=tenancy,
+        geom=Building.point,
+    )
 
 
 @api.post("/tenancies", summary="Add a tenancy", status_code=status.HTTP_201_CREATED)
@@ -176,7 +195,7 @@ def tenancy_history(session: Session, actor: Read, tenancy_id: Id) -> list[Entry
 
 
 def _answer(response: Response, session: Session, actor: Read, found: Tenancy) -> TenancyDetail:
-    row = session.execute(tenancies.rows().where(Tenancy.id == found.id)).one()
+    row = tenancies.row(session, found)
     concurrency.tag(response, found)
     ids = [tenant.id for tenant in households.tenants(session, actor, found.id)]
     return TenancyDetail.model_validate(_values(row) | {"tenant_ids": ids})

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -29,19 +30,19 @@ from starlette.datastructures import QueryParams, State
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import deps, listing
-from api.fields import Code
-from api.request import session_cookie
+from api.base import deps, listing
+from api.base.fields import Code
+from api.base.request import session_cookie
+from api.incidents.routes import Categories, IncidentFilters, States
 from api.tiles.source import MVT, Drawn, Plainly, Source
-from data import incidents
 from data.base import access, changes, secrets
 from data.base.access import Actor
-from data.base.errors import Invalid, NotFound
+from data.base.errors import Invalid, NotFound, WanggeError
 from data.base.language import _
-from data.incidents import State as IncidentState
 from maps import symbols, tiles
 from maps.tiles import Layer, Tile, Wanted
 
+log = logging.getLogger("wangge.tiles")
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 Figure = Literal["households", "residents", "special_households", "open_incidents"]
 
@@ -73,23 +74,16 @@ class AskedGrids(Asked):
 class AskedIncidents(Asked):
     """What a tile of incidents can be asked for: the filters of the list."""
 
-    state: str | None = Field(None, max_length=200, description="Only in these states: codes with commas, or `none`.")
-    category: str | None = Field(
-        None,
-        max_length=4000,
-        description="Only of these categories and those below them: codes with commas, or `none`.",
-    )
-    first: listing.From = Field(None, alias="from")
-    last: listing.To = Field(None, alias="to")
+    state: States = None
+    category: Categories = None
+    first: listing.From = None
+    last: listing.To = None
 
     def wanted(self) -> Wanted:
         """The same for ``maps.tiles``."""
-        chosen = incidents.Filter(
-            states=listing.choices(self.state, [*IncidentState], "state"),
-            categories=listing.choices(self.category, None, "category"),
-            first=self.first,
-            last=self.last,
-        )
+        chosen = IncidentFilters.model_construct(
+            state=self.state, category=self.category, first=self.first, last=self.last
+        ).wanted()
         return Wanted(community=self.community, incidents=chosen)
 
 
@@ -173,8 +167,8 @@ class Lane:
         """Serve one request."""
         if scope["type"] == "http" and scope["path"].startswith("/tiles/") and scope["method"] == "GET":
             headers = dict(scope["headers"])
-            if found := await self._found(scope, headers):
-                status, raw_headers, body = found.reply(
+            if drawn := await self._drawn(scope, headers):
+                status, raw_headers, body = drawn.reply(
                     headers.get(b"accept-encoding", b"").decode("latin-1"),
                     headers.get(b"if-none-match", b"").decode("latin-1"),
                 )
@@ -183,7 +177,7 @@ class Lane:
                 return
         await self.app(scope, receive, send)
 
-    async def _found(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Drawn | None:
+    async def _drawn(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Drawn | None:
         actor = self._actor(headers)
         parts = scope["path"].split("/")
         layer = tiles.LAYERS.get(parts[2])
@@ -192,12 +186,16 @@ class Lane:
         row, _dot, ending = parts[5].partition(".")
         if ending != "mvt":
             return None
-        with contextlib.suppress(Exception):  # it will come up again, and be told, on the ordinary way
+        try:
             tile = _tile({"z": parts[3], "x": parts[4], "y": row})
             wanted = _wanted(layer.name, scope["query_string"])
             drawn: Drawn = await self.state.tiles.tile(actor, layer, tile, wanted)
             return drawn
-        return None
+        except (WanggeError, RequestValidationError):
+            return None  # it will come up again, and be told, on the ordinary way
+        except Exception:
+            log.exception("The lane of tiles failed at %s", scope["path"])
+            return None
 
     def _actor(self, headers: Mapping[bytes, bytes]) -> Actor | None:
         if b"authorization" in headers:
@@ -262,7 +260,7 @@ async def figure_limits(
     community: listing.CommunityCode = None,
 ) -> Limits:
     """The class limits of a figure, for the grids that the actor may see."""
-    access.require(actor, tiles.FIGURES[figure].permission)
+    access.require(tiles.FIGURES[figure].counter(actor), tiles.FIGURES[figure].permission)
     found = await _source(request).counts(actor, Wanted(community=community, figure=figure))
     return Limits(breaks=symbols.round_breaks(min(found), max(found)) if found else [])
 

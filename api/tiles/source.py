@@ -21,7 +21,7 @@ from typing import Any
 from psycopg.pq.abc import PGresult
 from starlette.concurrency import run_in_threadpool
 
-from api import deps
+from api.base import deps
 from api.tiles.connections import TIMEOUT_MS, Connections, ReadFailed, Statement, text
 from data.base import changes, db
 from data.base.access import Actor, Area
@@ -140,7 +140,7 @@ class Source:
     Parameters
     ----------
     dsn
-        The database, as its owner; each reading changes to the application's role for its transaction.
+        The database, as requests log in to it; each reading takes the application's role for its transaction.
     limit
         Bytes of memory for kept tiles.
     """
@@ -201,7 +201,7 @@ class Source:
 
         async def count() -> tuple[dict[str, Any], int]:
             plan = self._plan(key, lambda: tiles.counts(actor, wanted))
-            found = await self._read(actor, plan, {})
+            found = await self._read(tiles.counter(actor, wanted), plan, {})
             numbers = (
                 [int.from_bytes(found.get_value(row, side) or b"") for side in (0, 1)] for row in range(found.ntuples)
             )
@@ -260,11 +260,6 @@ class Source:
         self._connections.close()
 
 
-def _whole(found: PGresult, row: int, side: int) -> int:
-    """A whole number out of a binary result."""
-    return int.from_bytes(found.get_value(row, side) or b"", signed=True)
-
-
 def _busy() -> Busy:
     return Busy(_("The map cannot be drawn at the moment. Try again."))
 
@@ -296,6 +291,6 @@ class Plainly:
 
         def count() -> list[int]:
             with self._transaction(actor) as session:
-                return tiles.figured(session.execute(tiles.counts(actor, wanted)).all())["figure_counts"]
+                return tiles.count(session, actor, wanted)
 
         return await run_in_threadpool(count)

@@ -4,24 +4,28 @@
 PostgreSQL's row-level security stands under both (``db.enter`` tells it the actor's areas). What one may not see is
 not found; what one may see but not do is forbidden.
 
-A grant gives a role (a set of permissions) at a unit and reaches down the tree. What matters below is only which
-communities are covered whole, and which single grids: that is an ``Area``.
+A grant gives a role (a set of permissions) at a unit and reaches down the tree, or everywhere: the grant itself says
+so, and it follows from nothing else. What matters below is only which communities are covered whole, and which single
+grids: that is an ``Area``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Select, false, or_, true
 
+from data.base import language, reference
 from data.base.errors import Forbidden, NotFound
 from data.base.language import _
 
 #: The permissions that let one see people (households, residents, tenancies), masked.
 PEOPLE = "household.read"
+#: The permission that lets one know how many people there are, though not who.
+COUNTS = "household.count"
 EVERYWHERE = "*"
 
 #: A ``SELECT`` of any columns.
@@ -39,6 +43,8 @@ class Area:
         All grids that are covered; those ``within`` one of the communities need no mention beside it.
     units
         All units covered, with those above and below (streets, districts), for reading the tree.
+    upper
+        The streets and districts that are covered whole, with all that lies or will ever lie below them.
     """
 
     everywhere: bool = False
@@ -46,6 +52,12 @@ class Area:
     grids: frozenset[int] = frozenset()
     units: frozenset[int] = frozenset()
     within: frozenset[int] = frozenset()
+    upper: frozenset[int] = frozenset()
+
+    @cached_property
+    def whole(self) -> frozenset[int]:
+        """The units of every level that are covered whole."""
+        return self.upper | self.communities | self.grids
 
     @cached_property
     def single(self) -> frozenset[int]:
@@ -57,8 +69,22 @@ class Area:
         return self.everywhere or community_id in self.communities or (grid_id is not None and grid_id in self.grids)
 
     def covers_unit(self, unit_id: int) -> bool:
-        """Whether a unit is covered whole."""
+        """Whether a unit may be known: it is covered, or something below it is."""
         return self.everywhere or unit_id in self.units
+
+    def covers_whole(self, unit_id: int) -> bool:
+        """Whether a unit is covered with all that lies in it."""
+        return self.everywhere or unit_id in self.whole
+
+    def __or__(self, other: Area) -> Area:
+        return Area(
+            everywhere=self.everywhere or other.everywhere,
+            communities=self.communities | other.communities,
+            grids=self.grids | other.grids,
+            units=self.units | other.units,
+            within=self.within | other.within,
+            upper=self.upper | other.upper,
+        )
 
     def __bool__(self) -> bool:
         return self.everywhere or bool(self.communities) or bool(self.grids) or bool(self.units)
@@ -76,6 +102,10 @@ class Actor:
         Permission code → the area in which it holds.
     is_system
         Migrations, the demo, jobs without a person: no walls.
+    by_token
+        A program asks with an API token of the account, not the person who signed in.
+    password_given
+        The person signed in with a password that somebody else gave, and has to choose another one first.
     """
 
     account_id: int | None = None
@@ -83,6 +113,8 @@ class Actor:
     permissions: Mapping[str, Area] = field(default_factory=dict)
     is_system: bool = False
     request_id: str | None = None
+    by_token: bool = False
+    password_given: bool = False
 
     def area(self, permission: str) -> Area:
         """Where ``permission`` holds."""
@@ -91,6 +123,13 @@ class Actor:
     def may(self, permission: str) -> bool:
         """Whether ``permission`` holds anywhere at all."""
         return bool(self.area(permission))
+
+    @cached_property
+    def counter(self) -> Actor:
+        """The actor who counts people, also where they may only know how many there are; nothing else is read so."""
+        if self.is_system or COUNTS not in self.permissions:
+            return self
+        return replace(self, permissions={**self.permissions, PEOPLE: self.area(PEOPLE) | self.area(COUNTS)})
 
     def areas(self) -> Mapping[str, str]:
         """The areas as row-level security reads them: ``*`` or comma-separated ids, empty for none."""
@@ -110,6 +149,7 @@ class Actor:
                 any(a.everywhere for a in every), frozenset().union(*(a.communities for a in every))
             ),
             "grids": _listed(any(a.everywhere for a in every), frozenset().union(*(a.single for a in every))),
+            "upper": _listed(False, frozenset().union(*(a.upper for a in every))),
             "people_communities": _listed(people.everywhere, people.communities),
             "people_grids": _listed(people.everywhere, people.single),
         }
@@ -161,6 +201,26 @@ def visible(select: _Select, actor: Actor, table: type[Placed], permission: str 
     return select if area.everywhere else select.where(table.within(area) if area else false())
 
 
+def named(permission: str) -> str:
+    """A permission in the reader's words; its code where it has none.
+
+    >>> named("unit.edit")
+    '编辑区划'
+    """
+    return reference.labels("permissions", language.current()).get(permission, permission)
+
+
+def require_person(actor: Actor) -> None:
+    """Raise if an API token asks: for what would open another way into the account, or outlast the token.
+
+    Raises
+    ------
+    Forbidden
+    """
+    if actor.by_token:
+        raise Forbidden(_("A program with an API token cannot do this. Sign in and do it yourself."))
+
+
 def require_everywhere(actor: Actor, permission: str) -> None:
     """Raise unless ``actor`` has ``permission`` everywhere: for what belongs to no place, such as roles and categories.
 
@@ -170,7 +230,8 @@ def require_everywhere(actor: Actor, permission: str) -> None:
     """
     if not actor.area(permission).everywhere:
         raise Forbidden(
-            _("This needs the permission “{permission}” everywhere.", permission=permission), permission=permission
+            _("This needs the permission “{permission}” everywhere.", permission=named(permission)),
+            permission=permission,
         )
 
 
@@ -189,4 +250,4 @@ def require(actor: Actor, permission: str, community_id: int | None = None, grid
         return
     if community_id is not None and not any(a.covers(community_id, grid_id) for a in actor.permissions.values()):
         raise NotFound(_("Not found, or outside your area."))
-    raise Forbidden(_("This needs the permission “{permission}”.", permission=permission), permission=permission)
+    raise Forbidden(_("This needs the permission “{permission}”.", permission=named(permission)), permission=permission)

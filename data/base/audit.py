@@ -16,19 +16,22 @@ from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects.postgresql import JSONB, Range
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from data.base import access
+from data.base import access, texts
 from data.base.access import Actor
 from data.base.db import Table
 from data.base.secrets import Encrypted
 
 HIDDEN = "•"
-_UNRECORDED = {"created_at", "updated_at"}
+#: In the ``info`` of a column: that it changed is not written, because it would tell what its reader may not know.
+UNRECORDED = "unrecorded"
+_UNRECORDED = {"id", "created_at", "updated_at"}
 
 
 class Audit(Table):
     """One thing that somebody did."""
 
     __tablename__ = "audit"
+    __told__ = False
     __read__ = "audit.read"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -39,7 +42,7 @@ class Audit(Table):
     record_id: Mapped[int | None]
     community_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     changes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
-    purpose: Mapped[str | None]
+    purpose: Mapped[texts.Long | None]
     request_id: Mapped[str | None]
 
     @classmethod
@@ -85,7 +88,6 @@ def history(session: Session, actor: Actor, record_kind: str, record_id: int) ->
     return list(session.scalars(found))
 
 
-@event.listens_for(Session, "after_flush")
 def _changes_are_recorded(session: Session, _context: object) -> None:
     actor: Actor = session.info.get("actor", access.SYSTEM)
     rows = []
@@ -112,8 +114,15 @@ def _changes_are_recorded(session: Session, _context: object) -> None:
         session.connection().execute(_WRITE, rows)
 
 
-#: Into the table, past the session: it is written with every change, and nobody asks for what was written.
-_WRITE = insert(cast("SqlTable", Audit.__table__))
+def attach() -> None:
+    """Write every change of every session of this process down from here on."""
+    if not event.contains(Session, "after_flush", _changes_are_recorded):
+        event.listen(Session, "after_flush", _changes_are_recorded)
+
+
+#: Into the table, past the session: it is written with every change, and nobody asks for what was written. Nor for its
+#: id (``inline``): a row of a community that was just made lies outside the area of the one who made it.
+_WRITE = insert(cast("SqlTable", Audit.__table__)).inline()
 
 
 def _changed(item: Any) -> dict[str, Any]:
@@ -126,6 +135,8 @@ def _changed(item: Any) -> dict[str, Any]:
             continue
         past = state.attrs[name].history
         if not past.has_changes():
+            continue
+        if column.columns[0].info.get(UNRECORDED):
             continue
         before, after = (values[0] if values else None for values in (past.deleted, past.added))
         if before is None and after is None:

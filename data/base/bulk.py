@@ -2,10 +2,15 @@
 
 """Bulk loads: many rows at once into a table, in the transaction they are asked in, as fast as PostgreSQL takes them.
 
-Row-level security refuses COPY, so a load runs as the owner (``as_owner``), after its permission was checked. Rows go
-in by binary COPY. Where a load is large beside what the table holds, its secondary indexes are taken down and built
-again afterwards, and its foreign keys are checked then (``suspended``), inside the same transaction: once as a whole
-and not row by row, and still all or nothing.
+Row-level security refuses COPY, so a load runs as the owner (``as_owner``), after its permission was checked: in a job
+or a command, which log in as the owner, and in no request. Rows go in by binary COPY. Where a load
+is large beside what the table holds, its secondary indexes are taken down and built again afterwards, and its foreign
+keys are checked then (``suspended``), inside the same transaction: once as a whole and not row by row, and still all or
+nothing.
+
+After a load the table is another one than PostgreSQL knows: a plan that was made while it was empty walks through all
+of it for each row. So statements of a load are planned anew each time, and the statistics are taken anew after a large
+one, before the next statement needs them.
 
 ``merge`` brings staged rows into a table by their natural key: new ones are inserted, those that differ are updated
 with a history row each, the rest is left alone. An empty value changes nothing, and a shape is the same wherever its
@@ -37,15 +42,18 @@ from sqlalchemy.schema import DefaultClause
 
 from data.base import audit, changes
 from data.base.access import Actor
-from data.base.secrets import Encrypted
+from data.base.secrets import Encrypted, PersonalDay
 
 #: Fewer rows than this are never worth taking indexes down for.
 FEWEST_FOR_SUSPENSION = 10_000
+#: From so many rows on a load leaves the statistics of its table behind.
+FEWEST_FOR_STATISTICS = 1000
 #: How often, and how long each time, to wait for the tables to be free of others; then the load goes without.
 #: A wait is shorter than PostgreSQL's deadlock timeout, so that in a deadlock it is the load that gives way.
 _ATTEMPTS = 3
 _LOCK_TIMEOUT = "500ms"
 _ROW = "source_row"
+_DOWN = "tables whose indexes are down"
 #: After how many rows a load tells how far it is.
 _TELL_EVERY = 1000
 #: PostgreSQL counts microseconds from here.
@@ -63,6 +71,7 @@ _TYPES: tuple[tuple[type[Any], str], ...] = (
     (DateTime, "timestamptz"),
     (DATERANGE, "daterange"),
     (Date, "date"),
+    (PersonalDay, "date"),
     (ARRAY, "int4[]"),
 )
 
@@ -116,18 +125,36 @@ def point_wkb(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[bytes | No
 
 def reserve_ids(session: Session, table: SqlTable, count: int) -> list[int]:
     """Ids for ``count`` new rows, which nobody else will get."""
-    query = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
-    return list(session.scalars(query, {"table": _quoted(table), "count": count})) if count else []
+    if not count:
+        return []
+    # As runs: nearly always there is one, and a hundred thousand ids are two numbers.
+    query = text(
+        "SELECT min(id), max(id) FROM (SELECT id, id - row_number() OVER () AS run FROM "
+        "(SELECT nextval(pg_get_serial_sequence(:table, 'id')) AS id FROM generate_series(1, :count)) drawn) numbered "
+        "GROUP BY run ORDER BY 1"
+    )
+    runs = session.execute(query, {"table": _quoted(table), "count": count})
+    return [number for first, last in runs for number in range(first, last + 1)]
 
 
 @contextmanager
 def as_owner(session: Session) -> Iterator[None]:
-    """Run the block as the tables' owner, without row-level security; afterwards the role is what it was."""
-    role = session.scalar(text("SELECT current_setting('role')"))
-    session.execute(text("SELECT set_config('role', 'none', true)"))
+    """Run the block as the tables' owner, without row-level security; afterwards the role is what it was.
+
+    Its statements are planned for the rows that are there, and by no plan that is kept from before.
+    """
+    role, plans = session.execute(text("SELECT current_setting('role'), current_setting('plan_cache_mode')")).one()
+    put = text("SELECT set_config('role', :role, true), set_config('plan_cache_mode', :plans, true)")
+    session.execute(put, {"role": "none", "plans": "force_custom_plan"})
     yield
-    # Not in a finally: after an error the transaction is aborted, and its end resets the role.
-    session.execute(text("SELECT set_config('role', :role, true)"), {"role": role})
+    # Not in a finally: after an error the transaction is aborted, and its end resets both.
+    session.execute(put, {"role": role, "plans": plans})
+
+
+def _count_anew(session: Session, table: SqlTable, written: int) -> None:
+    """Take the statistics of a table anew after a load of so many rows; not while another load does."""
+    if written >= FEWEST_FOR_STATISTICS:
+        _run(session, sql.SQL("ANALYZE (SKIP_LOCKED) {}").format(sql.Identifier(table.name)))
 
 
 def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | None = None, told: Told = untold) -> None:
@@ -150,7 +177,7 @@ def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | Non
     )
     rows = zip(*(repeat(each.value, count) if isinstance(each, Same) else each for each in lists), strict=True)
     try:
-        with _driver(session).cursor().copy(statement) as stream, _without_collector():
+        with _driver(session).cursor().copy(statement) as stream, without_collector():
             stream.set_types(types)
             write = stream.write_row
             for done, row in enumerate(rows):
@@ -162,7 +189,7 @@ def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | Non
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Keep the cycle collector from walking through millions of values over and over: it took half of a load's time."""
     was_on = gc.isenabled()
     gc.disable()
@@ -192,10 +219,21 @@ def load(
         {name: _filled(values, given.get(name, _default(table.c[name]))) for name, values in columns.items()},
         told=told,
     )
+    _count_anew(session, table, _count(columns))
+
+
+def add(session: Session, table: SqlTable, columns: Columns, *, told: Told = untold) -> Merged:
+    """Bring rows that are known to be new into ``table``, with its indexes down where that pays; as ``load``."""
+    count = _count(columns)
+    with suspended(session, table, count):
+        load(session, table, columns, told=told)
+    return Merged(new=count, updated=0, unchanged=0)
 
 
 @contextmanager
-def suspended(session: Session, table: SqlTable, count: int) -> Iterator[None]:
+def suspended(
+    session: Session, table: SqlTable, count: int, *, beside: Mapping[SqlTable, int] | None = None
+) -> Iterator[bool]:
     """Take ``table``'s secondary indexes down for a load of ``count`` rows, build them again, then check foreign keys.
 
     Only when the load is large and the table holds fewer rows than come in, and nobody else holds the table for
@@ -203,25 +241,35 @@ def suspended(session: Session, table: SqlTable, count: int) -> Iterator[None]:
     may read but not write those it refers to. Keys that other tables refer to stay. On a server that does not let us
     leave checks for the end (``session_replication_role``), foreign keys are taken down like the indexes, and
     PostgreSQL keeps readers from the tables they refer to as well.
+
+    ``beside`` are tables, with their counts, that are loaded in the same block: rows of all of them may refer to each
+    other. All are taken down or none, as the block is told; it may write to no others, whose keys nobody would check.
     """
-    if not _worth_it(session, table, count):
-        yield
+    tables = {table: count, **(beside or {})}
+    down: set[str] = session.info.setdefault(_DOWN, set())
+    if table.name in down or not all(_worth_it(session, each, rows) for each, rows in tables.items()):
+        yield table.name in down
         return
     late = _may_check_late(session)
-    keys = _foreign_keys(session, table) if late else []
-    definitions = _take_down(session, table, keys)
+    keys = {each: _foreign_keys(session, each) if late else [] for each in tables}
+    definitions = _take_down(session, keys)
     if definitions is None:
-        yield
+        yield False
         return
     if late:
         _run_checks(session, on=False)
-    yield
+    down |= {each.name for each in tables}
+    try:
+        yield True
+    finally:
+        down -= {each.name for each in tables}
     if late:
         _run_checks(session, on=True)
     for definition in definitions:
         _run(session, definition)
-    for key in keys:
-        _check(session, table, key)
+    for each in tables:
+        for key in keys[each]:
+            _check(session, each, key)
 
 
 def _may_check_late(session: Session) -> bool:
@@ -276,9 +324,9 @@ def _check(session: Session, table: SqlTable, key: _ForeignKey) -> None:
     )
     if session.connection().exec_driver_sql(statement.as_string(_driver(session))).first():
         wrong = f'load into "{table.name}" violates foreign key constraint "{key.name}"'
-        raising = sql.SQL(
-            "DO $$ BEGIN RAISE foreign_key_violation USING MESSAGE = {}, CONSTRAINT = {}; END $$"
-        ).format(sql.Literal(wrong), sql.Literal(key.name))  # fmt: skip
+        raising = sql.SQL("DO $$ BEGIN RAISE foreign_key_violation USING MESSAGE = {}, CONSTRAINT = {}; END $$").format(
+            sql.Literal(wrong), sql.Literal(key.name)
+        )
         _run(session, raising)
 
 
@@ -292,50 +340,58 @@ def _worth_it(session: Session, table: SqlTable, count: int) -> bool:
     return (there or 0) < count
 
 
-def _take_down(session: Session, table: SqlTable, keys: Sequence[_ForeignKey]) -> list[sql.Composed] | None:
-    """Drop what can be built again; returns how to, or None when others hold the table.
+def _take_down(session: Session, keys: Mapping[SqlTable, Sequence[_ForeignKey]]) -> list[sql.Composed] | None:
+    """Drop what can be built again of each table; returns how to, or None when others hold one of them.
 
     ``keys`` are foreign keys that stay, to be checked at the end: until then nobody may write what they refer to.
     """
-    name = sql.Identifier(table.name)
-    kept = [key.name for key in keys]
-    found = session.execute(
-        text(
-            """
-            SELECT c.conname, pg_get_constraintdef(c.oid) AS definition, true AS is_constraint FROM pg_constraint c
-            WHERE c.conrelid = CAST(:name AS regclass) AND c.contype IN ('f', 'p', 'u')
-                AND c.conname <> ALL (CAST(:kept AS text[])) AND NOT EXISTS (
-                SELECT FROM pg_constraint r WHERE c.contype <> 'f' AND r.contype = 'f' AND r.conindid = c.conindid)
-            UNION ALL
-            SELECT i.relname, pg_get_indexdef(i.oid), false FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
-            WHERE x.indrelid = CAST(:name AS regclass) AND NOT EXISTS (
-                SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.conrelid = x.indrelid)
-            """
-        ),
-        {"name": _quoted(table), "kept": kept},
-    ).all()
+    # Indexes go up before the foreign keys that may need them.
+    parts = sorted(
+        ((table, part) for table in keys for part in _rebuildable(session, table, [key.name for key in keys[table]])),
+        key=lambda each: bool(each[1].is_foreign),
+    )
     lock = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE")
-    drops: list[sql.Composable] = [
-        lock.format(sql.Identifier(target)) for target in sorted({key.target for key in keys} - {table.name})
-    ]
+    targets = {key.target for kept in keys.values() for key in kept} - {table.name for table in keys}
+    drops: list[sql.Composable] = [lock.format(sql.Identifier(target)) for target in sorted(targets)]
     drops += [
         sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}" if part.is_constraint else "DROP INDEX {1}").format(
-            name, sql.Identifier(part.conname)
+            sql.Identifier(table.name), sql.Identifier(part.conname)
         )
-        for part in found
+        for table, part in reversed(parts)
     ]
     # A table whose deferred checks are still to come cannot be altered: let those of earlier statements come now.
     session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     session.execute(text("SET CONSTRAINTS ALL DEFERRED"))
     if not any(_dropped(session, drops) for _attempt in range(_ATTEMPTS)):
         return None
-    add = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ")
+    add_back = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ")
     return [
-        add.format(name, sql.Identifier(part.conname)) + sql.SQL(part.definition)
+        add_back.format(sql.Identifier(table.name), sql.Identifier(part.conname)) + sql.SQL(part.definition)
         if part.is_constraint
         else sql.Composed([sql.SQL(part.definition)])
-        for part in found
+        for table, part in parts
     ]
+
+
+def _rebuildable(session: Session, table: SqlTable, kept: Sequence[str]) -> Sequence[Any]:
+    """The constraints and indexes of a table that nothing hangs on, without those ``kept``."""
+    return session.execute(
+        text(
+            """
+            SELECT c.conname, pg_get_constraintdef(c.oid) AS definition, true AS is_constraint,
+                c.contype = 'f' AS is_foreign FROM pg_constraint c
+            WHERE c.conrelid = CAST(:name AS regclass) AND c.contype IN ('f', 'p', 'u')
+                AND c.conname <> ALL (CAST(:kept AS text[])) AND NOT EXISTS (
+                SELECT FROM pg_constraint r WHERE c.contype <> 'f' AND r.contype = 'f' AND r.conindid = c.conindid)
+            UNION ALL
+            SELECT i.relname, pg_get_indexdef(i.oid), false, false
+            FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+            WHERE x.indrelid = CAST(:name AS regclass) AND NOT EXISTS (
+                SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.conrelid = x.indrelid)
+            """
+        ),
+        {"name": _quoted(table), "kept": kept},
+    ).all()
 
 
 def _dropped(session: Session, drops: Sequence[sql.Composable]) -> bool:
@@ -424,10 +480,11 @@ def merge(
         who = {"account": actor.account_id, "request": actor.request_id, "hidden": f'"{audit.HIDDEN}"'}
         _execute(session, parts.write_history(), who)
         _execute(session, parts.update())
-    changed_ids = frozenset(session.scalars(text("SELECT id FROM staged_changed")))
+    changed_ids = frozenset(session.scalars(text("SELECT CAST(id AS bigint) FROM staged_changed")))
     count = _count(columns)
     with suspended(session, table, count - changed):
         new = _execute(session, *parts.insert(list(columns), defaults or {}))
+    _count_anew(session, table, new + changed)
     session.execute(text("DROP TABLE staged, staged_changed"))
     return Merged(new=new, updated=changed, unchanged=count - new - changed, changed_ids=changed_ids)
 

@@ -26,33 +26,22 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import psycopg
 from sqlalchemy import Delete, Insert, TextClause, Update, event, inspect, text
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction
+
+from data.base import db
 
 CHANNEL = "wangge_changes"
 #: Nothing is kept for longer, whatever the numbers say: for writers that tell nobody, and for what depends on the time.
 KEEP_S = 60.0
 _PULSE_S = 5.0
 _NOTICE_BYTES = 7_900  # PostgreSQL takes payloads of up to 8,000 bytes
-#: Written all the time, and nothing is made from them.
-_UNTOLD = frozenset(
-    {
-        "audit",
-        "case_watch",
-        "incident_counter",
-        "job",
-        "notification",
-        "outgoing",
-        "reminder",
-        "sign_in",
-        "sign_in_attempt",
-        "upload",
-    }
-)  # fmt: skip
 _WRITTEN = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|COPY)\s+\"?(\w+)", re.IGNORECASE)
 
 #: Tables written in a transaction: name → the communities of the rows, ``None`` for any.
@@ -125,6 +114,52 @@ class Changes:
 #: Those of this process.
 changes = Changes()
 version = changes.version
+_Made = TypeVar("_Made")
+
+
+class Kept(Generic[_Made]):
+    """What is made from tables and asked for again and again: kept until one is written, for ``KEEP_S`` at most.
+
+    Each schema of each database has its own, and what a session has written itself but not yet committed is seen by it
+    alone.
+
+    Parameters
+    ----------
+    *tables
+        What it is made from.
+    most
+        How many are kept; when there are more, all are forgotten.
+    """
+
+    def __init__(self, *tables: type[db.Table], most: int = 10_000) -> None:
+        self._tables = tuple(table.__tablename__ for table in tables)
+        self._most = most
+        self._kept: dict[Hashable, tuple[int, float, _Made]] = {}
+
+    def get(
+        self, session: Session, key: Hashable, make: Callable[[], _Made], *, communities: Collection[int] | None = None
+    ) -> _Made:
+        """What is kept under ``key``, else what ``make`` makes.
+
+        Parameters
+        ----------
+        communities
+            Those whose rows it is made from; any when None.
+        """
+        number = version(self._tables, communities)
+        if number is None or not written_in(session).keys().isdisjoint(self._tables):
+            return make()
+        place, now = (db.schema_of(session), key), time.monotonic()
+        kept = self._kept.get(place)
+        if kept is not None and kept[0] == number and now - kept[1] < KEEP_S:
+            return kept[2]
+        made = make()
+        if len(self._kept) >= self._most:
+            self._kept.clear()
+        self._kept[place] = number, now, made
+        return made
+
+
 _process = f"{os.getpid()}-{secrets.token_hex(4)}"
 _KEY, _TOLD = "changes", "changes that were told"
 
@@ -142,7 +177,7 @@ def speak_as(name: str) -> None:
 
 def touch(session: Session, table: str, communities: Collection[int] | None = None) -> None:
     """Say that ``session`` writes to ``table`` where the session itself cannot see it."""
-    if table not in _UNTOLD:
+    if table not in db.UNTOLD:
         add(session.info.setdefault(_KEY, {}), table, communities)
 
 
@@ -158,7 +193,6 @@ def written_in(session: Session) -> Written:
     return written
 
 
-@event.listens_for(Session, "after_flush")
 def _records_were_written(session: Session, _context: UOWTransaction) -> None:
     for records in (session.new, session.dirty, session.deleted):
         for record in records:
@@ -176,7 +210,6 @@ def _communities(record: object) -> set[int] | None:
     return None if not found or None in found else found
 
 
-@event.listens_for(Session, "do_orm_execute")
 def _statement_was_run(state: ORMExecuteState) -> None:
     statement = state.statement
     if isinstance(statement, Insert | Update | Delete):
@@ -186,7 +219,6 @@ def _statement_was_run(state: ORMExecuteState) -> None:
             touch(state.session, table)
 
 
-@event.listens_for(Session, "before_commit")
 def _others_are_told(session: Session) -> None:
     if session.in_nested_transaction():
         return
@@ -196,7 +228,6 @@ def _others_are_told(session: Session) -> None:
         session.connection().execute(text(f"SELECT pg_notify('{CHANNEL}', :notice)"), {"notice": _notice(written)})
 
 
-@event.listens_for(Session, "after_commit")
 def _this_process_is_told(session: Session) -> None:
     if not session.in_nested_transaction() and (written := session.info.pop(_KEY, None)):
         changes.told(written)
@@ -209,7 +240,6 @@ def told_by(session: Session) -> Written:
     return written
 
 
-@event.listens_for(Session, "after_soft_rollback")
 def _nothing_was_written(session: Session, ended: SessionTransaction) -> None:
     # A savepoint takes back only its own writes; that those are told with the rest does no harm.
     if ended.parent is None:
@@ -222,6 +252,22 @@ def _notice(written: Written) -> str:
     if len(notice) > _NOTICE_BYTES:
         notice = json.dumps([_process, dict.fromkeys(said)], separators=(",", ":"))
     return notice
+
+
+_LISTENERS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("after_flush", _records_were_written),
+    ("do_orm_execute", _statement_was_run),
+    ("before_commit", _others_are_told),
+    ("after_commit", _this_process_is_told),
+    ("after_soft_rollback", _nothing_was_written),
+)
+
+
+def attach() -> None:
+    """Watch every session of this process from here on."""
+    for moment, listener in _LISTENERS:
+        if not event.contains(Session, moment, listener):
+            event.listen(Session, moment, listener)
 
 
 async def follow(dsn: str) -> None:

@@ -1,16 +1,21 @@
 """The private cluster: a PostgreSQL server that the program makes and runs itself.
 
 It lives in one folder, listens on a socket in that folder only, and shares nothing with another server of the machine.
-PostgreSQL refuses to run as root, so when root starts us the cluster's processes run as the ``postgres`` user.
+PostgreSQL refuses to run as root, so when root starts us the cluster's processes run as the ``postgres`` user. Who
+connects is told by the system (``peer``): its owner and root may be any role, the user of the service none that may do
+everything.
 ``WANGGE_DATABASE_URL`` replaces all of this by any other PostGIS server.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import pwd
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -22,16 +27,23 @@ from pathlib import Path
 
 import psycopg
 
-from data.base import settings
+from data.base import processes, settings
 from data.base.errors import Busy, WanggeError
 from data.base.language import _
 
 OWNER = "wangge"
+ADMINISTRATOR = "postgres"
+#: As whom requests log in: it owns nothing, and is no member of whoever owns the tables.
+REQUESTS = "wangge_request"
+#: The roles that the service connects as; whoever adds one makes it in ``data.base.database_roles``.
+LOGINS = (OWNER, REQUESTS)
 OLDEST_POSTGRES = 15
 OLDEST_POSTGIS = (3, 3)
 _EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 _SOCKET_PATH_MAX = 107
 _DYING_S = 10
+#: How long a server is given that is starting, or is recovering from a crash.
+_COMING_S = 120.0
 #: The line in which a program of PostgreSQL says what went wrong; after it, it tells what it clears away.
 _FAULT = re.compile("error:|FATAL:|PANIC:")
 _PORT = 5432  # only a part of the socket's name: nothing listens on the network
@@ -113,12 +125,11 @@ class Cluster:
         if self.server_user:
             for folder in (self.data, self.socket, self.home / "logs"):
                 shutil.chown(folder, "postgres", "postgres")
-        self.socket.chmod(0o700)
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self._run("initdb", "-D", self.data, "-U", ADMINISTRATOR, "-A", "peer", "-E", "UTF8", "--no-locale", "-N")
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(self._configuration())
         self.start()
-        with psycopg.connect(self.dsn("postgres", "postgres"), autocommit=True) as connection:
+        with self.administered() as connection:
             connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE")
             # A large load checks its foreign keys once at the end, without locking those they refer to from readers.
             connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
@@ -127,12 +138,12 @@ class Cluster:
 
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create database ``name`` with our extensions, or as a copy of ``template``."""
-        with psycopg.connect(self.dsn("postgres", "postgres"), autocommit=True) as connection:
+        with self.administered() as connection:
             copy = f'TEMPLATE "{template}"' if template else ""
             connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER} {copy}')
         if template:
             return
-        with psycopg.connect(self.dsn(name, "postgres"), autocommit=True) as connection:
+        with self.administered(name) as connection:
             for extension in _EXTENSIONS:
                 connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
             # Row-level security runs before any function that is not marked leakproof, so without this mark a
@@ -141,7 +152,7 @@ class Cluster:
 
     def drop_database(self, name: str) -> None:
         """Drop database ``name`` together with its connections."""
-        with psycopg.connect(self.dsn("postgres", "postgres"), autocommit=True) as connection:
+        with self.administered() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def running(self) -> bool:
@@ -150,46 +161,121 @@ class Cluster:
         return probe.returncode == 0
 
     def start(self) -> None:
-        """Start the server and wait until it answers; one that runs already is left alone."""
-        if self.running():
-            return
-        self.socket.mkdir(parents=True, exist_ok=True)
+        """Start the server and wait until it answers; one that runs, starts or recovers is left alone."""
+        changed = self._say_who_may_connect()
+        self._make_socket_folder()
+        if not self.running():
+            self._clear_away_the_dead()
+            if not self._comes():
+                log = self.home / "logs" / "postgresql.log"
+                self._run("pg_ctl", "start", "-w", "-s", "-D", self.data, "-l", log, "-t", "120")
+        elif changed:
+            self._run("pg_ctl", "reload", "-s", "-D", self.data)
+        if processes.known_user():
+            (self.socket / f".s.PGSQL.{_PORT}").chmod(0o777)  # the folder says who comes this far
+
+    def _comes(self) -> bool:
+        """Wait for a server that is there and does not answer yet; tells whether it does."""
+        deadline = time.monotonic() + _COMING_S
+        while self.alive() and time.monotonic() < deadline:
+            if self.running():
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _make_socket_folder(self) -> None:
+        """Have the socket's folder, for the server alone; started by root, the group of the service may enter too."""
+        self.socket.mkdir(parents=True, exist_ok=True, mode=0o700)
+        user, group, mode = -1, -1, 0o700
         if self.server_user:
-            shutil.chown(self.socket, "postgres", "postgres")
-        self.socket.chmod(0o700)
-        self._clear_away_the_dead()
-        self._run(
-            "pg_ctl", "start", "-w", "-s", "-D", self.data, "-l", self.home / "logs" / "postgresql.log", "-t", "120"
+            entry = pwd.getpwnam(self.server_user["user"])
+            user, group = entry.pw_uid, entry.pw_gid
+        if service := processes.known_user():
+            group, mode = service.gid, 0o710
+        os.chown(self.socket, user, group, follow_symlinks=False)
+        self.socket.chmod(mode)
+
+    def _say_who_may_connect(self) -> bool:
+        """Write ``pg_hba.conf`` and ``pg_ident.conf``; tells whether they were others."""
+        owner = self.server_user.get("user") or pwd.getpwuid(os.geteuid()).pw_name
+        service = processes.known_user()
+        pairs = {(user, role): None for user in (owner, "root") for role in (ADMINISTRATOR, *LOGINS)}
+        pairs |= {(service.name, role): None for role in LOGINS} if service else {}
+        return any(
+            [
+                self._write("pg_hba.conf", ["local all all peer map=wangge"]),
+                self._write("pg_ident.conf", [f'wangge "{user}" "{role}"' for user, role in pairs]),
+            ]
         )
+
+    def _write(self, name: str, lines: list[str]) -> bool:
+        """Write a file of the data folder, which is there whole or as it was; tells whether it was another one."""
+        content = "".join(f"{line}\n" for line in ("# Written by wangge at each start.", *lines))
+        path = self.data / name
+        if path.exists() and path.read_text() == content:
+            return False
+        draft = self.data / f"{name}.draft"
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            if self.server_user:
+                entry = pwd.getpwnam(self.server_user["user"])
+                os.fchown(file.fileno(), entry.pw_uid, entry.pw_gid)
+            file.write(content)
+        draft.replace(path)
+        return True
+
+    def administered(self, database: str = "postgres") -> psycopg.Connection:
+        """A connection of the administrator's."""
+        return psycopg.connect(self.dsn(database, ADMINISTRATOR), autocommit=True)
+
+    def alive(self) -> bool:
+        """Whether the server's first process is there; asked often, so it asks nobody else."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+            os.kill(pid, 0)
+        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
+            return False
+        except PermissionError:
+            pass  # somebody else's, so it is there
+        return not _is_zombie(pid)
 
     def _clear_away_the_dead(self) -> None:
         """Make way after a server that was killed.
 
-        Its children take a moment to notice. And where nobody collects dead processes (a container without an init),
-        PostgreSQL would take the dead server for a running one for ever: then its pid file goes, but only once no
-        process has its data folder open any more.
+        Its children take a moment to notice, and one that computes takes long: they are told to leave. Where nobody
+        collects dead processes (a container without an init), PostgreSQL would take the dead server for a running one
+        for ever, and so it does where its number was given to another process: then its pid file goes, but only once
+        no process has its data folder open any more.
         """
         pid_file = self.data / "postmaster.pid"
         deadline = time.monotonic() + _DYING_S
         while pid_file.exists() and Path("/proc/self").exists():
-            pid = pid_file.read_text().split()[0]
-            if not Path(f"/proc/{pid}").exists():
-                return
-            zombie = ") Z " in Path(f"/proc/{pid}/stat").read_text()
-            if zombie and not self._processes():
-                (self.socket / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
-                pid_file.unlink()
+            words = pid_file.read_text().split()
+            pid = int(words[0]) if words else 0
+            left = self._processes()
+            if pid in left and not _is_zombie(pid):
+                return  # it runs, or is starting
+            if not left:
+                if _is_zombie(pid) or _works_elsewhere(pid):
+                    (self.socket / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
+                    pid_file.unlink(missing_ok=True)
                 return
             if time.monotonic() > deadline:
                 return
+            late = time.monotonic() > deadline - _DYING_S / 2
+            for child in left:
+                with suppress(OSError):
+                    if Path(f"/proc/{child}/cmdline").read_text().startswith("postgres:"):
+                        os.kill(child, signal.SIGKILL if late else signal.SIGQUIT)
             time.sleep(0.05)
 
     def _processes(self) -> list[int]:
         """The processes that work in the data folder."""
         found = []
+        data = self.data.resolve()
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if (process / "cwd").readlink() == self.data:
+                if (process / "cwd").readlink() == data:
                     found.append(int(process.name))
         return found
 
@@ -242,7 +328,7 @@ class Cluster:
                 said = output.read().decode(errors="replace").strip().splitlines()
                 raise ClusterFailed(
                     _(
-                        "{program} failed: {reason}. The server's log is {log}; `wangge doctor` says more.",
+                        "{program} failed: {reason}. The server’s log is {log}; `wangge doctor` says more.",
                         program=program,
                         reason=next(filter(_FAULT.search, said), said[-1] if said else done.returncode),
                         log=self.home / "logs" / "postgresql.log",
@@ -250,9 +336,72 @@ class Cluster:
                 )
 
 
+def _is_zombie(pid: int) -> bool:
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def _works_elsewhere(pid: int) -> bool:
+    """Whether a process is certainly no server of ours: only one's own can be looked at, and not everywhere."""
+    try:
+        return not Path(f"/proc/{pid}/exe").readlink().name.startswith("postgres")
+    except OSError:
+        return False
+
+
 def private() -> Cluster:
     """The private cluster of this installation."""
     return Cluster(settings.get().home)
+
+
+def served(home: Path) -> bool:
+    """Whether a server looks after ``home``, and with it after the private cluster, at this moment."""
+    try:
+        with (home / "serve.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Keep every server of the folder ``home`` from running inside the ``with`` block.
+
+    Raises
+    ------
+    Busy
+        One runs now.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "serve.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(_("The server runs on {home}. Stop it first; nothing was changed.", home=home)) from error
+        yield
+
+
+def refuse_company(connection: psycopg.Connection, database: str) -> None:
+    """Raise ``Busy`` when somebody else is connected to ``database``: a worker, a command, a program of one's own."""
+    others = connection.execute(
+        "SELECT count(*), string_agg(DISTINCT coalesce(nullif(application_name, ''), usename), ', ') "
+        "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        [database],
+    ).fetchone()
+    if others and others[0]:
+        raise Busy(
+            _(
+                "{count} connections to the database are open ({names}). Stop what uses it (server, worker, imports) "
+                "first; nothing was changed.",
+                count=others[0],
+                names=others[1],
+            )
+        )
 
 
 @contextmanager
@@ -260,15 +409,32 @@ def available() -> Iterator[None]:
     """Have the database up inside the ``with`` block.
 
     With ``WANGGE_DATABASE_URL`` there is nothing to do. Otherwise the private cluster is made and started as needed,
-    and stopped again only by the one who started it.
+    and stopped again only by the one who started it. One that a server looks after is the server's to start: it is
+    waited for.
+
+    Raises
+    ------
+    Busy
+        The server does not bring it up.
     """
     if settings.get().database_url:
         yield
         return
     cluster = private()
-    if (cluster.data / "wangge.ready").exists() and cluster.running():
-        yield
-        return
+    if (cluster.data / "wangge.ready").exists():
+        deadline = time.monotonic() + _COMING_S
+        while not (up := cluster.running()) and served(cluster.home):
+            if time.monotonic() > deadline:
+                raise Busy(
+                    _(
+                        "The server on {home} does not bring its database up. `wangge doctor` says why.",
+                        home=cluster.home,
+                    )
+                )
+            time.sleep(0.1)
+        if up:
+            yield
+            return
     cluster.prepare()
     cluster.start()
     try:
@@ -278,10 +444,24 @@ def available() -> Iterator[None]:
 
 
 def dsn() -> str:
-    """The connection string of the database in use, private or not."""
+    """The connection string of the database in use, private or not, for the owner of its tables."""
     url = settings.get().database_url
-    if not url:
-        return private().dsn()
+    return _checked("WANGGE_DATABASE_URL", url) if url else private().dsn()
+
+
+def request_dsn() -> str:
+    """The connection string that requests log in with.
+
+    On a server of one's own it is a setting. Without it they log in as the owner, and only change to the role of
+    requests in each transaction.
+    """
+    requests, owner = settings.get().request_database_url, settings.get().database_url
+    if requests:
+        return _checked("WANGGE_REQUEST_DATABASE_URL", requests)
+    return dsn() if owner else private().dsn(user=REQUESTS)
+
+
+def _checked(setting: str, url: str) -> str:
     if not url.startswith(("postgresql://", "postgres://")):
-        raise Busy(_("WANGGE_DATABASE_URL must begin with postgresql://, not {start}.", start=url.split(":")[0]))
+        raise Busy(_("{setting} must begin with postgresql://, not {start}.", setting=setting, start=url.split(":")[0]))
     return url

@@ -8,9 +8,11 @@
     ├── Conflict    the world disagrees: it exists already, it overlaps, it changed meanwhile
     ├── Invalid     what was handed in is malformed
     └── Busy        try again later
+        └── NoRoom  the disk is full
 
 ``detail`` is a sentence for the person who asked: what is wrong, with the values, and what to do. ``facts`` are the
-values for programs. Only ``api/errors.py`` knows status codes; ``spatial`` raises ``ValueError`` subclasses of its own.
+values for programs. Only ``api/base/errors.py`` knows status codes; ``spatial`` raises ``ValueError`` subclasses of its
+own.
 """
 
 from __future__ import annotations
@@ -51,3 +53,7 @@ class Invalid(WanggeError):
 
 class Busy(WanggeError):
     """It cannot be done now; the same request may succeed later."""
+
+
+class NoRoom(Busy):
+    """There is no room on the disk for what was handed in."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from data.base import settings
 from data.base.language import _
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -158,7 +159,7 @@ def check(number: str, *, today: date | None = None) -> Identity:
         raise NotAnIdentityNumber(
             Fault.CHECKSUM, _("The last character of this identity number does not follow from the others.")
         )
-    if born_on > (today or date.today()):  # noqa: DTZ011 - a birthday has no time zone
+    if born_on > (today or settings.today()):
         raise NotAnIdentityNumber(
             Fault.FUTURE,
             _("The birthday in this identity number, {day}, has not come yet.", day=born_on.isoformat()),

@@ -10,11 +10,12 @@ A message that counts (``{count} cases``) is written in the plural. What English
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LANGUAGES = ("zh", "en")
 _CATALOGS = Path(__file__).resolve().parent.parent / "locale"
@@ -76,3 +77,14 @@ def _(message: str, /, **values: object) -> str:
     if current() == "en" and values.get("count") in (1, "1"):
         text = singulars().get(message, text)
     return text.format(**values) if values else text
+
+
+def named(record: Any, what: str = "name") -> str:
+    """The name of a row, or of a piece of one, in the current language: of ``name_zh`` and ``name_en`` the right one.
+
+    >>> with using("zh"):
+    ...     named({"role_zh": "网格长", "role_en": "Grid leader"}, "role")
+    '网格长'
+    """
+    key = f"{what}_{current()}"
+    return str(record[key] if isinstance(record, Mapping) else getattr(record, key))

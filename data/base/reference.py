@@ -1,4 +1,5 @@
-"""Reference tables: the lists that come with the program, as CSV files in ``data/reference``.
+"""Reference tables: the lists that come with the program, as CSV files in ``data/reference``,
+those of one feature in a folder of its name.
 
 Code lists of national standards (``sex`` GB/T 2261.1, ``marital_status`` GB/T 2261.2, ``ethnicity``
 GB/T 3304, ``education`` GB/T 4658, ``relation`` GB/T 4761, ``political_status`` GB/T 4762) and what a
@@ -28,14 +29,20 @@ def rows(name: str) -> list[dict[str, str]]:
     """
     if name not in names():
         raise KeyError(f"There is no reference table {name!r}; there are {', '.join(names())}.")
-    with (_FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    with _paths()[name].open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 @cache
 def names() -> tuple[str, ...]:
     """The names of all reference tables, sorted."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.csv")))
+    return tuple(sorted(_paths()))
+
+
+@cache
+def _paths() -> dict[str, Path]:
+    """Where each reference table lies."""
+    return {path.stem: path for path in _FOLDER.rglob("*.csv")}
 
 
 @cache

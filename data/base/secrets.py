@@ -2,7 +2,11 @@
 
 Identity numbers, phones and health facts are encrypted in the application with AES-256-GCM. The keys live in a file
 outside the database (``Settings.key_file``, readable by its owner only), so a copy of the database alone tells
-nothing. An exact search goes through a *blind index*: an HMAC-SHA-256 of the normalised value under a second key.
+nothing. They are made once, for an empty database, and never silently again: ``data.keys`` says when. An exact search
+goes through a *blind index*: an HMAC-SHA-256 of the normalised value under a second key.
+
+A value that cannot be decrypted (damaged, or written under keys that are lost) is read as :class:`Unreadable`, a text
+that says so: one bad value never keeps anybody from a page, a list or a file.
 
 Masks follow the look: ``138****6021``, ``3101**********2417``, ``李**``.
 """
@@ -13,23 +17,52 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 import os
 import secrets as _random
+import time
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Date, LargeBinary
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
-from data.base import settings
+from data.base import language, settings, texts
+from data.base.errors import Conflict, Invalid
+from data.base.language import _
+from data.base.texts import Words
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+log = logging.getLogger("wangge.secrets")
+
 _NONCE_BYTES = 12
+_KEY_BYTES = 32
+_LOGGED_EVERY_S = 60.0
+
+
+class KeysMissing(Conflict):
+    """The key file is gone."""
+
+
+class KeysDamaged(Conflict):
+    """The key file is there and holds no keys."""
+
+
+class Unreadable(str):
+    """What stands for a value that cannot be decrypted: a text that says so, in the language of who reads it."""
+
+    __slots__ = ()
+
+
+class NoValue(Invalid, DontWrapMixin):
+    """What stands for a value that cannot be decrypted came back to be stored: from a form, a program or a file."""
 
 
 @dataclass(frozen=True)
@@ -50,38 +83,90 @@ class Keys:
 
     @classmethod
     def from_json(cls, text: str) -> Keys:
-        """The keys out of the text of a key file."""
-        found = json.loads(text)
-        return cls(base64.b64decode(found["encryption"]), base64.b64decode(found["index"]))
+        """The keys out of the text of a key file.
+
+        Raises
+        ------
+        ValueError
+            The text holds no keys.
+        """
+        try:
+            read = json.loads(text)
+            pair = [base64.b64decode(read[name], validate=True) for name in ("encryption", "index")]
+        except (KeyError, TypeError) as error:
+            raise ValueError("no keys") from error
+        if any(len(key) != _KEY_BYTES for key in pair):
+            raise ValueError("keys of another length")
+        return cls(*pair)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells these keys from others and betrays nothing of them: 32 hexadecimal digits."""
+        return hmac.new(self.encryption + self.index, b"wangge key fingerprint", hashlib.sha256).hexdigest()[:32]
 
 
-def load_keys(path: Path) -> Keys:
-    """The keys in ``path``, made there first when the file does not exist.
+def stored(path: Path | None = None) -> Keys | None:
+    """The keys in the key file, read anew; ``None`` when there is no such file.
 
-    Two processes that start together agree: the file is created whole under another name and linked into place,
-    and whoever comes second reads what the first one made.
+    Raises
+    ------
+    KeysDamaged
     """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    path = path or settings.get().key_file
+    try:
+        return Keys.from_json(path.read_text("ascii"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise KeysDamaged(
+            _("The key file {path} is damaged. Put the copy of it there, or that of a backup.", path=path)
+        ) from error
+
+
+def write_keys(path: Path, made: Keys) -> None:
+    """Write a key file, readable by its owner only, which is there whole or not at all; one that is there stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(Keys.new().to_json())
+            file.write(made.to_json())
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return Keys.from_json(path.read_text())
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # of two that start together, whoever comes second reads what the first one made
+    finally:
+        draft.unlink()
+    forget()
+
+
+def make_keys() -> Keys:
+    """Have a key file: fresh keys when there is none. Whether that may be is not asked here (``data.keys.check``)."""
+    path = settings.get().key_file
+    if stored(path) is None:
+        write_keys(path, Keys.new())
+    return keys()
 
 
 @cache
 def keys() -> Keys:
-    """The keys of this installation, read once."""
-    return load_keys(settings.get().key_file)
+    """The keys of this installation, read once.
+
+    Raises
+    ------
+    KeysMissing
+    """
+    held = stored()
+    if held is None:
+        raise KeysMissing(
+            _(
+                "The key file {path} is missing. Put the copy of it there; `wangge keys show` says which one it has to "
+                "be.",
+                path=settings.get().key_file,
+            )
+        )
+    return held
 
 
 def forget() -> None:
@@ -115,25 +200,116 @@ def decrypt(data: bytes) -> str:
     return _cipher().decrypt(bytes(data[:_NONCE_BYTES]), bytes(data[_NONCE_BYTES:]), None).decode()
 
 
+def readable(data: bytes) -> str:
+    """The text that ``encrypt`` was given, or :class:`Unreadable`. That it happens is logged, never a value."""
+    from cryptography.exceptions import InvalidTag
+
+    try:
+        return decrypt(data)
+    except (InvalidTag, ValueError):
+        _log_unreadable()
+        return Unreadable(_(_UNREADABLE))
+
+
+_UNREADABLE = "cannot be decrypted"
+
+
+def says_unreadable(text: str) -> bool:
+    """Whether a text is, in any language, what stands for a value that cannot be decrypted.
+
+    >>> says_unreadable(" 无法解密 "), says_unreadable("cannot be decrypted"), says_unreadable("13800006021")
+    (True, True, False)
+    """
+    return text.strip() in _said_of_unreadable()
+
+
+@cache
+def _said_of_unreadable() -> frozenset[str]:
+    said = set()
+    for spoken in language.LANGUAGES:
+        with language.using(spoken):
+            said.add(_(_UNREADABLE))
+    return frozenset(said)
+
+
+def known(value: str | None) -> str | None:
+    """A value where it can be read, for whoever has no use for the text that says it cannot."""
+    return None if isinstance(value, Unreadable) else value
+
+
+_logged = {"next_at": 0.0, "count": 0.0}
+
+
+def _log_unreadable() -> None:
+    """Say now and then how many values could not be read: a list may hold thousands of them."""
+    _logged["count"] += 1
+    if (now := time.monotonic()) >= _logged["next_at"]:
+        log.warning("%d encrypted values could not be decrypted; `wangge keys show` says why", _logged["count"])
+        _logged.update(next_at=now + _LOGGED_EVERY_S, count=0)
+
+
 def blind(text: str) -> bytes:
     """The blind index of ``text``: 32 bytes, equal for equal texts whatever their case and spacing."""
     normal = "".join(text.split()).upper()
     return hmac.new(keys().index, normal.encode(), hashlib.sha256).digest()
 
 
+def _both_empty(x: Any, y: Any) -> bool:
+    """What counts as no change of something personal: only that it was empty and stays so.
+
+    Else whoever may write a value without seeing it would learn from the version of the record and its history whether
+    it is the one that was there.
+    """
+    return x is None and y is None
+
+
+class Personal(Words):
+    """A column of text that leaves masked, though it is not encrypted. What is written counts as a change."""
+
+    cache_ok = True
+
+    def compare_values(self, x: str | None, y: str | None) -> bool:
+        """Whether nothing is written: see :func:`_both_empty`."""
+        return _both_empty(x, y)
+
+
+class PersonalDay(TypeDecorator[date]):
+    """A day that leaves masked. What is written counts as a change."""
+
+    impl = Date
+    cache_ok = True
+
+    def compare_values(self, x: date | None, y: date | None) -> bool:
+        """Whether nothing is written: see :func:`_both_empty`."""
+        return _both_empty(x, y)
+
+
 class Encrypted(TypeDecorator[str]):
-    """A column of text that is encrypted on its way into the database and decrypted on its way out."""
+    """A column of text that is encrypted on its way into the database and decrypted on its way out.
+
+    What cannot be decrypted comes out as :class:`Unreadable`, which is no value and cannot be written back.
+    """
 
     impl = LargeBinary
     cache_ok = True
+    #: Characters that can be kept (``ck_…_length`` in the database, which counts the bytes that they may take).
+    most = texts.LONG
+
+    def compare_values(self, x: str | None, y: str | None) -> bool:
+        """Whether nothing is written: see :func:`_both_empty`."""
+        return _both_empty(x, y)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        """Encrypt."""
-        return None if value is None else encrypt(value)
+        """Clean and encrypt."""
+        if value is not None and says_unreadable(value):
+            raise NoValue(
+                _("“{text}” stands for what cannot be decrypted and is no value. Write the value anew.", text=value)
+            )
+        return None if value is None else encrypt(texts.clean(value))
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
         """Decrypt."""
-        return None if value is None else decrypt(value)
+        return None if value is None else readable(value)
 
 
 def mask_phone(text: str | None) -> str | None:
@@ -142,7 +318,7 @@ def mask_phone(text: str | None) -> str | None:
     >>> mask_phone("13812346021")
     '138****6021'
     """
-    if not text:
+    if not text or isinstance(text, Unreadable):
         return text
     return f"{text[:3]}****{text[-4:]}" if len(text) >= 8 else "*" * len(text)
 
@@ -153,7 +329,7 @@ def mask_identity(text: str | None) -> str | None:
     >>> mask_identity("310101194910012417")
     '3101**********2417'
     """
-    if not text:
+    if not text or isinstance(text, Unreadable):
         return text
     return text[:4] + "*" * (len(text) - 8) + text[-4:] if len(text) > 8 else "*" * len(text)
 
@@ -164,7 +340,16 @@ def mask_name(text: str | None) -> str | None:
     >>> mask_name("李小明")
     '李**'
     """
-    return text[:1] + "*" * (len(text) - 1) if text else text
+    return text[:1] + "*" * (len(text) - 1) if text and not isinstance(text, Unreadable) else text
+
+
+def mask_address(text: str | None) -> str | None:
+    """An address with all but its first six characters hidden, however long it is.
+
+    >>> mask_address("梧桐路168弄18号2单元501"), mask_address("江城区")
+    ('梧桐路168****', '江城区****')
+    """
+    return f"{text[:6]}****" if text else text
 
 
 def new_token() -> str:

@@ -9,10 +9,11 @@ import os
 import sys
 from datetime import date, datetime
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,9 +35,19 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address the web application listens on.")
     port: int = Field(8000, ge=1, le=65535, description="The port the web application listens on.")
+    user: str = Field(
+        "wangge",
+        pattern="^[a-z_][a-z0-9_-]{0,31}$",
+        description="The user that web application and worker run as when root starts them; made when missing.",
+    )
     database_url: str | None = Field(
         None,
         description="A PostGIS server to use instead of the private cluster: postgresql://user:password@host:port/name.",
+    )
+    request_database_url: str | None = Field(
+        None,
+        description="How requests log in to the server of WANGGE_DATABASE_URL: a role that is a member of wangge_app "
+        "and of nothing else. Not set: as its owner, who then changes to wangge_app in each transaction.",
     )
     demo_password: str | None = Field(
         None, description="The password of the demo accounts; random, and printed once, when not set."
@@ -45,6 +56,11 @@ class Settings(BaseSettings):
     timezone: str = Field("Asia/Shanghai", description="The time zone of days (visits, due dates, reports).")
     secure_cookies: bool = Field(
         False, description="Send the session cookie over HTTPS only. Switch on behind an HTTPS proxy."
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="The addresses or networks of proxies before the server, with commas, such as 127.0.0.1: only they "
+        "are believed when they say for whom they ask (X-Forwarded-For). Empty: none.",
     )
     session_hours: int = Field(12, ge=1, le=720, description="Hours after which a sign-in ends when unused.")
     basemap: str = Field(
@@ -55,12 +71,24 @@ class Settings(BaseSettings):
     basemap_attribution: str = Field("", description="The source line of an XYZ base map.")
     tianditu_key: str | None = Field(None, description="The key for 天地图, needed for the base map tianditu.")
     upload_max_mb: int = Field(512, ge=1, description="The largest file that may be uploaded, in MB.")
+    read_memory_mb: int = Field(
+        1000,
+        ge=100,
+        description="The most memory that reading a file may take, in MB; a file that needs more is refused.",
+    )
+    read_seconds: int = Field(
+        300, ge=1, description="Seconds after which reading a file is ended; what takes longer is refused."
+    )
     photo_max_mb: int = Field(15, ge=1, le=100, description="The largest photo that may be sent, in MB.")
+    spare_disk_mb: int = Field(
+        500, ge=0, description="Free space that is kept for the records, in MB: with less, no files are taken in."
+    )
     public_url: str = Field(
         "",
         pattern="^(https?://[^/ ]+)?$",
-        description="The address under which residents reach the server, such as https://wangge.example; printed in QR "
-        "codes. Empty: the address that the one who prints them uses.",
+        description="The address under which people without an account reach the server, such as "
+        "https://wangge.example; in QR codes and shared links. Empty: the address that the one who makes them uses, "
+        "if it is one of this machine.",
     )
     upload_days: int = Field(
         30,
@@ -94,6 +122,13 @@ class Settings(BaseSettings):
         "are done in the web application's own process.",
     )
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for one in filter(None, value.replace(" ", "").split(",")):
+            ip_network(one, strict=False)
+        return value.replace(" ", "")
 
     def hands_at_work(self) -> int:
         """How many processes there are for short changes."""

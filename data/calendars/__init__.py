@@ -20,6 +20,7 @@ from data.calendars.rows import (
     set_days,
     set_week,
     weeks,
+    when_changed,
     years,
 )
 
@@ -45,5 +46,6 @@ __all__ = [
     "set_week",
     "spans",
     "weeks",
+    "when_changed",
     "years",
 ]

@@ -20,6 +20,9 @@ from data.base.language import _
 LARGEST_BYTES = 1_000_000
 #: The longest span of one row or event; a longer one is a slip of the pen.
 LONGEST_DAYS = 60
+#: More days than the holidays of any life; and as many refusals as somebody reads.
+MOST_DAYS = 10_000
+MOST_REJECTED = 200
 _HEADINGS = {
     "day": ("日期", "开始日期", "开始", "date", "day", "start", "first", "code"),
     "last": ("结束日期", "结束", "end", "last", "until"),
@@ -52,10 +55,17 @@ def read(data: bytes) -> Found:
     if len(data) > LARGEST_BYTES:
         raise Invalid(_("A calendar file has at most 1 MB."), field="file")
     text = _text(data)
-    found = _ics(text) if text.lstrip().upper().startswith("BEGIN:VCALENDAR") else _csv(text)
+    try:
+        found = _ics(text) if text.lstrip()[:40].upper().startswith("BEGIN:VCALENDAR") else _csv(text)
+    except csv.Error as error:
+        raise Invalid(_("The file is no table. Save it as CSV or ICS."), field="file") from error
     if not any(found):
         raise Invalid(_("There is no day in this file."), field="file")
-    return found
+    days, rejected = found
+    if len(rejected) > MOST_REJECTED:
+        reason = _("{count} more from here on were not taken.", count=len(rejected) - MOST_REJECTED)
+        rejected[MOST_REJECTED:] = [Rejected(rejected[MOST_REJECTED].line, reason)]
+    return days, rejected
 
 
 def _text(data: bytes) -> str:
@@ -105,6 +115,8 @@ def _add(days: list[tuple[date, bool, str]], first: date, last: date, works: boo
     if not 1 <= count <= LONGEST_DAYS:
         return _("From {first} to {last} is no span of 1 to {most} days.", first=first, last=last, most=LONGEST_DAYS)
     days.extend((first + timedelta(days=step), works, name) for step in range(count))
+    if len(days) > MOST_DAYS:
+        raise Invalid(_("A calendar file has at most {most} days.", most=f"{MOST_DAYS:,}"), field="file")
     return ""
 
 
@@ -142,20 +154,20 @@ def _ics(text: str) -> Found:
 
 def _unfolded(text: str) -> list[tuple[int, str]]:
     """The content lines with the number of the first line of each (RFC 5545, 3.1: a fold begins with a blank)."""
-    lines: list[tuple[int, str]] = []
+    lines: list[tuple[int, list[str]]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line[:1] in (" ", "\t") and lines:
-            lines[-1] = (lines[-1][0], lines[-1][1] + line[1:])
+            lines[-1][1].append(line[1:])
         elif line.strip():
-            lines.append((number, line))
-    return lines
+            lines.append((number, [line]))
+    return [(number, "".join(parts)) for number, parts in lines]
 
 
 def _event(event: dict[str, str], days: list[tuple[date, bool, str]]) -> str:
     """Add the days of an event; why not, if it is refused."""
     summary = re.sub(r"\\([,;\\nN])", r"\1", event.get("SUMMARY", "")).strip()
     if "RRULE" in event:
-        return _("“{text}” repeats; give every year's days themselves.", text=summary)
+        return _("“{text}” repeats; give every year’s days themselves.", text=summary)
     first, end = _instant(event.get("DTSTART", "")), _instant(event.get("DTEND", ""))
     if first is None:
         return _("“{text}” has no day that it begins on.", text=summary)

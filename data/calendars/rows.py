@@ -7,7 +7,7 @@ lowest unit that has one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -70,15 +70,7 @@ class Named:
     unit_id: int | None
 
 
-@dataclass(frozen=True)
-class _Kept:
-    version: int
-    timezone: str
-    calendar: Calendar
-
-
-_kept: dict[int | None, _Kept] = {}
-_TABLES = ("calendar_week", "calendar_day", "unit")
+_calendars = changes.Kept[Calendar](CalendarWeek, CalendarDay, units.Unit)
 
 
 def of(session: Session, unit_id: int | None) -> Calendar:
@@ -86,21 +78,19 @@ def of(session: Session, unit_id: int | None) -> Calendar:
 
     It is kept until a calendar changes, so that a limit costs no query.
     """
-    version, timezone = changes.version(_TABLES), settings.get().timezone
-    kept = _kept.get(unit_id)
-    if kept and version is not None and (kept.version, kept.timezone) == (version, timezone):
-        return kept.calendar
+    timezone = settings.get().timezone
+    return _calendars.get(session, (unit_id, timezone), lambda: _made(session, unit_id, timezone))
+
+
+def _made(session: Session, unit_id: int | None, timezone: str) -> Calendar:
     week = next(iter(reversed(weeks(session, unit_id))), None)
-    calendar = Calendar(
+    return Calendar(
         ZoneInfo(timezone),
         frozenset(week.days_off) if week else WEEKEND,
         {one.day: one.works for one in days(session, unit_id)},
         week.opens_min if week else OPENS_MIN,
         week.closes_min if week else CLOSES_MIN,
     )
-    if version is not None:
-        _kept[unit_id] = _Kept(version, timezone, calendar)
-    return calendar
 
 
 def due(session: Session, community_id: int, at: datetime, working_days: int) -> datetime:
@@ -164,6 +154,22 @@ def may_edit(session: Session, actor: Actor, unit: units.Unit | None) -> bool:
     return bool(communities) and communities <= area.communities
 
 
+#: What is done when the calendar of a unit (``None``: of everybody) has changed; see ``when_changed``.
+_followers: list[Callable[[Session, units.Unit | None], None]] = []
+
+
+def when_changed(follow: Callable[[Session, units.Unit | None], None]) -> None:
+    """Have something done within each transaction that changes the calendar of a unit (``None``: of everybody)."""
+    if follow not in _followers:
+        _followers.append(follow)
+
+
+def _changed(session: Session, unit: units.Unit | None) -> None:
+    session.flush()
+    for follow in _followers:
+        follow(session, unit)
+
+
 def _require_edit(session: Session, actor: Actor, unit: units.Unit | None) -> None:
     access.require(actor, "unit.edit")
     if unit is not None and unit.level == units.Level.GRID:
@@ -180,8 +186,10 @@ def set_days(session: Session, actor: Actor, unit: units.Unit | None, wanted: It
     A day that the unit has already is replaced.
     """
     _require_edit(session, actor, unit)
-    rows = {day: {"unit_id": unit.id if unit else None, "day": day, "works": works, "name": name.strip()[:NAME_MOST]}
-            for day, works, name in wanted}  # fmt: skip
+    rows = {
+        day: {"unit_id": unit.id if unit else None, "day": day, "works": works, "name": name.strip()[:NAME_MOST]}
+        for day, works, name in wanted
+    }
     held = _own(unit)
     known = {row.day: row for row in session.scalars(select(CalendarDay).where(held, CalendarDay.day.in_(rows)))}
     for day, row in rows.items():
@@ -189,7 +197,7 @@ def set_days(session: Session, actor: Actor, unit: units.Unit | None, wanted: It
             found.works, found.name = bool(row["works"]), str(row["name"])
         else:
             session.add(CalendarDay(**row))
-    session.flush()
+    _changed(session, unit)
     return len(rows)
 
 
@@ -199,7 +207,7 @@ def remove_days(session: Session, actor: Actor, unit: units.Unit | None, first: 
     found = session.scalars(select(CalendarDay).where(_own(unit), CalendarDay.day.between(first, last))).all()
     for row in found:
         session.delete(row)
-    session.flush()
+    _changed(session, unit)
     return len(found)
 
 
@@ -230,11 +238,11 @@ def set_week(
     else:
         for name, value in values.items():
             setattr(found, name, value)
-    session.flush()
+    _changed(session, unit)
 
 
 def inherit_week(session: Session, actor: Actor, unit: units.Unit) -> None:
     """Take its own week from a unit; then that of the unit above holds."""
     _require_edit(session, actor, unit)
     session.execute(delete(CalendarWeek).where(CalendarWeek.unit_id == unit.id))
-    session.flush()
+    _changed(session, unit)

@@ -9,8 +9,8 @@ What was seen of an item is a mask of ``spatial.coverage.BINS`` equal parts, so 
 street can be united. An item counts as seen when half of its parts are; a building or asset is seen wholly or not.
 """
 
-from data.coverage.following import FOLLOW_JOB, follow, follow_all, forget_jobs, perform
-from data.coverage.merging import Street, by_street
+from data.coverage.following import FOLLOW_JOB, attach, follow, follow_all, forget_jobs, perform
+from data.coverage.merging import Street, Tally, by_street, tally
 from data.coverage.reading import Filter, Level, of, rules, set_rule, shares
 from data.coverage.recording import observed, recompute, refresh, remove
 from data.coverage.streets import split
@@ -26,7 +26,33 @@ from data.coverage.tables import (
 )
 
 __all__ = [
-    "DISTANCE_M", "FOLLOW_JOB", "CoverageDay", "CoverageItem", "CoveragePass", "CoverageRule", "Filter", "Kind",
-    "Level", "Status", "Street", "StreetSegment", "by_street", "follow", "follow_all", "forget_jobs", "observed", "of",
-    "perform", "recompute", "refresh", "remove", "rules", "set_rule", "shares", "split",
-]  # fmt: skip
+    "DISTANCE_M",
+    "FOLLOW_JOB",
+    "CoverageDay",
+    "CoverageItem",
+    "CoveragePass",
+    "CoverageRule",
+    "Filter",
+    "Kind",
+    "Level",
+    "Status",
+    "Street",
+    "StreetSegment",
+    "Tally",
+    "attach",
+    "by_street",
+    "follow",
+    "follow_all",
+    "forget_jobs",
+    "observed",
+    "of",
+    "perform",
+    "recompute",
+    "refresh",
+    "remove",
+    "rules",
+    "set_rule",
+    "shares",
+    "split",
+    "tally",
+]

@@ -6,7 +6,6 @@ kept until something of it changes, for a page that asks for the same several ti
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,18 +15,17 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
 from data import grids, units
-from data.base import bulk, changes, listing
+from data.assets import Asset
+from data.base import changes, db, listing
 from data.base.errors import Invalid
 from data.base.language import _
+from data.buildings import Building
 from data.coverage import recording
-from data.coverage.tables import DISTANCE_M
-from data.patrols import CheckIn, Patrol
+from data.coverage.tables import DISTANCE_M, StreetSegment
+from data.patrols import CheckIn, Patrol, PatrolPoint
 
 #: So many points are looked at for one question: a month of a community, or half a year of a grid.
 MOST_POINTS = 300_000
-#: What it is made from.
-_TABLES = ("patrol", "patrol_point", "check_in", "building", "street_segment", "asset", "division")
-_MOST_KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,9 @@ class Question:
     distance_m: float
 
 
-#: Answers, each with the version of the tables and the time of which it is.
-_kept: dict[Question, tuple[int, float, dict[str, list[Any]]]] = {}
+_answers = changes.Kept[dict[str, list[Any]]](
+    *(Patrol, PatrolPoint, CheckIn, Building, StreetSegment, Asset, grids.Division), most=16
+)
 
 
 def days(session: Session, question: Question) -> Any:
@@ -55,16 +54,7 @@ def days(session: Session, question: Question) -> Any:
     Invalid
         These are more points than one question may ask for.
     """
-    version, now = changes.version(_TABLES, [question.community_id]), time.monotonic()
-    kept = _kept.get(question)
-    if kept and version is not None and kept[0] == version and now - kept[1] < changes.KEEP_S:
-        found = kept[2]
-    else:
-        found = _found(session, question)
-        if version is not None:
-            if len(_kept) >= _MOST_KEPT:
-                _kept.clear()
-            _kept[question] = version, now, found
+    found = _answers.get(session, question, lambda: _found(session, question), communities=[question.community_id])
     statement = text(
         "SELECT kind, item_id, day, bit_or(seen) AS seen, bit_or(poor) AS poor, max(seen_at) AS seen_at, "
         "max(patrol_id) AS patrol_id FROM unnest(CAST(:kinds AS text[]), CAST(:item_ids AS int[]), "
@@ -76,8 +66,8 @@ def days(session: Session, question: Question) -> Any:
 
 
 def _found(session: Session, question: Question) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {name: [] for name in _EACH}
-    with bulk.as_owner(session):
+    columns: dict[str, list[Any]] = {name: [] for name in _EACH}
+    with db.everywhere(session):
         walked = session.execute(_walked(session, question)).all()
         points = sum(row.point_count for row in walked)
         if points > MOST_POINTS:
@@ -85,16 +75,18 @@ def _found(session: Session, question: Question) -> dict[str, list[Any]]:
                 _(
                     "From {distance} m it would have to be worked out anew from {points} points of tracks, more than "
                     "{most}. Choose one grid, fewer days, or {usual} m.",
-                    distance=f"{question.distance_m:g}", points=f"{points:,}", most=f"{MOST_POINTS:,}",
+                    distance=f"{question.distance_m:g}",
+                    points=f"{points:,}",
+                    most=f"{MOST_POINTS:,}",
                     usual=f"{DISTANCE_M:g}",
                 ),
                 field="query.distance_m",
-            )  # fmt: skip
+            )
         for some in recording.groups(walked):
             seen = recording.observed(session, question.community_id, some, question.distance_m)
-            for name, values in found.items():
+            for name, values in columns.items():
                 values += [_plain(value) for value in seen[name].tolist()]
-    return found
+    return columns
 
 
 def _walked(session: Session, question: Question) -> Any:

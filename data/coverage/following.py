@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import delete, event, text
 from sqlalchemy.orm import Session
 
-from data.base import access, bulk, changes, jobs, settings
+from data.assets import Asset
+from data.base import access, changes, db, jobs, settings
 from data.base.access import Actor
 from data.base.jobs import Job, JobState
+from data.buildings import Building
 from data.coverage.recording import (
     REACH_DEG,
     SHAPES,
@@ -26,10 +28,11 @@ from data.coverage.recording import (
     observed,
     written,
 )
+from data.coverage.tables import StreetSegment
 
 FOLLOW_JOB = "follow_coverage"
 #: The tables of what is to be seen.
-_TABLES = ("building", "street_segment", "asset")
+_TABLES = (Building, StreetSegment, Asset)
 
 _CHANGED = text(
     f"WITH now AS ({SHAPES}), "  # noqa: S608 - ours
@@ -55,7 +58,7 @@ _NEAR = text(
 
 def follow(session: Session, community_id: int) -> int:
     """Tell anew what patrols saw of the items of a community that changed; returns how many did."""
-    with bulk.as_owner(session):
+    with db.everywhere(session):
         if session.execute(_CHANGED, {"community": community_id}).first() is None:
             return 0
         alone(session, community_id)
@@ -73,10 +76,12 @@ def follow(session: Session, community_id: int) -> int:
                 "AS n(kind, item_id, shape)"
             ),
             {
-                "community": community_id, "kinds": [row.kind for row in there], "ids": [row.item_id for row in there],
+                "community": community_id,
+                "kinds": [row.kind for row in there],
+                "ids": [row.item_id for row in there],
                 "shapes": [row.shape for row in there],
             },
-        )  # fmt: skip
+        )
     return len(changed)
 
 
@@ -117,7 +122,6 @@ def forget_jobs(session: Session) -> None:
     session.execute(delete(Job).where(Job.kind == FOLLOW_JOB, Job.state == JobState.DONE))
 
 
-@event.listens_for(Session, "before_commit")
 def _changes_are_followed(session: Session) -> None:
     """Put a job into the queue of this transaction when something that is to be seen was written in it."""
     if session.in_nested_transaction():
@@ -125,11 +129,21 @@ def _changes_are_followed(session: Session) -> None:
     session.flush()
     told: changes.Written = changes.written_in(session)
     places: set[int] | None = set()
-    for name in _TABLES:
-        here = told.get(name, set())
+    for table in _TABLES:
+        here = told.get(table.__tablename__, set())
         places = None if places is None or here is None else places | here
     if places is None or places:
         jobs.enqueue(
-            session, access.SYSTEM, FOLLOW_JOB, {"communities": None if places is None else sorted(places)},
-            community_id=None, language=settings.get().language,
-        )  # fmt: skip
+            session,
+            access.SYSTEM,
+            FOLLOW_JOB,
+            {"communities": None if places is None else sorted(places)},
+            community_id=None,
+            language=settings.get().language,
+        )
+
+
+def attach() -> None:
+    """Follow what becomes of buildings, streets and assets in every session of this process from here on."""
+    if not event.contains(Session, "before_commit", _changes_are_followed):
+        event.listen(Session, "before_commit", _changes_are_followed)

@@ -1,7 +1,8 @@
-"""Streets as people name them: their pieces of at most 50 m put together again."""
+"""What a list of items comes to: streets as people name them, of pieces of at most 50 m, and how many were seen."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,38 @@ class Street:
     def grid_names(self) -> list[str]:
         """The grids it runs through, in the order of its pieces."""
         return list(dict.fromkeys(piece.grid_name for piece in self.pieces if piece.grid_name))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many of some items were seen, or not, and how many kept their rhythm of those that had one to keep."""
+
+    total: int
+    seen: int
+    too_poor: int
+    not_seen: int
+    kept: int
+    due: int
+
+    @property
+    def share(self) -> float:
+        """The share that was seen (0-1)."""
+        return self.seen / self.total if self.total else 0.0
+
+
+def tally(items: Iterable[Any]) -> Tally:
+    """What some rows of ``coverage.of`` come to."""
+    rows = list(items)
+    status = Counter(row.status for row in rows)
+    due = [row for row in rows if row.due]
+    return Tally(
+        total=len(rows),
+        seen=status[Status.SEEN],
+        too_poor=status[Status.TOO_POOR],
+        not_seen=status[Status.NOT_SEEN],
+        kept=sum(row.kept >= row.due for row in due),
+        due=len(due),
+    )
 
 
 def by_street(items: Iterable[Any]) -> list[Street]:

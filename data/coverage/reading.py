@@ -132,13 +132,25 @@ def shares(session: Session, actor: Actor, wanted: Filter, *, by: Level = Level.
     length = func.sum(items.c.length_m)
     seen_m = func.sum(items.c.length_m * items.c.seen_share)
     total = func.count()
-    query = select(
-        unit.id.label("unit_id"), unit.code, unit.name, items.c.kind, total.label("total"), *counted.values(),
-        case((length > 0, seen_m / length), else_=counted[Status.SEEN].element / cast(total, Double)).label("share"),
-        length.label("length_m"), seen_m.label("seen_m"),
-        func.count().filter(items.c.due > 0, items.c.kept >= items.c.due).label("kept"),
-        func.count().filter(items.c.due > 0).label("due"),
-    ).join(community, community.id == items.c.community_id).join(unit, unit.id == place)  # fmt: skip
+    query = (
+        select(
+            unit.id.label("unit_id"),
+            unit.code,
+            unit.name,
+            items.c.kind,
+            total.label("total"),
+            *counted.values(),
+            case((length > 0, seen_m / length), else_=counted[Status.SEEN].element / cast(total, Double)).label(
+                "share"
+            ),
+            length.label("length_m"),
+            seen_m.label("seen_m"),
+            func.count().filter(items.c.due > 0, items.c.kept >= items.c.due).label("kept"),
+            func.count().filter(items.c.due > 0).label("due"),
+        )
+        .join(community, community.id == items.c.community_id)
+        .join(unit, unit.id == place)
+    )
     return session.execute(
         query.group_by(unit.id, unit.code, unit.name, items.c.kind).order_by(unit.code, items.c.kind)
     ).all()
@@ -149,12 +161,17 @@ def rules(session: Session, actor: Actor, *, community: str | None = None) -> Se
     grid, whole = aliased(units.Unit), aliased(units.Unit)
     query = access.visible(
         select(
-            CoverageRule.id, CoverageRule.kind, CoverageRule.rhythm, CoverageRule.community_id, CoverageRule.grid_id,
-            whole.code.label("community_code"), grid.code.label("grid_code"),
+            CoverageRule.id,
+            CoverageRule.kind,
+            CoverageRule.rhythm,
+            CoverageRule.community_id,
+            CoverageRule.grid_id,
+            whole.code.label("community_code"),
+            grid.code.label("grid_code"),
         ),
         actor,
         CoverageRule,
-    )  # fmt: skip
+    )
     query = query.join(whole, whole.id == CoverageRule.community_id).outerjoin(grid, grid.id == CoverageRule.grid_id)
     if community:
         query = query.where(whole.code == community)
@@ -166,7 +183,7 @@ def set_rule(
 ) -> None:
     """Say how often items of a kind are to be seen; ``None`` takes the rule away."""
     access.require(actor, "patrol.edit", community_id, grid_id)
-    found = session.scalar(
+    rule = session.scalar(
         select(CoverageRule).where(
             CoverageRule.community_id == community_id,
             CoverageRule.grid_id.is_not_distinct_from(grid_id),
@@ -174,12 +191,12 @@ def set_rule(
         )
     )
     if rhythm is None:
-        if found is not None:
-            session.delete(found)
-    elif found is None:
+        if rule is not None:
+            session.delete(rule)
+    elif rule is None:
         session.add(CoverageRule(community_id=community_id, grid_id=grid_id, kind=kind, rhythm=rhythm))
     else:
-        found.rhythm = rhythm
+        rule.rhythm = rhythm
     session.flush()
 
 
@@ -213,10 +230,15 @@ def _items(actor: Actor, wanted: Filter) -> Any:
 
 def _told(kind: Kind, table: Any, name: Any, length_m: Any) -> Rows:
     return select(
-        literal(kind.value).label("kind"), table.id.label("id"), name.label("name"), table.kind.label("detail"),
-        table.community_id.label("community_id"), table.grid_id.label("grid_id"), length_m.label("length_m"),
-        func.ST_AsGeoJSON(table.geom, 7).label("geojson"),
-    )  # fmt: skip
+        literal(kind.value).label("kind"),
+        table.id.label("id"),
+        name.label("name"),
+        table.kind.label("detail"),
+        table.community_id.label("community_id"),
+        table.grid_id.label("grid_id"),
+        length_m.label("length_m"),
+        func.ST_AsGeoJSON(func.ST_ForcePolygonCCW(table.geom), 7).label("geojson"),
+    )
 
 
 def _with_status(session: Session, actor: Actor, wanted: Filter) -> Any:
@@ -278,7 +300,7 @@ def _bits(mask: Any) -> Any:
 def _rhythm(items: Any) -> Any:
     """The rhythm of each item: the rule of its grid, else of its community, else ``RHYTHM``."""
     rule = aliased(CoverageRule)
-    found = (
+    said = (
         select(rule.rhythm)
         .where(
             rule.community_id == items.c.community_id,
@@ -289,7 +311,7 @@ def _rhythm(items: Any) -> Any:
         .limit(1)
         .scalar_subquery()
     )
-    return func.coalesce(found, RHYTHM.value)
+    return func.coalesce(said, RHYTHM.value)
 
 
 def _ended(wanted: Filter) -> tuple[int, int, date, date, date, date]:

@@ -9,7 +9,7 @@ from geoalchemy2 import Geometry, WKBElement
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.base import access, db
+from data.base import access, db, texts
 
 #: The distance for which what patrols saw is kept, in metres; others are computed when they are asked for.
 DISTANCE_M = 25.0
@@ -49,8 +49,8 @@ class StreetSegment(db.Table):
     community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     grid_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
     #: The code of the road in the base map, and the number of the piece.
-    code: Mapped[str]
-    name: Mapped[str | None]
+    code: Mapped[texts.Long]
+    name: Mapped[texts.Long | None]
     kind: Mapped[str]
     length_m: Mapped[float]
     geom: Mapped[WKBElement] = mapped_column(Geometry("LINESTRING", 4326, spatial_index=False))

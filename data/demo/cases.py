@@ -24,15 +24,25 @@ from data.incidents import State
 ZONE = ZoneInfo("Asia/Shanghai")
 PERIOD_DAYS = 120
 CAMPAIGN = {
-    "facility.corridor_light": 10, "facility.unlit_path": 4, "environment.stray_cat": 6,
-    "inquiry.hukou": 7, "inquiry.medical": 8,
-}  # fmt: skip
+    "facility.corridor_light": 10,
+    "facility.unlit_path": 4,
+    "environment.stray_cat": 6,
+    "inquiry.hukou": 7,
+    "inquiry.medical": 8,
+}
 
 # Where: D at a dwelling, C in a corridor, B beside a building, T at a tower with a lift, L on a lane or path,
 # U on a path without lights, G in a green. Then how many, and what people say; {n} building, {u} unit, {f} floor.
 _KINDS: dict[str, tuple[str, int, tuple[str, ...]]] = {
-    "facility.corridor_light": ("C", 40, ("{n} 号楼 {u} 单元 {f} 层廊灯不亮", "{n} 号楼 {u} 单元楼道灯坏了，看不见台阶",
-                                          "{n} 号楼 {u} 单元 {f} 层声控灯不灵")),
+    "facility.corridor_light": (
+        "C",
+        40,
+        (
+            "{n} 号楼 {u} 单元 {f} 层廊灯不亮",
+            "{n} 号楼 {u} 单元楼道灯坏了，看不见台阶",
+            "{n} 号楼 {u} 单元 {f} 层声控灯不灵",
+        ),
+    ),
     "facility.unlit_path": ("U", 9, ("{p}没有路灯，老人晚上不敢走", "{p}天黑以后一片漆黑，建议装路灯")),
     "facility.street_light": ("L", 6, ("{n} 号楼前路灯不亮", "{n} 号楼东侧路灯一闪一闪")),
     "facility.leak": ("D", 9, ("{n} 号楼 {r} 室天花板渗水", "{n} 号楼地下室渗水", "{n} 号楼 {u} 单元水表井漏水")),
@@ -42,12 +52,22 @@ _KINDS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "facility.manhole": ("L", 2, ("{n} 号楼前窨井盖松动，车一压就响",)),
     "facility.road": ("L", 3, ("{n} 号楼前路面破损积水", "{n} 号楼西侧地砖松动绊人")),
     "facility.playground": ("G", 2, ("健身广场扭腰器断裂", "梧桐园长椅木条断了")),
-    "environment.stray_cat": ("B", 14, ("{n} 号楼下流浪猫多，夜里叫声大", "{n} 号楼与 {m} 号楼之间流浪猫聚集，翻垃圾袋",
-                                        "{n} 号楼自行车棚里有一窝小猫")),
+    "environment.stray_cat": (
+        "B",
+        14,
+        (
+            "{n} 号楼下流浪猫多，夜里叫声大",
+            "{n} 号楼与 {m} 号楼之间流浪猫聚集，翻垃圾袋",
+            "{n} 号楼自行车棚里有一窝小猫",
+        ),
+    ),
     "environment.garbage": ("B", 7, ("{n} 号楼前垃圾桶满溢没人清", "{n} 号楼西侧垃圾散落")),
     "environment.bulky": ("B", 6, ("{n} 号楼西侧堆放大件垃圾", "{n} 号楼 {u} 单元门口堆放旧沙发")),
-    "environment.noise": ("B", 7, ("{n} 号楼底商夜间噪声", "{n} 号楼 {r} 室午休时间装修",
-                                   "{n} 号楼附近广场舞音响太响")),
+    "environment.noise": (
+        "B",
+        7,
+        ("{n} 号楼底商夜间噪声", "{n} 号楼 {r} 室午休时间装修", "{n} 号楼附近广场舞音响太响"),
+    ),
     "environment.dog": ("G", 3, ("梧桐园遛狗不牵绳", "书院绿地狗粪没人清")),
     "environment.green": ("B", 3, ("{n} 号楼前香樟树枝挡住三楼窗户", "{n} 号楼前绿化带枯死")),
     "environment.pests": ("B", 2, ("{n} 号楼垃圾房老鼠多", "{n} 号楼地下车库蚊子多")),
@@ -69,7 +89,7 @@ _KINDS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "dispute.neighbour": ("D", 4, ("{n} 号楼 {r} 室与楼上因漏水争执", "{n} 号楼 {u} 单元邻里因堆物争吵")),
     "dispute.property": ("B", 3, ("{n} 号楼业主对物业费有异议",)),
     "dispute.family": ("D", 1, ("{n} 号楼 {r} 室家庭赡养纠纷",)),
-}  # fmt: skip
+}
 _CLUSTER = (6, 7, 8, 9, 10)
 _UNLIT = ("6号楼北侧小路", "书院后巷", "西小路")
 
@@ -115,10 +135,16 @@ def incidents(
         state, closed = _outcome(random, draft, tier, days, now)
         taken = courses.course(random, draft.category, tier, draft.reported, State(state), closed, now)
         row: dict[str, Any] = {
-            "number": f"{day:%Y%m%d}-{running[day]:03d}", "category_code": draft.category,
-            "source": draft.source, "reported_at": draft.reported, "due_at": calendar.due(draft.reported, days),
-            "located_score": 1.0, "unlocated_reason": None, "steps": taken.steps, **taken.columns(),
-        }  # fmt: skip
+            "number": f"{day:%Y%m%d}-{running[day]:03d}",
+            "category_code": draft.category,
+            "source": draft.source,
+            "reported_at": draft.reported,
+            "due_at": calendar.due(draft.reported, days),
+            "located_score": 1.0,
+            "unlocated_reason": None,
+            "steps": taken.steps,
+            **taken.columns(),
+        }
         place, point = _place(random, draft, houses, addresses)
         rows.append({**row, **place})
         points.append(point)
@@ -177,9 +203,14 @@ def _place(
     if draft.unplaced is not None:
         _category, address, text, reason = _UNPLACED[draft.unplaced]
         return {
-            "grid": None, "building_code": None, "address": address, "description": text,
-            "located_by": None, "located_score": None, "unlocated_reason": reason,
-        }, _OUTSIDE if reason == "outside" else None  # fmt: skip
+            "grid": None,
+            "building_code": None,
+            "address": address,
+            "description": text,
+            "located_by": None,
+            "located_score": None,
+            "unlocated_reason": reason,
+        }, _OUTSIDE if reason == "outside" else None
     where, _count, texts = _KINDS[draft.category]
     if where == "U":
         return _on_path(random, texts)
@@ -199,9 +230,12 @@ def _place(
         address += f"{unit}单元" + (f"{room}室" if where == "D" else "")
     point = _entrance(house, unit) if where in "DCT" else _beside(random, house)
     return {
-        "grid": house.grid, "building_code": str(house.number), "address": address, "description": text,
+        "grid": house.grid,
+        "building_code": str(house.number),
+        "address": address,
+        "description": text,
         "located_by": "address" if where in "DCT" else "point",
-    }, point  # fmt: skip
+    }, point
 
 
 def _on_path(random: Random, texts: tuple[str, ...]) -> tuple[dict[str, Any], Point]:
@@ -209,9 +243,12 @@ def _on_path(random: Random, texts: tuple[str, ...]) -> tuple[dict[str, Any], Po
     name = random.choices(_UNLIT, (5, 3, 1))[0]
     point = _at(named[name], random.uniform(0.08, 0.92))
     return {
-        "grid": _grid(point), "building_code": None, "address": name,
-        "description": random.choice(texts).format(p=name), "located_by": "point",
-    }, point  # fmt: skip
+        "grid": _grid(point),
+        "building_code": None,
+        "address": name,
+        "description": random.choice(texts).format(p=name),
+        "located_by": "point",
+    }, point
 
 
 def _in_green(random: Random, texts: tuple[str, ...]) -> tuple[dict[str, Any], Point]:
@@ -221,8 +258,12 @@ def _in_green(random: Random, texts: tuple[str, ...]) -> tuple[dict[str, Any], P
     point = area.representative_point()
     point = Point(round(point.x + random.uniform(-4, 4), 2), round(point.y + random.uniform(-4, 4), 2))
     return {
-        "grid": _grid(point), "building_code": None, "address": name, "description": text, "located_by": "point",
-    }, point  # fmt: skip
+        "grid": _grid(point),
+        "building_code": None,
+        "address": name,
+        "description": text,
+        "located_by": "point",
+    }, point
 
 
 def _entrance(house: House, unit: int) -> Point:

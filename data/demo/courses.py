@@ -58,10 +58,17 @@ class Course:
         public = action in (Action.REPORT, Action.RESOLVE, Action.GIVE_FEEDBACK)
         self.steps.append(
             {
-                "action": action, "step": step, "at": at, "by": by, "note": note, "public": public,
-                "tier": self.tier, "level": self.level, "held_by": self.held_by,
+                "action": action,
+                "step": step,
+                "at": at,
+                "by": by,
+                "note": note,
+                "public": public,
+                "tier": self.tier,
+                "level": self.level,
+                "held_by": self.held_by,
             }
-        )  # fmt: skip
+        )
 
     def columns(self) -> dict[str, Any]:
         """The columns of the case itself that say how it stands."""
@@ -73,28 +80,28 @@ def course(
     random: Random, category: str, tier: str, reported: datetime, state: State, closed: datetime | None, now: datetime
 ) -> Course:
     """The course of a case that stands in ``state`` at ``now``; a closed one was closed at ``closed``."""
-    found = Course()
-    found.add(Action.REPORT, Step.REPORTED, reported)
+    case = Course()
+    case.add(Action.REPORT, Step.REPORTED, reported)
     if state is State.NEW:
-        return found
+        return case
     end = closed or now - timedelta(minutes=10)
     whole = max(end - reported, timedelta(minutes=5))
-    _triage(found, Tier(tier), reported + min(whole * 0.1, timedelta(minutes=random.randrange(10, 100))))
+    _triage(case, Tier(tier), reported + min(whole * 0.1, timedelta(minutes=random.randrange(10, 100))))
     if state is State.DECLINED:
-        found.add(Action.REJECT, Step.REJECTED, reported + whole * 0.4, found.held_by, random.choice(_REJECTED))
-        return found
-    who = found.held_by
+        case.add(Action.REJECT, Step.REJECTED, reported + whole * 0.4, case.held_by, random.choice(_REJECTED))
+        return case
+    who = case.held_by
     late = state is State.IN_PROGRESS and random.random() < 0.35
     if late:
-        return found
-    found.add(Action.START, Step.IN_PROGRESS, reported + whole * _STARTED, who)
-    if found.tier is Tier.COMMUNITY and random.random() < 0.25:
-        who = _escalate(found, random, reported, whole)
+        return case
+    case.add(Action.START, Step.IN_PROGRESS, reported + whole * _STARTED, who)
+    if case.tier is Tier.COMMUNITY and random.random() < 0.25:
+        who = _escalate(case, random, reported, whole)
     if state is State.ON_HOLD:
-        found.add(Action.HOLD, Step.ON_HOLD, reported + whole * 0.6, who, random.choice(_HELD))
+        case.add(Action.HOLD, Step.ON_HOLD, reported + whole * 0.6, who, random.choice(_HELD))
     elif state in (State.TO_VERIFY, State.CLOSED):
-        _settle(found, random, category, reported, whole, who, state)
-    return found
+        _settle(case, random, category, reported, whole, who, state)
+    return case
 
 
 def _triage(found: Course, tier: Tier, at: datetime) -> None:
@@ -116,21 +123,21 @@ def _escalate(found: Course, random: Random, reported: datetime, whole: timedelt
 
 
 def _settle(
-    found: Course, random: Random, category: str, reported: datetime, whole: timedelta, who: str | None, state: State
+    case: Course, random: Random, category: str, reported: datetime, whole: timedelta, who: str | None, state: State
 ) -> None:
     done = _DONE.get(category) or _DONE[category.partition(".")[0]]
     if random.random() < 0.08 and whole > timedelta(days=1):
-        found.add(Action.RESOLVE, Step.RESOLVED, reported + whole * 0.6, who, done)
-        found.add(Action.REOPEN, Step.IN_PROGRESS, reported + whole * 0.7, "staff", random.choice(_AGAIN))
-    found.resolved_at = reported + whole * _RESOLVED
-    found.add(Action.RESOLVE, Step.RESOLVED, found.resolved_at, who, done)
+        case.add(Action.RESOLVE, Step.RESOLVED, reported + whole * 0.6, who, done)
+        case.add(Action.REOPEN, Step.IN_PROGRESS, reported + whole * 0.7, "staff", random.choice(_AGAIN))
+    case.resolved_at = reported + whole * _RESOLVED
+    case.add(Action.RESOLVE, Step.RESOLVED, case.resolved_at, who, done)
     if state is State.TO_VERIFY and random.random() < 0.5:
         return
-    found.feedback_at = reported + whole * _TOLD
-    found.add(Action.GIVE_FEEDBACK, Step.FEEDBACK_GIVEN, found.feedback_at, who, random.choice(_TOLD_BY))
+    case.feedback_at = reported + whole * _TOLD
+    case.add(Action.GIVE_FEEDBACK, Step.FEEDBACK_GIVEN, case.feedback_at, who, random.choice(_TOLD_BY))
     if state is State.CLOSED:
-        found.closed_at = reported + whole
-        found.add(Action.CLOSE, Step.CLOSED, found.closed_at, "staff" if who != "leader" else "leader")
+        case.closed_at = reported + whole
+        case.add(Action.CLOSE, Step.CLOSED, case.closed_at, "staff" if who != "leader" else "leader")
 
 
 def merge_repeats(rows: list[dict[str, Any]], points: list[Any], most: int = 3) -> None:
@@ -147,9 +154,10 @@ def merge_repeats(rows: list[dict[str, Any]], points: list[Any], most: int = 3) 
             continue
         at = row["reported_at"] + timedelta(minutes=20)
         same = [
-            other for other in lights
+            other
+            for other in lights
             if rows[other]["grid"] == row["grid"] and rows[other]["closed_at"] and at < rows[other]["resolved_at"]
-        ]  # fmt: skip
+        ]
         if same and merged < most:
             earlier = rows[same[-1]]
             row |= {name: earlier[name] for name in ("building_code", "address", "located_by")}

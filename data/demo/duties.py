@@ -15,40 +15,66 @@ from data.demo.names import Register
 from data.demo.people import Household
 
 _FIVE_OLD = {
-    "老教师": ("退休教师", "21"), "老干部": ("退休干部", "31"), "老军人": ("退休军人", "61"),
-    "老模范": ("退休工人", "71"), "老专家": ("退休工程师", "21"),
-}  # fmt: skip
+    "老教师": ("退休教师", "21"),
+    "老干部": ("退休干部", "31"),
+    "老军人": ("退休军人", "61"),
+    "老模范": ("退休工人", "71"),
+    "老专家": ("退休工程师", "21"),
+}
 # The grid of the pictures has the people of the pictures.
 _KNOWN = {4: {"leader": "陈立新", "information_officer": "吴倩", "supervisor": "何志远", "building_warden": "沈玉兰"}}
 SECRETARY = "周敏"
 
 _GUIDES = (
-    "梧桐里社区党委书记", "梧桐里社区居委会副主任", "梧桐里社区民政专干", "梧桐里社区综治专干",
-    "临江街道党工委副书记", "临江街道民政办", "临江街道平安建设办", "临江街道城管办", "临江街道社保所", "临江派出所",
-    "澜江区民政局", "澜江区司法局", "澜江区人力资源和社会保障局", "澜江区卫生健康委员会", "澜江区城市管理局",
+    "梧桐里社区党委书记",
+    "梧桐里社区居委会副主任",
+    "梧桐里社区民政专干",
+    "梧桐里社区综治专干",
+    "临江街道党工委副书记",
+    "临江街道民政办",
+    "临江街道平安建设办",
+    "临江街道城管办",
+    "临江街道社保所",
+    "临江派出所",
+    "澜江区民政局",
+    "澜江区司法局",
+    "澜江区人力资源和社会保障局",
+    "澜江区卫生健康委员会",
+    "澜江区城市管理局",
     "澜江区残疾人联合会",
-)  # fmt: skip
+)
 
 #: name, what it does, how many people; the last three are the report's new ones
 _SERVICE_TEAMS = (
-    ("法律援助服务队", "法律咨询、代写文书", 6), ("医疗保健服务队", "量血压、健康知识讲座", 9),
-    ("家政服务队", "家政、陪护", 8), ("青年志愿服务队", "课业辅导、代购代办", 24),
-    ("巾帼服务队", "妇女儿童关爱", 15), ("老党员先锋队", "政策宣传、调解帮扶", 18),
-    ("治安巡逻队", "夜间巡逻、防盗防火", 20), ("环境保护服务队", "垃圾分类劝导", 14),
-    ("助残帮扶队", "助残、上门服务", 7), ("就业指导队", "招工信息、技能培训", 5),
+    ("法律援助服务队", "法律咨询、代写文书", 6),
+    ("医疗保健服务队", "量血压、健康知识讲座", 9),
+    ("家政服务队", "家政、陪护", 8),
+    ("青年志愿服务队", "课业辅导、代购代办", 24),
+    ("巾帼服务队", "妇女儿童关爱", 15),
+    ("老党员先锋队", "政策宣传、调解帮扶", 18),
+    ("治安巡逻队", "夜间巡逻、防盗防火", 20),
+    ("环境保护服务队", "垃圾分类劝导", 14),
+    ("助残帮扶队", "助残、上门服务", 7),
+    ("就业指导队", "招工信息、技能培训", 5),
     ("文艺宣传队", "广场演出、节日活动", 26),
-    ("保洁服务队", "楼道和小区保洁", 12), ("修理服务队", "水电、家电、门锁修理", 9),
+    ("保洁服务队", "楼道和小区保洁", 12),
+    ("修理服务队", "水电、家电、门锁修理", 9),
     ("文体指导队", "健身和文体活动指导", 8),
-)  # fmt: skip
+)
 
 #: user name, role, level of the unit of the grant
 _ACCOUNTS = (
-    ("warden", "building_warden", "grid"), ("officer", "information_officer", "grid"),
+    ("warden", "building_warden", "grid"),
+    ("officer", "information_officer", "grid"),
     ("leader", "grid_leader", "grid"),
-    ("staff", "community_staff", "community"), ("line", "line_officer", "community"),
-    ("supervisor", "supervisor", "street"), ("planner", "planner", "district"), ("analyst", "analyst", "district"),
-    ("admin", "administrator", "district"), ("auditor", "auditor", "district"),
-)  # fmt: skip
+    ("staff", "community_staff", "community"),
+    ("line", "line_officer", "community"),
+    ("supervisor", "supervisor", "street"),
+    ("planner", "planner", "district"),
+    ("analyst", "analyst", "district"),
+    ("admin", "administrator", "district"),
+    ("auditor", "auditor", "district"),
+)
 
 
 def teams(random: Random, register: Register, households: list[Household], today: date) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 from geoalchemy2.shape import from_shape
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -69,9 +69,14 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     grid_ids = {number: ids[code] for number, code in enumerate(sorted(demo.grids["code"]), 1)}
     walks.load(session, community, grid_ids, leaders, plan.SEED, demo.today)
     audit.record(
-        session, access.SYSTEM, "load", "unit", community.id, community_id=community.id,
+        session,
+        access.SYSTEM,
+        "load",
+        "unit",
+        community.id,
+        community_id=community.id,
         changes={"households": [None, len(demo.households)], "residents": [None, len(demo.residents)]},
-    )  # fmt: skip
+    )
     # The planner has never seen these tables filled, and the first page comes before autovacuum does.
     cases = (incidents.Incident, incidents.IncidentStep)
     for table in (Building, Dwelling, households.Household, households.Resident, *cases, Basemap):
@@ -96,12 +101,16 @@ def _units(session: Session, demo: Demo) -> dict[str, units.Unit]:
 def _buildings(session: Session, demo: Demo, community_id: int, units_by_code: dict[str, int]) -> dict[str, int]:
     rows = [
         {
-            **row, "community_id": community_id, "grid_id": units_by_code[row.pop("grid_code")],
-            "geom": from_shape(row["geom"], 4326), "point": from_shape(row["geom"].representative_point(), 4326),
-            "located_by": grids.LocatedBy.POINT, "located_score": 1.0,
+            **row,
+            "community_id": community_id,
+            "grid_id": units_by_code[row.pop("grid_code")],
+            "geom": from_shape(row["geom"], 4326),
+            "point": from_shape(row["geom"].representative_point(), 4326),
+            "located_by": grids.LocatedBy.POINT,
+            "located_score": 1.0,
         }
         for row in _rows(demo.buildings)
-    ]  # fmt: skip
+    ]
     return dict(zip(demo.buildings["code"], _insert(session, Building, rows), strict=True))
 
 
@@ -147,11 +156,13 @@ def _households(
     )
     groups = [
         {
-            "community_id": community_id, "household_id": by_number[row["household_number"]],
-            "group_code": row["group_code"], "valid": Range(row["valid_from"], row["valid_to"]),
+            "community_id": community_id,
+            "household_id": by_number[row["household_number"]],
+            "group_code": row["group_code"],
+            "valid": Range(row["valid_from"], row["valid_to"]),
         }
         for row in _rows(demo.household_groups)
-    ]  # fmt: skip
+    ]
     _insert_plain(session, households.HouseholdGroup, groups)
     return resident_ids
 
@@ -246,9 +257,12 @@ def _basemap(session: Session, demo: Demo, community_id: int) -> None:
 
 def _accounts(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit], password: str) -> list[Row]:
     given = []
+    # Beside units that are no demo, its administrator and auditor have the demo alone.
+    alone = session.scalar(select(func.count()).select_from(units.Unit)) == len(unit_by_code)
     for row in _rows(demo.accounts):
         account = accounts.add(session, access.SYSTEM, username=row["username"], name=row["name"], password=password)
-        unit = unit_by_code[row["unit_code"]]
+        everywhere = alone and row["role_code"] in ("administrator", "auditor")
+        unit = None if everywhere else unit_by_code[row["unit_code"]]
         accounts.give(session, access.SYSTEM, account=account, role_code=row["role_code"], unit=unit)
         given.append({**row, "id": account.id})
     return given
@@ -257,7 +271,7 @@ def _accounts(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit],
 def _leaders(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit], password: str) -> dict[int, int]:
     """Grid → the account of its leader; those that ``demo.accounts`` lacks are ``leader1``, ``leader2`` …"""
     posts = session.scalars(select(teams.TeamMember).where(teams.TeamMember.post == teams.Post.LEADER)).all()
-    found = {}
+    leaders = {}
     hashed = secrets.password_hash(password)
     for member in posts:
         grid = next(unit for unit in unit_by_code.values() if unit.id == member.grid_id)
@@ -267,9 +281,9 @@ def _leaders(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit], 
             session.flush()
             accounts.give(session, access.SYSTEM, account=account, role_code="grid_leader", unit=grid)
             member.account_id = account.id
-        found[member.grid_id] = member.account_id
+        leaders[member.grid_id] = member.account_id
     session.flush()
-    return found
+    return leaders
 
 
 def _teams(

@@ -20,9 +20,15 @@ from data.demo.names import Register
 
 #: households and people of each grid; the sums are the report's
 GRID_TOTALS = {
-    1: (199, 731), 2: (200, 688), 3: (191, 705), 4: (197, 742),
-    5: (174, 601), 6: (200, 760), 7: (199, 748), 8: (196, 699),
-}  # fmt: skip
+    1: (199, 731),
+    2: (200, 688),
+    3: (191, 705),
+    4: (197, 742),
+    5: (174, 601),
+    6: (200, 760),
+    7: (199, 748),
+    8: (196, 699),
+}
 DIVISION = "990106"
 
 _SIZES = {1: 6, 2: 15, 3: 27, 4: 24, 5: 17, 6: 9, 7: 2}
@@ -89,13 +95,17 @@ def _doors(house: House) -> list[dict[str, Any]]:
     gross = house.footprint.area / (house.units * house.per_floor)
     return [
         {
-            "building_code": str(house.number), "unit": str(unit), "floor": floor, "room": f"{floor}{door:02d}",
-            "use": "owner", "area_m2": round(gross * (0.97 + 0.06 * (door % 2)) * (0.9 if floor == 1 else 1), 1),
+            "building_code": str(house.number),
+            "unit": str(unit),
+            "floor": floor,
+            "room": f"{floor}{door:02d}",
+            "use": "owner",
+            "area_m2": round(gross * (0.97 + 0.06 * (door % 2)) * (0.9 if floor == 1 else 1), 1),
         }
         for unit in range(1, house.units + 1)
         for floor in range(1, house.floors + 1)
         for door in range(1, house.per_floor + 1)
-    ]  # fmt: skip
+    ]
 
 
 def _choose(random: Random, doors: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -121,9 +131,15 @@ def _sizes(random: Random, count: int, people: int) -> list[int]:
 
 
 def _household(
-    random: Random, register: Register, grid: int, number: str, door: dict[str, Any], size: int,
-    addresses: dict[int, str], today: date,
-) -> Household:  # fmt: skip
+    random: Random,
+    register: Register,
+    grid: int,
+    number: str,
+    door: dict[str, Any],
+    size: int,
+    addresses: dict[int, str],
+    today: date,
+) -> Household:
     tenants = random.random() < _TENANT_SHARE.get(size, 0)
     family = compose(random, size, tenants=tenants)
     address = f"{addresses[int(door['building_code'])]}{door['unit']}单元{door['room']}室"
@@ -137,11 +153,18 @@ def _household(
     people = _dress(random, register, family, number, address, tenancy, today)
     head = people[family.head]
     row = {
-        "number": number, "building_code": door["building_code"], "unit": door["unit"], "room": door["room"],
-        "hukou": hukou, "address": address,
+        "number": number,
+        "building_code": door["building_code"],
+        "unit": door["unit"],
+        "room": door["room"],
+        "hukou": hukou,
+        "address": address,
         "phone": next((person["phone"] for person in [head, *people] if person["phone"]), None),
-        "located_by": "address", "located_score": 1.0, "unlocated_reason": None, "note": None,
-    }  # fmt: skip
+        "located_by": "address",
+        "located_score": 1.0,
+        "unlocated_reason": None,
+        "note": None,
+    }
     return Household(grid, row, family, people, tenancy)
 
 
@@ -160,17 +183,28 @@ def _tenancy(random: Random, register: Register, door: dict[str, Any], today: da
     born = today - timedelta(days=365 * random.randrange(35, 70))
     sex = random.choice(list(Sex))
     return {
-        "building_code": door["building_code"], "unit": door["unit"], "room": door["room"],
-        "landlord_name": register.surname() + register.given(sex, born), "landlord_phone": register.phone(),
-        "valid_from": begin, "valid_to": until, "purpose": "居住",
-        "hazard": random.choices((None, "电动车入户充电", "私拉电线", "燃气软管老化"), (90, 4, 3, 3))[0], "note": None,
-    }  # fmt: skip
+        "building_code": door["building_code"],
+        "unit": door["unit"],
+        "room": door["room"],
+        "landlord_name": register.surname() + register.given(sex, born),
+        "landlord_phone": register.phone(),
+        "valid_from": begin,
+        "valid_to": until,
+        "purpose": "居住",
+        "hazard": random.choices((None, "电动车入户充电", "私拉电线", "燃气软管老化"), (90, 4, 3, 3))[0],
+        "note": None,
+    }
 
 
 def _dress(
-    random: Random, register: Register, family: Family, number: str, address: str, tenancy: dict[str, Any] | None,
+    random: Random,
+    register: Register,
+    family: Family,
+    number: str,
+    address: str,
+    tenancy: dict[str, Any] | None,
     today: date,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """The residents' rows of a family."""
     surnames = _surnames(random, register, family)
     minority = None if random.random() < 0.965 else lives.minority(random)
@@ -188,16 +222,29 @@ def _dress(
         taken.add(name)
         life = lives.life(random, member, away_place, floating=tenancy is not None)
         person: dict[str, Any] = {
-            "household_number": number, "name": name, "former_name": None, "sex": member.sex.value, "born_on": born_on,
-            "identity_number": register.identity_number(division, born_on, member.sex), "identity_kind": "resident_id",
+            "household_number": number,
+            "name": name,
+            "former_name": None,
+            "sex": member.sex.value,
+            "born_on": born_on,
+            "identity_number": register.identity_number(division, born_on, member.sex),
+            "identity_kind": "resident_id",
             "phone": register.phone() if _has_phone(random, member.age) else None,
             "relation": relation(family, member),
             "ethnicity": minority if minority and (member.blood or random.random() < 0.3) else "01",
-            "native_place": origin.name, "marital_status": member.bond.value,
+            "native_place": origin.name,
+            "marital_status": member.bond.value,
             "registered_address": address if tenancy is None else origin.address(random),
-            "status": "registered", "inflow_reason": None, "permit_kind": None, "permit_number": None,
-            "registered_on": None, "expires_on": None, "health": None, "note": None, **life,
-        }  # fmt: skip
+            "status": "registered",
+            "inflow_reason": None,
+            "permit_kind": None,
+            "permit_number": None,
+            "registered_on": None,
+            "expires_on": None,
+            "health": None,
+            "note": None,
+            **life,
+        }
         if tenancy is not None:
             person.update(lives.stay(random, member, tenancy["valid_from"], today))
         people.append(person)
@@ -261,9 +308,14 @@ def _from_overseas(random: Random, households: list[Household]) -> None:
     for household, (paper, place) in zip(random.sample(small, len(papers)), papers, strict=True):
         for person in household.people:
             person.update(
-                status="overseas", identity_kind=paper, identity_number=None, native_place=place,
-                registered_address=place, permit_kind=None, permit_number=None,
-            )  # fmt: skip
+                status="overseas",
+                identity_kind=paper,
+                identity_number=None,
+                native_place=place,
+                registered_address=place,
+                permit_kind=None,
+                permit_number=None,
+            )
 
 
 def _fits(code: str, household: Household) -> bool:

@@ -123,8 +123,10 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
     return Demo(
         today=day,
         units=units,
-        grids=_frame([{"code": _grid_code(number), "name": _grid_name(number)} for number in site.grids()],
-                     list(site.grids().values())),
+        grids=_frame(
+            [{"code": _grid_code(number), "name": _grid_name(number)} for number in site.grids()],
+            list(site.grids().values()),
+        ),
         valid_from=date(day.year - 1, 1, 1),
         outline=site.to_degrees([site.outline()]).iloc[0],
         buildings=_buildings(homes, addresses),
@@ -141,7 +143,7 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
             )
         ),
         **tables,
-    )  # fmt: skip
+    )
 
 
 def _chance(seed: int, part: str) -> Random:
@@ -180,20 +182,31 @@ def _frame(rows: list[dict[str, Any]], drawn: list[BaseGeometry]) -> gpd.GeoData
 def _buildings(homes: list[houses.House], addresses: dict[int, str]) -> gpd.GeoDataFrame:
     rows: list[dict[str, Any]] = [
         {
-            "code": str(home.number), "number": str(home.number), "name": f"{home.number}号楼",
-            "address": addresses[home.number], "kind": "residential", "floors": home.floors,
-            "unit_count": home.units, "grid_code": _grid_code(home.grid),
+            "code": str(home.number),
+            "number": str(home.number),
+            "name": f"{home.number}号楼",
+            "address": addresses[home.number],
+            "kind": "residential",
+            "floors": home.floors,
+            "unit_count": home.units,
+            "grid_code": _grid_code(home.grid),
         }
         for home in homes
-    ]  # fmt: skip
+    ]
     others = houses.others()
     for place, other in enumerate(others, 1):
         rows.append(
             {
-                "code": f"F{place:02d}", "number": None, "name": other.name, "address": _LANES[other.grid],
-                "kind": "other", "floors": other.floors, "unit_count": None, "grid_code": _grid_code(other.grid),
+                "code": f"F{place:02d}",
+                "number": None,
+                "name": other.name,
+                "address": _LANES[other.grid],
+                "kind": "other",
+                "floors": other.floors,
+                "unit_count": None,
+                "grid_code": _grid_code(other.grid),
             }
-        )  # fmt: skip
+        )
     return _frame(rows, [house.footprint for house in (*homes, *others)])
 
 

@@ -179,22 +179,31 @@ def load(
         rows.append(
             {
                 "uuid": uuid5(NAMESPACE_OID, f"{community.code} {seed} {number} {walk.started_at}"),
-                "community_id": community.id, "grid_id": grid_id, "account_id": leaders[grid_id],
-                "round_id": planned[walk.grid], "started_at": walk.started_at,
+                "community_id": community.id,
+                "grid_id": grid_id,
+                "account_id": leaders[grid_id],
+                "round_id": planned[walk.grid],
+                "started_at": walk.started_at,
                 "stopped_at": walk.started_at + timedelta(seconds=float(walk.seconds[-1])),
-                "geom": from_shape(shapely.from_wkb(geom), 4326) if geom else None, "length_m": length_m,
-                "point_count": len(kept), "dropped_count": int((~kept).sum()),
+                "geom": from_shape(shapely.from_wkb(geom), 4326) if geom else None,
+                "length_m": length_m,
+                "point_count": len(kept),
+                "dropped_count": int((~kept).sum()),
             }
-        )  # fmt: skip
+        )
         start = np.datetime64(walk.started_at.replace(tzinfo=None), "us")
         points.append(
             {
-                "seq": np.arange(len(kept)), "at": start + (walk.seconds * 1e6).astype("timedelta64[us]"),
-                "lon": lon, "lat": lat, "accuracy_m": walk.accuracy_m, "kept": kept,
+                "seq": np.arange(len(kept)),
+                "at": start + (walk.seconds * 1e6).astype("timedelta64[us]"),
+                "lon": lon,
+                "lat": lat,
+                "accuracy_m": walk.accuracy_m,
+                "kept": kept,
                 "reason": np.array([reason and str(reason) for reason in cleaned.reasons], dtype=object),
                 "part": np.where(kept, cleaned.parts, -1),
             }
-        )  # fmt: skip
+        )
     table = Patrol.__table__
     assert isinstance(table, Table)
     ids = session.scalars(insert(table).returning(table.c.id, sort_by_parameter_order=True), rows).all()
@@ -216,21 +225,34 @@ def _rounds(
     session: Session, community: units.Unit, grid_ids: dict[int, int], leaders: dict[int, int]
 ) -> dict[int, int]:
     """A daily round for each grid; its id by the grid's number."""
-    found = {}
+    round_ids = {}
     lines = site.to_degrees([_way(number) for number in grid_ids])
     for line, (number, grid_id) in zip(lines, grid_ids.items(), strict=True):
         weekdays = list(_WEEKDAYS.get(number, _EVERY))
         name = f"第{'一二三四五六七八'[number - 1]}网格早巡"
         made = rounds.add(
-            session, access.SYSTEM, community_id=community.id, grid_id=grid_id, name=name,
-            rhythm=Rhythm.DAILY, weekdays=weekdays, starts_at=time(8, 30), account_id=leaders[grid_id], geom=line,
-        )  # fmt: skip
-        found[number] = made.id
+            session,
+            access.SYSTEM,
+            community_id=community.id,
+            grid_id=grid_id,
+            name=name,
+            rhythm=Rhythm.DAILY,
+            weekdays=weekdays,
+            starts_at=time(8, 30),
+            account_id=leaders[grid_id],
+            geom=line,
+        )
+        round_ids[number] = made.id
     rounds.add(
-        session, access.SYSTEM, community_id=community.id, name="周末安全巡查", rhythm=Rhythm.WEEKLY,
-        weekdays=[6], starts_at=time(9, 0),
-    )  # fmt: skip
-    return found
+        session,
+        access.SYSTEM,
+        community_id=community.id,
+        name="周末安全巡查",
+        rhythm=Rhythm.WEEKLY,
+        weekdays=[6],
+        starts_at=time(9, 0),
+    )
+    return round_ids
 
 
 def _lamps(session: Session, community: units.Unit, grid_ids: dict[int, int]) -> None:
@@ -246,10 +268,13 @@ def _lamps(session: Session, community: units.Unit, grid_ids: dict[int, int]) ->
         grid = next((grid for grid, area in site.grids().items() if area.covers(place)), None)
         rows.append(
             {
-                "community_id": community.id, "grid_id": grid_ids[grid] if grid else None, "kind": "street_lamp",
-                "number": f"LD-{number:03d}", "geom": from_shape(degrees, 4326),
+                "community_id": community.id,
+                "grid_id": grid_ids[grid] if grid else None,
+                "kind": "street_lamp",
+                "number": f"LD-{number:03d}",
+                "geom": from_shape(degrees, 4326),
             }
-        )  # fmt: skip
+        )
     table = assets.Asset.__table__
     assert isinstance(table, Table)
     session.execute(insert(table), rows)

@@ -3,14 +3,13 @@
 The parameters of a job are those of ``importing.run``, with ``upload_id`` for the file and ``surface`` for where its
 sentences are read. Its result is the report with
 what the file is (``file``) and the first rejects; one that fails has ``file`` and the rejects among its facts as far as
-it came. Beside the uploads lie, for whoever started the job, all rejects as a file, and of a dry run a look at where
-its rows are.
+it came. Beside the uploads lie, sealed, for whoever started the job, all rejects as a file, and of a dry run a look at
+where its rows are; a job that was cancelled or went wrong leaves none.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,19 +21,20 @@ import shapely
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data import units
-from data.base import access, jobs, secrets, settings, surfaces
+from data import terms, units
+from data.base import jobs, scratch, sealed, secrets, surfaces
 from data.base.access import Actor
 from data.base.errors import NotFound, WanggeError
 from data.base.jobs import Job
 from data.base.language import _
-from data.exchange import columns, importing, uploads, values
-from data.exchange.values import Reject, Type
+from data.exchange import importing, sent_back, uploads
+from data.files import columns, values
+from data.files.values import Reject, Type
 
 SHOWN_REJECTS = 500
 MOST_SHOWN = 1500
 """More rows than this are thinned for a look: it shows where, not each."""
-_OPTIONS = ("layer", "crs", "encoding", "mapping", "accept_valid", "clean_m", "dry_run")
+_OPTIONS = ("layer", "crs", "encoding", "mapping", "accept_valid", "clean_m", "dry_run", "header")
 IMPORT = "import"
 
 
@@ -46,15 +46,20 @@ def start_import(
     upload: jobs.Upload,
     community: units.Unit,
     language: str,
+    mends: importing.Mends | None = None,
     **options: Any,
 ) -> Job:
-    """Start an import of an upload; ``options`` are those of ``importing.run``."""
-    access.require(actor, "exchange.import", community.id)
-    access.require(actor, importing.PERMISSIONS[importing.Kind(kind)], community.id)
+    """Start an import of an upload; ``options`` are those of ``importing.run``, ``mends`` mended cells of its rows."""
+    importing.require(actor, importing.Kind(kind), community.id)
     params = {"kind": kind, "upload_id": upload.id, "community_id": community.id}
     params |= {name: options[name] for name in _OPTIONS if options.get(name) is not None}
     params["surface"] = surfaces.current()
-    return jobs.enqueue(session, actor, IMPORT, params, community_id=community.id, language=language)
+    if mends:
+        params["mended"] = "all" if mends.only is None else "only"
+    job = jobs.enqueue(session, actor, IMPORT, params, community_id=community.id, language=language)
+    if mends:
+        sent_back.keep_mends(job, mends)
+    return job
 
 
 def perform_import(session: Session, actor: Actor, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
@@ -67,20 +72,32 @@ def _perform(session: Session, actor: Actor, job: Job, progress: Callable[..., N
     params = job.params
     upload = uploads.get(session, actor, params["upload_id"])
     community = units.get(session, actor, params["community_id"])
-    read = {name: params[name] for name in ("layer", "crs", "encoding", "mapping") if name in params}
+    read = {name: params[name] for name in ("layer", "crs", "encoding", "mapping", "header") if name in params}
     bring = {name: params[name] for name in ("accept_valid", "clean_m", "dry_run") if name in params}
     progress("Reading", 0, None)
     facts: dict[str, Any] = {}
-    with uploads.opened(upload, job.id) as path:
+    with uploads.opened(upload) as path, scratch.folder() as written:
         try:
-            opened = importing.inspect(path, params["kind"], **read)
+            known = terms.known(session, community.id, params["kind"])
+            opened = importing.inspect(path, params["kind"], known=known, progress=progress, **read)
             facts["file"] = {"name": upload.name, "upload_id": upload.id, **_described(opened)}
             report = importing.bring(
-                session, actor, opened, community, progress=progress, rejects_path=_beside(job.id), **bring
+                session,
+                actor,
+                opened,
+                community,
+                progress=progress,
+                rejects_path=written / str(job.id),
+                mends=sent_back.mends_of(job),
+                **bring,
             )
+            _keep_rejects(report.rejects_file)
+            sent_back.keep(job, opened, report.rejects)
         except WanggeError as error:
             error.facts |= {**facts, "fault": type(error).__name__}
             if isinstance(error, importing.Refused):
+                _keep_rejects(error.facts.get("rejects_file"))
+                sent_back.keep(job, opened, error.rejects)
                 error.facts |= _told(error.rejects, error.facts.get("rejects_file"))
                 _keep_look(job.id, opened, error.rejects, [], None)
             raise
@@ -115,7 +132,7 @@ def earlier(session: Session, actor: Actor, community_id: int | None, limit: int
 
 
 def rejects_file(job: Job) -> Path:
-    """The file with all rejects of a job.
+    """The sealed file with all rejects of a job, to be read by ``data.base.sealed``.
 
     Raises
     ------
@@ -123,7 +140,7 @@ def rejects_file(job: Job) -> Path:
         It has none.
     """
     name = (job.result or {}).get("rejects_file")
-    path = _folder() / str(name)
+    path = jobs.papers_folder() / str(name)
     if not name or not path.is_file():
         raise NotFound(_("No row was sent back."))
     return path
@@ -134,23 +151,18 @@ def look(job: Job) -> dict[str, Any] | None:
     path = _look_path(job.id)
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    found: dict[str, Any] = json.loads(b"".join(sealed.read(path)))
     return found
 
 
-def _folder() -> Path:
-    folder = settings.get().uploads / "rejects"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def _beside(job_id: int) -> Path:
-    """Where the rejects of a job are written, without the suffix."""
-    return _folder() / str(job_id)
+def _keep_rejects(written: Any) -> None:
+    """Seal the rejects that were written in clear into a scratch folder, if there are any."""
+    if written:
+        sealed.write(jobs.papers_folder() / Path(written).name, sealed.read(Path(written)))
 
 
 def _look_path(job_id: int) -> Path:
-    return _folder() / f"{job_id}.look.json"
+    return jobs.papers_folder() / f"{job_id}.look.json"
 
 
 def _told(rejects: Sequence[Reject], path: Any) -> dict[str, Any]:
@@ -175,10 +187,16 @@ def _described(opened: importing.Opened) -> dict[str, Any]:
         cell = next((values.as_text(cell) for cell in cells if not values.is_empty(cell)), None)
         found.append({"name": name, "field": code, "sample": cell and _sample(opened.kind, code, cell)})
     return {
-        "format": source.format, "layer": source.layer, "layers": source.layers,
-        "rows": len(source.frame) + len(source.rejects), "crs": source.crs, "crs_how": source.crs_how,
-        "encoding": source.encoding, "encoding_how": source.encoding_how, "columns": found,
-    }  # fmt: skip
+        "format": source.format,
+        "layer": source.layer,
+        "layers": source.layers,
+        "rows": len(source.frame) + len(source.rejects),
+        "crs": source.crs,
+        "crs_how": source.crs_how,
+        "encoding": source.encoding,
+        "encoding_how": source.encoding_how,
+        "columns": found,
+    }
 
 
 _PEOPLE = (importing.Kind.HOUSEHOLDS, importing.Kind.RESIDENTS)
@@ -218,10 +236,8 @@ def _keep_look(job_id: int, opened: importing.Opened, rejects: Sequence[Reject],
     ]
     if not features:
         return
-    path = _look_path(job_id)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"type": "FeatureCollection", "features": features}, file)
+    content = json.dumps({"type": "FeatureCollection", "features": features})
+    sealed.write(_look_path(job_id), [content.encode()])
 
 
 def _features(shown: Sequence[tuple[int, Any]], *, accepted: bool) -> list[dict[str, Any]]:

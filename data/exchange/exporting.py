@@ -27,8 +27,9 @@ from data.base import access, audit, listing, secrets, settings
 from data.base.access import Actor, Rows
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import outgoing, writing
+from data.exchange import outgoing
 from data.exchange.outgoing import Layer
+from data.files import writing
 from data.grids import UnlocatedReason
 from data.households import MASKS, SpecialGroup, masked
 from data.incidents import Category
@@ -73,8 +74,14 @@ class Exported:
 
     def to_json(self) -> dict[str, Any]:
         """The result for programs."""
-        return {"layer": self.layer, "format": self.format, "rows": self.rows, "unmasked": self.unmasked,
-                "names": self.names, "notes": self.notes}  # fmt: skip
+        return {
+            "layer": self.layer,
+            "format": self.format,
+            "rows": self.rows,
+            "unmasked": self.unmasked,
+            "names": self.names,
+            "notes": self.notes,
+        }
 
 
 def stream(
@@ -135,20 +142,30 @@ def stream(
     access.require(actor, wanted.read)
     purpose = _purpose(actor, wanted, unmask_purpose)
     export = _Export(
-        session, actor, wanted, community, bbox=bbox, as_of=as_of, filters=filters or wanted.filter(),
-        chinese=headings == "zh", unmasking=purpose is not None,
-    )  # fmt: skip
+        session,
+        actor,
+        wanted,
+        community,
+        bbox=bbox,
+        as_of=as_of,
+        filters=filters or wanted.filter(),
+        chinese=headings == "zh",
+        unmasking=purpose is not None,
+    )
     written = writing.write(
-        target, export.frames(progress), format=chosen, crs=crs or "EPSG:4326", layer_name=export.title,
-        timezone=settings.get().timezone, place_headings=export.place_headings,
-    )  # fmt: skip
+        target,
+        export.frames(progress),
+        format=chosen,
+        crs=crs or "EPSG:4326",
+        layer_name=export.title,
+        timezone=settings.get().timezone,
+        place_headings=export.place_headings,
+    )
     export.record(chosen, crs, purpose)
     notes = list(written.notes)
     if purpose and export.unmasked < export.rows:
         count = export.rows - export.unmasked
-        notes.append(
-            _("{count} rows stay masked: they lie where you may not see personal data in full.", count=count)
-        )  # fmt: skip
+        notes.append(_("{count} rows stay masked: they lie where you may not see personal data in full.", count=count))
     return Exported(wanted.name, chosen, export.rows, export.unmasked, written.names, notes)
 
 
@@ -332,9 +349,14 @@ class _Export:
         if purpose:
             changes["rows"] = [None, str(self.unmasked)]
             audit.record(
-                self.session, self.actor, "unmask", self.layer.name, community_id=place, changes=changes,
+                self.session,
+                self.actor,
+                "unmask",
+                self.layer.name,
+                community_id=place,
+                changes=changes,
                 purpose=purpose,
-            )  # fmt: skip
+            )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from data.base.access import Actor, Area, Rows
 from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building, Dwelling
-from data.exchange.columns import Kind, fields
+from data.files.columns import Kind, fields, kept
 from data.households import (
     Household,
     HouseholdGroup,
@@ -117,6 +117,14 @@ _LOCATED = (
 
 def _plain(*names: str) -> list[Column]:
     return [Column(name) for name in names]
+
+
+def _others(kind: Kind, table: type[Any], columns: Iterable[Column]) -> list[Column]:
+    """The fields that an import writes to columns of the table and that are not among ``columns``."""
+    known = {column.name for column in columns}
+    return [
+        Column(one.name, words=one.choices) for one in kept(kind, table.__table__.c.keys()) if one.name not in known
+    ]
 
 
 # Units and grids
@@ -243,19 +251,19 @@ def _of(table: type[Any], query: Any) -> Any:
 
 
 def _incident_columns(_day: date) -> list[Column]:
-    return [
+    columns = [
         Column("number"),
         Column("category", "category_code", words="categories"),
         Column("state", words="incident_state"),
         *_plain("reported_at", "due_at", "closed_at"),
         Column("overdue", words="yes_no"),
+        Column("service_team_name"),
         Column("address"),
         Column("building", "building_number"),
         Column("description"),
         Column("source", words="incident_source"),
-        *_IN_GRID,
-        *_LOCATED,
     ]
+    return [*columns, *_others(Kind.INCIDENTS, Incident, columns), *_IN_GRID, *_LOCATED]
 
 
 def _incident_shape(_query: Rows, _day: date | None) -> Any:
@@ -266,54 +274,119 @@ LAYERS = {
     layer.name: layer
     for layer in (
         Layer(
-            name="units", read=Unit.__read__, filter=units.Filter, selection=units.selection, within=Unit.within,
-            community=Unit.community_id, grid=None, columns=_unit_columns, shape=_unit_shape,
+            name="units",
+            read=Unit.__read__,
+            filter=units.Filter,
+            selection=units.selection,
+            within=Unit.within,
+            community=Unit.community_id,
+            grid=None,
+            columns=_unit_columns,
+            shape=_unit_shape,
             order=(Unit.code, Unit.id),
         ),
         Layer(
-            name="grids", read="grid.read", filter=grids.Filter, selection=grids.selection, within=_among_grids,
-            community=Unit.community_id, grid=Unit.id, columns=_grid_columns, shape=_grid_shape,
-            order=(Unit.code, Unit.id), kind=Kind.GRIDS,
+            name="grids",
+            read="grid.read",
+            filter=grids.Filter,
+            selection=grids.selection,
+            within=_among_grids,
+            community=Unit.community_id,
+            grid=Unit.id,
+            columns=_grid_columns,
+            shape=_grid_shape,
+            order=(Unit.code, Unit.id),
+            kind=Kind.GRIDS,
         ),
         Layer(
-            name="buildings", read=Building.__read__, filter=buildings.Filter, selection=buildings.selection,
-            within=Building.within, community=Building.community_id, grid=Building.grid_id,
-            columns=_building_columns, shape=_building_shape, place=Building.point, own_place=True,
-            order=(listing.number_in(Building.number), Building.id), kind=Kind.BUILDINGS,
+            name="buildings",
+            read=Building.__read__,
+            filter=buildings.Filter,
+            selection=buildings.selection,
+            within=Building.within,
+            community=Building.community_id,
+            grid=Building.grid_id,
+            columns=_building_columns,
+            shape=_building_shape,
+            place=Building.point,
+            own_place=True,
+            order=(listing.number_in(Building.number), Building.id),
+            kind=Kind.BUILDINGS,
         ),
         Layer(
-            name="dwellings", read=Dwelling.__read__, filter=buildings.DwellingFilter,
-            selection=buildings.dwelling_selection, within=Dwelling.within, community=Dwelling.community_id,
-            grid=Building.grid_id, columns=_dwelling_columns, shape=_at_building, place=Building.point,
+            name="dwellings",
+            read=Dwelling.__read__,
+            filter=buildings.DwellingFilter,
+            selection=buildings.dwelling_selection,
+            within=Dwelling.within,
+            community=Dwelling.community_id,
+            grid=Building.grid_id,
+            columns=_dwelling_columns,
+            shape=_at_building,
+            place=Building.point,
             order=(listing.number_in(Building.number), Dwelling.unit, listing.number_in(Dwelling.room), Dwelling.id),
         ),
         Layer(
-            name="households", read=Household.__read__, filter=homes.Filter, selection=homes.selection,
-            within=Household.within, community=Household.community_id, grid=Building.grid_id,
-            columns=_household_columns, shape=_at_building, place=Building.point,
-            order=(Household.number, Household.id), kind=Kind.HOUSEHOLDS, people=True,
+            name="households",
+            read=Household.__read__,
+            filter=homes.Filter,
+            selection=homes.selection,
+            within=Household.within,
+            community=Household.community_id,
+            grid=Building.grid_id,
+            columns=_household_columns,
+            shape=_at_building,
+            place=Building.point,
+            order=(Household.number, Household.id),
+            kind=Kind.HOUSEHOLDS,
+            people=True,
         ),
         Layer(
-            name="residents", read=Resident.__read__, filter=residents.Filter, selection=residents.selection,
-            within=Resident.within, community=Resident.community_id, grid=Building.grid_id,
-            columns=_resident_columns, shape=_at_building, place=Building.point,
-            order=(Household.number, Resident.id), kind=Kind.RESIDENTS, people=True,
+            name="residents",
+            read=Resident.__read__,
+            filter=residents.Filter,
+            selection=residents.selection,
+            within=Resident.within,
+            community=Resident.community_id,
+            grid=Building.grid_id,
+            columns=_resident_columns,
+            shape=_at_building,
+            place=Building.point,
+            order=(Household.number, Resident.id),
+            kind=Kind.RESIDENTS,
+            people=True,
         ),
         Layer(
-            name="tenancies", read=Tenancy.__read__, filter=tenancies.Filter, selection=tenancies.selection,
-            within=Tenancy.within, community=Tenancy.community_id, grid=Building.grid_id,
-            columns=_tenancy_columns, shape=_at_building, place=Building.point,
+            name="tenancies",
+            read=Tenancy.__read__,
+            filter=tenancies.Filter,
+            selection=tenancies.selection,
+            within=Tenancy.within,
+            community=Tenancy.community_id,
+            grid=Building.grid_id,
+            columns=_tenancy_columns,
+            shape=_at_building,
+            place=Building.point,
             order=(listing.number_in(Building.number), Dwelling.unit, listing.number_in(Dwelling.room), Tenancy.id),
             people=True,
         ),
         Layer(
-            name="incidents", read=Incident.__read__, filter=incidents.Filter, selection=incidents.selection,
-            within=Incident.within, community=Incident.community_id, grid=Incident.grid_id,
-            columns=_incident_columns, shape=_incident_shape, place=func.coalesce(Incident.geom, Building.point),
-            own_place=True, order=(Incident.number, Incident.id), kind=Kind.INCIDENTS,
+            name="incidents",
+            read=Incident.__read__,
+            filter=incidents.Filter,
+            selection=incidents.selection,
+            within=Incident.within,
+            community=Incident.community_id,
+            grid=Incident.grid_id,
+            columns=_incident_columns,
+            shape=_incident_shape,
+            place=func.coalesce(Incident.geom, Building.point),
+            own_place=True,
+            order=(Incident.number, Incident.id),
+            kind=Kind.INCIDENTS,
         ),
     )
-}  # fmt: skip
+}
 
 
 def layer(name: str) -> Layer:

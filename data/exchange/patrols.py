@@ -52,6 +52,8 @@ class Imported:
         How many are not, by reason.
     refused
         Why it was not taken.
+    note
+        What was concluded of its times.
     """
 
     name: str | None
@@ -61,6 +63,7 @@ class Imported:
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     refused: str | None = None
+    note: str | None = None
 
 
 def bring_in(
@@ -75,7 +78,7 @@ def bring_in(
     round_id: int | None = None,
     day: date | None = None,
 ) -> list[Imported]:
-    """Import the tracks of a GPX or GeoJSON file as patrols.
+    """Import the tracks of a GPX or GeoJSON file as patrols, one for each person or track, and each day.
 
     Parameters
     ----------
@@ -89,34 +92,48 @@ def bring_in(
     Invalid
         The file is broken or holds no track, or none of its tracks can be taken; the sentence says why.
     """
-    source, found = tracks.read(content, name)
+    source, read = tracks.read_confined(content, name)
+    zone = ZoneInfo(settings.get().timezone)
+    found = [walk for recorded in read for walk in tracks.by_day(recorded, zone)]
     digest = hashlib.sha256(content).hexdigest()
     done = []
     for number, recorded in enumerate(found):
         uuid = uuid5(NAMESPACE_OID, f"{digest} {number} {community.code}")
         there = session.scalar(select(Patrol).where(Patrol.uuid == uuid))
         cleaned, x, y = patrols.cleaned_track(session, community.id, recorded.track)
-        told = _looked_at(session, community, recorded, day, cleaned, x, y)
-        if told.refused is None:
+        report = _looked_at(session, community, recorded, day, cleaned, x, y)
+        if report.refused is None:
             patrol = there or patrols.start(
-                session, actor, uuid=uuid, community_id=community.id, grid_id=grid_id, round_id=round_id,
-                account_id=account_id, source=source, name=recorded.name,
+                session,
+                actor,
+                uuid=uuid,
+                community_id=community.id,
+                grid_id=grid_id,
+                round_id=round_id,
+                account_id=account_id,
+                source=source,
+                name=recorded.name,
                 **_span(recorded, cleaned, day),
-            )  # fmt: skip
+            )
             if there is None:
                 patrols.add_track(session, actor, patrol, recorded.track)
                 coverage.refresh(session, patrol)
-            told = Imported(**{**vars(told), "patrol_id": patrol.id, "known": there is not None})
-        done.append(told)
+            report = Imported(**{**vars(report), "patrol_id": patrol.id, "known": there is not None})
+        done.append(report)
     if not any(one.patrol_id for one in done):
         raise Invalid(done[0].refused or "", tracks=[one.refused for one in done])
     return done
 
 
 def _looked_at(
-    session: Session, community: units.Unit, recorded: Recorded, day: date | None, cleaned: Cleaned,
-    x: NDArray[np.float64], y: NDArray[np.float64],
-) -> Imported:  # fmt: skip
+    session: Session,
+    community: units.Unit,
+    recorded: Recorded,
+    day: date | None,
+    cleaned: Cleaned,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+) -> Imported:
     """What is left of a track, or why it cannot be taken."""
     track = recorded.track
     kept = int(cleaned.kept.sum())
@@ -128,11 +145,21 @@ def _looked_at(
     elif (away_m := _away_m(session, community, x[cleaned.kept], y[cleaned.kept])) > NEAR_M:
         refused = _(
             "The track “{name}” lies {km} km away from {community}.",
-            name=label, km=f"{away_m / 1000:,.1f}", community=community.name,
-        )  # fmt: skip
+            name=label,
+            km=f"{away_m / 1000:,.1f}",
+            community=community.name,
+        )
     elif not cleaned.timed and day is None:
         refused = _("The track “{name}” has no time that can be true. Say on which day it was walked.", name=label)
-    return Imported(name=recorded.name, points=len(track), kept=kept, dropped=dropped, refused=refused)
+    note = None
+    if recorded.zoneless and cleaned.timed:
+        first = track.at[cleaned.kept].min().astype("datetime64[us]").item().replace(tzinfo=UTC)
+        here = first.astimezone(ZoneInfo(settings.get().timezone))
+        note = _(
+            "Its times name no zone and were read as UTC, so that it began at {time} here.",
+            time=f"{here:%Y-%m-%d %H:%M}",
+        )
+    return Imported(name=recorded.name, points=len(track), kept=kept, dropped=dropped, refused=refused, note=note)
 
 
 def _too_little(label: str, points: int, dropped: dict[str, int]) -> str:

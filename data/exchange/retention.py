@@ -8,6 +8,7 @@ record (cut off between the two, or an upload that was refused) goes as soon as 
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from collections.abc import Iterator
@@ -18,10 +19,12 @@ from pathlib import Path
 from sqlalchemy import delete, exists, or_, select, text
 from sqlalchemy.orm import Session
 
-from data.base import settings
-from data.base.jobs import Job, Upload
+from data.base import jobs, sealed, settings
+from data.base.jobs import Job, JobState, Upload
 from data.exchange import uploads
 from data.exchange.background import IMPORT
+
+log = logging.getLogger("wangge.uploads")
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -55,11 +58,34 @@ def remove_files(session: Session, before: datetime) -> int:
 
 
 def _unnamed(session: Session) -> Iterator[Path]:
-    """What lies among the uploads and belongs to no record: contents, drafts, rejects and files opened for a job."""
+    """What lies among the uploads and belongs to no record: contents, drafts, and what belongs to a job."""
     folder = settings.get().uploads
     named = set(session.scalars(select(Upload.sha256)))
     known = {str(job_id) for job_id in session.scalars(select(Job.id).where(Job.kind == IMPORT))}
     yield from (path for path in folder.glob("??/*") if _HASH.fullmatch(path.name) and path.name not in named)
     yield from folder.glob("*.part")
-    for kept in ("rejects/*", "open/*"):
-        yield from (path for path in folder.glob(kept) if path.name.partition(".")[0] not in known)
+    yield from (path for path in jobs.papers_folder().glob("*") if path.name.partition(".")[0] not in known)
+
+
+def seal_what_is_in_clear() -> int:
+    """Seal the files that were handed in before files were sealed; returns how many."""
+    folder = settings.get().uploads
+    kept = [path for path in folder.glob("??/*") if _HASH.fullmatch(path.name)]
+    papers = [path for path in jobs.papers_folder().glob("[0-9]*") if path.is_file()]
+    count = 0
+    for path in [*kept, *papers]:
+        with suppress(FileNotFoundError):  # it was kept long enough, and has just been removed
+            count += sealed.seal_in_place(path)
+    if count:
+        log.info("%s files that lay in clear are sealed", count)
+    return count
+
+
+def remove_papers_of_cancelled(session: Session) -> None:
+    """Remove what jobs wrote that were cut off and then cancelled."""
+    numbers = {path.name.partition(".")[0] for path in jobs.papers_folder().glob("[0-9]*")}
+    if numbers:
+        ids = [int(number) for number in numbers if number.isdecimal()]
+        query = select(Job.id).where(Job.id.in_(ids), Job.state == JobState.CANCELLED)
+        for job_id in session.scalars(query):
+            jobs.remove_papers(job_id)

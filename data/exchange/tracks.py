@@ -14,18 +14,21 @@ Times in GeoJSON: ``coordinateProperties.times`` and ``coordTimes``, as the prog
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, cast
 from xml.parsers import expat
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import encodings, markup
+from data.files import confined, encodings, markup
 from data.patrols import AHEAD, EARLIEST, POINTS_MAX, Source, Track
 
 #: A track of a day at one point a second has some 20 MB as GPX.
@@ -35,6 +38,35 @@ _DEEPEST = 64
 #: What programs call the accuracy in metres.
 _ACCURACY = frozenset({"accuracy", "accuracy_m", "acc", "horizontalaccuracy"})
 _TIMES = ("times", "coordTimes", "time")
+#: What programs call the person, device or track that a point belongs to.
+_WHOSE = frozenset(
+    {
+        "user",
+        "userid",
+        "uid",
+        "person",
+        "personid",
+        "walker",
+        "trajectory",
+        "trajectoryid",
+        "trajid",
+        "track",
+        "trackid",
+        "tid",
+        "device",
+        "deviceid",
+        "trackfid",
+        "vehicle",
+        "vehicleid",
+        "人员",
+        "用户",
+        "轨迹",
+        "轨迹编号",
+        "设备",
+    }
+)
+#: Two days of a track are two walks when this much time lies between them.
+PAUSE = np.timedelta64(1, "h")
 
 
 @dataclass
@@ -47,11 +79,14 @@ class Recorded:
         Times that cannot be true are NaT, coordinates that are none NaN.
     timed
         Whether any point has a time.
+    zoneless
+        Whether times say no zone and were read in UTC, as GPX has it.
     """
 
     name: str | None
     track: Track
     timed: bool
+    zoneless: bool = False
 
 
 @dataclass
@@ -64,6 +99,7 @@ class _Points:
     at: list[datetime | None] = field(default_factory=list)
     accuracy_m: list[float] = field(default_factory=list)
     segment: list[int] = field(default_factory=list)
+    zoneless: bool = False
 
     def add(self, lon: Any, lat: Any, at: Any, accuracy_m: Any, segment: int) -> None:
         if len(self.lon) >= POINTS_MAX:
@@ -71,23 +107,103 @@ class _Points:
         self.lon.append(_number(lon, 180))
         self.lat.append(_number(lat, 90))
         self.at.append(_instant(at))
+        self.zoneless = self.zoneless or (isinstance(at, str) and _ZONELESS.fullmatch(at.strip()) is not None)
         self.accuracy_m.append(_number(accuracy_m, 1e6, least=0))
         self.segment.append(segment)
 
     def done(self) -> Recorded:
-        at = [None if one is None else one.astimezone(UTC).replace(tzinfo=None) for one in self.at]
+        clock = [None if one is None else one.astimezone(UTC).replace(tzinfo=None) for one in self.at]
+        at = np.array(clock, dtype="datetime64[us]")
+        segment = np.array(self.segment, dtype=np.int64)
+        order = _as_walked(at, segment)
         track = Track(
             seq=np.arange(len(self.lon), dtype=np.int64),
-            at=np.array(at, dtype="datetime64[us]"),
-            lon=np.array(self.lon, dtype=np.float64),
-            lat=np.array(self.lat, dtype=np.float64),
-            accuracy_m=np.array(self.accuracy_m, dtype=np.float64),
-            segment=np.array(self.segment, dtype=np.int64),
+            at=_between(at[order], segment[order]),
+            lon=np.array(self.lon, dtype=np.float64)[order],
+            lat=np.array(self.lat, dtype=np.float64)[order],
+            accuracy_m=np.array(self.accuracy_m, dtype=np.float64)[order],
+            segment=_numbered(segment[order]),
         )
         # Half a place is none.
         nowhere: NDArray[np.bool_] = np.isnan(track.lon) | np.isnan(track.lat)
         track.lon[nowhere], track.lat[nowhere] = np.nan, np.nan
-        return Recorded((self.name or "").strip()[:200] or None, track, bool((~np.isnat(track.at)).any()))
+        timed = bool((~np.isnat(track.at)).any())
+        return Recorded((self.name or "").strip()[:200] or None, track, timed, timed and self.zoneless)
+
+
+_ZONELESS = re.compile(r"\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?")
+
+
+def _as_walked(at: NDArray[np.datetime64], segment: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order in which points were walked: receivers write the newest first, or their segments in any order.
+
+    Only what the times say as a whole is put right; a point with a wrong clock stays where it is.
+    """
+    order = np.arange(len(at), dtype=np.int64)
+    parts = []
+    for number in dict.fromkeys(segment.tolist()):
+        part = order[segment == number]
+        known = at[part][~np.isnat(at[part])]
+        steps = np.diff(known).astype(np.int64)
+        if len(steps) and (steps < 0).sum() > 0.9 * len(steps):
+            part = part[::-1]
+        parts.append((part, known.min() if len(known) else None))
+    if len(parts) > 1 and all(begins is not None for _part, begins in parts):
+        parts.sort(key=lambda pair: cast(np.datetime64, pair[1]))
+    return np.concatenate([part for part, _begins in parts]) if parts else order
+
+
+def _numbered(segment: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Segments numbered in the order in which they come."""
+    numbers = {number: at for at, number in enumerate(dict.fromkeys(segment.tolist()))}
+    return np.array([numbers[number] for number in segment.tolist()], dtype=np.int64)
+
+
+def _between(at: NDArray[np.datetime64], segment: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    """Times, with those of points between two that have one: evenly, by how many points lie between.
+
+    Planners and converted files keep the times of the ends alone; without the points between there is no line.
+    """
+    filled = at.copy()
+    for number in dict.fromkeys(segment.tolist()):
+        part = np.flatnonzero(segment == number)
+        known = ~np.isnat(at[part])
+        if known.all() or known.sum() < 2:
+            continue
+        places = np.arange(len(part))
+        micros = np.interp(places, places[known], at[part][known].astype(np.int64).astype(np.float64))
+        inside = (places > places[known][0]) & (places < places[known][-1]) & ~known
+        filled[part[inside]] = micros[inside].astype(np.int64).astype("datetime64[us]")
+    return filled
+
+
+def read_room(room: Path, arguments: Mapping[str, Any]) -> list[Any]:
+    """Read the copy in a room: what ``read_confined`` asks for behind the walls."""
+    source, recorded = read((room / "in" / "track").read_bytes(), str(arguments["name"]))
+    return [str(source), recorded]
+
+
+def read_confined(content: bytes, name: str) -> tuple[Source, list[Recorded]]:
+    """The tracks of a file as ``read`` gives them, read in a process that can do nothing else.
+
+    Raises
+    ------
+    Invalid
+        It is too large, broken, of another kind, or holds no track.
+    """
+    if len(content) > BYTES_MAX:
+        raise _too_large(name)
+
+    def stock(folder: Path) -> dict[str, str]:
+        (folder / "track").write_bytes(content)
+        return {"name": name}
+
+    source, recorded = confined.ask(read_room, name, stock, kinds=(Recorded, Track))
+    return Source(source), recorded
+
+
+def _too_large(name: str) -> Invalid:
+    return Invalid(_("“{name}” is larger than {most} MB. Split it.", name=name, most=BYTES_MAX // 10**6))
 
 
 def read(content: bytes, name: str) -> tuple[Source, list[Recorded]]:
@@ -106,7 +222,7 @@ def read(content: bytes, name: str) -> tuple[Source, list[Recorded]]:
         It is too large, broken, of another kind, or holds no track.
     """
     if len(content) > BYTES_MAX:
-        raise Invalid(_("“{name}” is larger than {most} MB. Split it.", name=name, most=BYTES_MAX // 10**6))
+        raise _too_large(name)
     text, _encoding = encodings.decode(content, markup.declared_encoding(content))
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if start == "<":
@@ -114,8 +230,61 @@ def read(content: bytes, name: str) -> tuple[Source, list[Recorded]]:
     elif start in ("{", "["):
         source, reader = Source.GEOJSON, _geojson(text, name)
     else:
-        raise Invalid(_("“{name}” is neither GPX nor GeoJSON.", name=name))
+        raise _other_kind(content, name)
     return source, [points.done() for points in reader if points.lon]
+
+
+def _other_kind(content: bytes, name: str) -> Invalid:
+    if content[8:12] == b".FIT":
+        return _convert(name, "FIT")
+    if re.match(rb"\s*[$!][A-Z]{2}[A-Z]{3},", content):
+        return _convert(name, "NMEA")
+    return Invalid(_("“{name}” is neither GPX nor GeoJSON.", name=name))
+
+
+def _convert(name: str, form: str) -> Invalid:
+    return Invalid(
+        _(
+            "“{name}” is a track as {format}. Export it as GPX from the program or watch it comes from, or convert it, "
+            "for instance with GPSBabel.",
+            name=name,
+            format=form,
+        )
+    )
+
+
+def by_day(recorded: Recorded, zone: ZoneInfo) -> list[Recorded]:
+    """A track as its walks: one of each day, where the day changes in a pause; one past midnight stays whole.
+
+    A point without a time belongs to the point before it.
+    """
+    track = recorded.track
+    known = np.flatnonzero(~np.isnat(track.at))
+    order = known[np.argsort(track.at[known], kind="stable")]
+    pauses = np.flatnonzero(np.diff(track.at[order]) >= PAUSE) + 1
+    days = [_day(track.at[order[place]], zone) for place in pauses]
+    before = [_day(track.at[order[place - 1]], zone) for place in pauses]
+    starts = [int(place) for place, day, past in zip(pauses, days, before, strict=True) if day != past]
+    if not starts:
+        return [recorded]
+    walk = np.full(len(track.at), -1, dtype=np.int64)
+    walk[order] = np.searchsorted(starts, np.arange(len(order)), side="right")
+    last = np.maximum.accumulate(np.where(walk >= 0, np.arange(len(walk)), 0))
+    walk = np.maximum(walk[last], 0)
+    walks = []
+    for number in range(len(starts) + 1):
+        mask = walk == number
+        part = Track(**{one.name: getattr(track, one.name)[mask] for one in fields(track)})
+        day = _day(part.at[~np.isnat(part.at)].min(), zone).isoformat()
+        walks.append(
+            Recorded(f"{recorded.name} {day}" if recorded.name else day, part, timed=True, zoneless=recorded.zoneless)
+        )
+    return walks
+
+
+def _day(at: np.datetime64, zone: ZoneInfo) -> date:
+    instant: datetime = at.astype("datetime64[us]").item()
+    return instant.replace(tzinfo=UTC).astimezone(zone).date()
 
 
 def _number(value: Any, most: float, least: float | None = None) -> float:
@@ -132,8 +301,10 @@ def _instant(value: Any) -> datetime | None:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             at = datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+        elif re.fullmatch(r"\d{10}(\.\d+)?|\d{13}", str(value).strip()):
+            return _instant(float(str(value)))
         else:
-            at = datetime.fromisoformat(str(value).strip())
+            at = datetime.fromisoformat(str(value).strip().replace("/", "-"))
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
@@ -147,6 +318,7 @@ class _Gpx:
         self._name = name
         self._tracks: list[_Points] = []
         self._path: list[str] = []
+        self._root = ""
         self._segment = 0
         self._point: dict[str, Any] | None = None
         self._text: list[str] = []
@@ -166,34 +338,45 @@ class _Gpx:
             self._parser.Parse(text.encode(), True)
         except expat.ExpatError as error:
             raise Invalid(
-                _("Line {line} of “{name}” is not well-formed XML ({reason}). Export the file anew.",
-                  line=error.lineno, name=self._name, reason=expat.ErrorString(error.code))
-            ) from error  # fmt: skip
+                _(
+                    "Line {line} of “{name}” is not well-formed XML ({reason}). Export the file anew.",
+                    line=error.lineno,
+                    name=self._name,
+                    reason=expat.ErrorString(error.code),
+                )
+            ) from error
         if not any(points.lon for points in self._tracks):
             self._refuse()
         return self._tracks
 
     def _refuse(self) -> None:
+        if self._root in ("TrainingCenterDatabase", "kml"):
+            raise _convert(self._name, "TCX" if self._root != "kml" else "KML")
         if "gpx" not in self._others:
             raise Invalid(_("“{name}” is XML, but not GPX.", name=self._name))
         if "rtept" in self._others:
             raise Invalid(
-                _("“{name}” holds a planned route, not a track that somebody walked. Plan a round with it.",
-                  name=self._name)
-            )  # fmt: skip
+                _(
+                    "“{name}” holds a planned route, not a track that somebody walked. Plan a round with it.",
+                    name=self._name,
+                )
+            )
         if "wpt" in self._others:
             raise Invalid(_("“{name}” holds single waypoints, no track. Export the track.", name=self._name))
         raise Invalid(_("“{name}” holds no track with points.", name=self._name))
 
     def _doctype(self, *_declaration: object) -> None:
         raise Invalid(
-            _("“{name}” declares a document type or entities, which could pull in other files. Remove the DOCTYPE.",
-              name=self._name)
-        )  # fmt: skip
+            _(
+                "“{name}” declares a document type or entities, which could pull in other files. Remove the DOCTYPE.",
+                name=self._name,
+            )
+        )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         local = tag.rpartition(":")[2]
         self._path.append(local)
+        self._root = self._root or local
         if len(self._path) > _DEEPEST:
             raise Invalid(_("“{name}” is nested too deeply.", name=self._name))
         self._text.clear()
@@ -226,13 +409,13 @@ class _Gpx:
 
 
 def _geojson(text: str, name: str) -> list[_Points]:
-    """The tracks of a GeoJSON document: each line is one, and all points together are one."""
+    """The tracks of a GeoJSON document: each line is one, and all points of the same person or track together."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Invalid(_("“{name}” is not sound JSON. Export the file anew.", name=name)) from error
     tracks: list[_Points] = []
-    loose = _Points()
+    loose: dict[str | None, _Points] = {}
     for feature in _features(document):
         properties = feature.get("properties")
         properties = properties if isinstance(properties, dict) else {}
@@ -241,11 +424,12 @@ def _geojson(text: str, name: str) -> list[_Points]:
             continue
         coordinates = geometry.get("coordinates")
         if geometry.get("type") == "Point":
-            _add_point(loose, coordinates, properties)
+            whose = _whose(properties)
+            _add_point(loose.setdefault(whose, _Points(whose)), coordinates, properties)
         elif geometry.get("type") in ("LineString", "MultiLineString") and isinstance(coordinates, list):
             lines = coordinates if geometry["type"] == "MultiLineString" else [coordinates]
             tracks.append(_line(lines, properties))
-    found = [*tracks, loose]
+    found = [*tracks, *loose.values()]
     if not any(points.lon for points in found):
         raise Invalid(_("“{name}” holds no track with points.", name=name))
     return found
@@ -256,6 +440,16 @@ def _features(document: Any) -> Iterator[dict[str, Any]]:
     for member in members if isinstance(members, list) else [document]:
         if isinstance(member, dict):
             yield member
+
+
+def _whose(properties: dict[str, Any]) -> str | None:
+    """The person, device and track that a point says it belongs to."""
+    said = [
+        str(value)
+        for key, value in properties.items()
+        if re.sub(r"[\W_]", "", key).casefold() in _WHOSE and isinstance(value, str | int | float)
+    ]
+    return " ".join(said) or None
 
 
 def _add_point(points: _Points, coordinates: Any, properties: dict[str, Any]) -> None:
@@ -282,9 +476,12 @@ def _line(lines: Sequence[Any], properties: dict[str, Any]) -> _Points:
         for place, coordinates in enumerate(line):
             lon, lat = _position(coordinates)
             points.add(
-                lon, lat, at[place] if place < len(at) else None,
-                accuracy[place] if place < len(accuracy) else None, segment,
-            )  # fmt: skip
+                lon,
+                lat,
+                at[place] if place < len(at) else None,
+                accuracy[place] if place < len(accuracy) else None,
+                segment,
+            )
     return points
 
 

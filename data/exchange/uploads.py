@@ -1,7 +1,8 @@
 """Uploads: files that were handed in, kept below ``WANGGE_HOME/uploads`` under the SHA-256 of their content.
 
-A file gets its name only when it is whole and on the disk, and it is there before the record that names it: a record
-never points at half a file.
+They hold personal data as somebody typed it, so they are sealed (``data.base.sealed``) and lie in clear only in a
+scratch folder, for as long as a job reads them. A file gets its name only when it is whole and on the disk, and it is
+there before the record that names it: a record never points at half a file.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,15 +18,14 @@ from typing import IO
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from data.base import settings
+from data.base import room, scratch, sealed, settings
 from data.base.access import Actor
 from data.base.errors import Invalid, NotFound
 from data.base.jobs import Upload
 from data.base.language import _
 
 _CHUNK_BYTES = 1 << 20
-#: Held in common by whoever hands a file in, and alone by whoever removes files (``data.exchange.retention``).
-LOCK_ROOM = 7_214_003
+LOCK_ROOM = sealed.LOCK_ROOM
 _LONGEST_NAME = 80
 
 
@@ -38,39 +36,41 @@ def keep(session: Session, actor: Actor, file: IO[bytes], name: str, *, communit
     ------
     Invalid
         It is empty, or larger than ``WANGGE_UPLOAD_MAX_MB``.
+    NoRoom
+        The disk is nearly full.
     """
-    folder = settings.get().uploads
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    room.require()
     most = settings.get().upload_max_mb * 1_000_000
     digest, size = hashlib.sha256(), 0
-    descriptor, draft = tempfile.mkstemp(dir=folder, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            while chunk := file.read(_CHUNK_BYTES):
-                size += len(chunk)
-                if size > most:
-                    raise Invalid(
-                        _(
-                            "The file is larger than {most} MB. Split it, or import it with `wangge import`.",
-                            most=most // 10**6,
-                        )
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal size
+        while chunk := file.read(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > most:
+                raise Invalid(
+                    _(
+                        "The file is larger than {most} MB. Split it, or import it with `wangge import`.",
+                        most=most // 10**6,
                     )
-                digest.update(chunk)
-                out.write(chunk)
-            if not size:
-                raise Invalid(_("The file is empty. Choose another one."))
-            out.flush()
-            os.fsync(out.fileno())
+                )
+            digest.update(chunk)
+            yield chunk
+        if not size:
+            raise Invalid(_("The file is empty. Choose another one."))
+
+    def place_of_content() -> Path:
         session.execute(text("SELECT pg_advisory_xact_lock_shared(:room, 0)"), {"room": LOCK_ROOM})
-        final = _path(digest.hexdigest())
-        final.parent.mkdir(exist_ok=True, mode=0o700)
-        Path(draft).replace(final)
-    finally:
-        Path(draft).unlink(missing_ok=True)
+        return _path(digest.hexdigest())
+
+    sealed.write_as(settings.get().uploads, pieces(), place_of_content)
     upload = Upload(
-        account_id=actor.account_id, community_id=community_id, name=Path(name).name or "file",
-        sha256=digest.hexdigest(), size=size,
-    )  # fmt: skip
+        account_id=actor.account_id,
+        community_id=community_id,
+        name=Path(name).name or "file",
+        sha256=digest.hexdigest(),
+        size=size,
+    )
     session.add(upload)
     session.flush()
     return upload
@@ -98,18 +98,24 @@ def place(upload: Upload) -> Path:
 
 
 @contextmanager
-def opened(upload: Upload, job_id: int) -> Iterator[Path]:
-    """The content of an upload under its own name, which tells part of what it is, for as long as a job reads it."""
-    folder = settings.get().uploads / "open" / str(job_id)
-    # A job that was cut off left it behind, and is the one that finds it again.
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    path = folder / (re.sub(r"[^\w .()+-]", "_", upload.name)[-_LONGEST_NAME:].lstrip(" .") or "file")
-    try:
-        path.hardlink_to(place(upload))
+def opened(upload: Upload) -> Iterator[Path]:
+    """The content of an upload in clear under its own name, which tells part of what it is, as long as it is read.
+
+    Raises
+    ------
+    data.base.sealed.Unreadable
+    """
+    name = re.sub(r"[^\w .()+-]", "_", upload.name)[-_LONGEST_NAME:].lstrip(" .") or "file"
+    with scratch.folder() as folder:
+        path = folder / name
+        digest = hashlib.sha256()
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            for piece in sealed.read(place(upload)):
+                digest.update(piece)
+                out.write(piece)
+        if digest.hexdigest() != upload.sha256:
+            raise sealed.Unreadable(_("The file {name} is not the one that was handed in.", name=upload.name))
         yield path
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _path(sha256: str) -> Path:

@@ -1,7 +1,8 @@
 """Hotspots 热点: saved runs of the analysis of where cases gather, and where they only seem to.
 
 - ``asking`` the parameters; ``gathering`` the data and its fingerprint; ``computing`` from both to a result
-- ``tables`` what is remembered; ``runs`` asked for, done, kept; ``reading`` what came of one
+- ``tables`` what is remembered; ``runs`` asked for, done, kept; ``reading`` what came of one;
+  ``relocating`` what is done about a default point
 
 The same parameters on the same data give the same result: everything drawn is drawn from the run's seed.
 """
@@ -24,7 +25,22 @@ from data.hotspots.reading import (
     trend,
     unpatrolled,
 )
-from data.hotspots.runs import HOTSPOTS, SORTS, Filter, area_m2, forget, get, keep, perform, remove, run, selection
+from data.hotspots.relocating import around, relocate
+from data.hotspots.runs import (
+    HOTSPOTS,
+    SORTS,
+    Filter,
+    area_m2,
+    forget,
+    get,
+    keep,
+    latest,
+    looked_at,
+    perform,
+    remove,
+    run,
+    selection,
+)
 from data.hotspots.tables import HotspotCell, HotspotRun, RunNotDone, RunNotFound
 
 __all__ = [
@@ -44,6 +60,7 @@ __all__ = [
     "RunNotFound",
     "alarms",
     "area_m2",
+    "around",
     "by_grid",
     "cells",
     "clusters",
@@ -52,9 +69,12 @@ __all__ = [
     "forget",
     "get",
     "keep",
+    "latest",
+    "looked_at",
     "outline",
     "perform",
     "place_of",
+    "relocate",
     "remove",
     "repeats",
     "run",

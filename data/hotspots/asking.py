@@ -122,9 +122,15 @@ def settled(params: Params) -> Params:
             field="first",
         )
     bounds: tuple[tuple[str, float, float], ...] = (
-        ("cell_m", 5, 5_000), ("rings", 1, 5), ("permutations", 0, 99_999), ("bandwidth_m", 5, 5_000),
-        ("cluster_distance_m", 1, 5_000), ("cluster_cases", 2, 1_000), ("period_days", 1, 366), ("seed", 0, 2**31 - 1),
-    )  # fmt: skip
+        ("cell_m", 5, 5_000),
+        ("rings", 1, 5),
+        ("permutations", 0, 99_999),
+        ("bandwidth_m", 5, 5_000),
+        ("cluster_distance_m", 1, 5_000),
+        ("cluster_cases", 2, 1_000),
+        ("period_days", 1, 366),
+        ("seed", 0, 2**31 - 1),
+    )
     for name, low, high in bounds:
         if not low <= getattr(params, name) <= high:
             raise Invalid(_("{field} lies between {low} and {high}.", field=name, low=low, high=high), field=name)

@@ -120,11 +120,12 @@ def cells_of(params: Params, area_m2: float) -> float:
         raise Invalid(
             _(
                 "Cells of {cell} m are too small for this area; from {least} m on there are fewer than {most}.",
-                cell=f"{params.cell_m:g}", most=CELLS_MAX,
+                cell=f"{params.cell_m:g}",
+                most=CELLS_MAX,
                 least=int(np.ceil(params.cell_m * np.sqrt(number / CELLS_MAX))) + 1,
             ),
             field="cell_m",
-        )  # fmt: skip
+        )
     return number
 
 
@@ -207,15 +208,22 @@ def _spots(
         outline = shapely.union_all(study.lattice.polygons(study.cells[mine]))
         spots.append(
             {
-                "rank": rank, "heat": surest, "cells": len(mine), "cases": len(cases),
-                "case_share": len(cases) / len(study.used), "area_share": len(mine) / len(study.cells),
-                "z": float(z[hottest]), **_course(history, mine),
-                "grids": _grids_of(study, cases), "buildings": _buildings_of(study, touching, mine),
-                "categories": _frequent(study, cases), **_span(study, cases),
+                "rank": rank,
+                "heat": surest,
+                "cells": len(mine),
+                "cases": len(cases),
+                "case_share": len(cases) / len(study.used),
+                "area_share": len(mine) / len(study.cells),
+                "z": float(z[hottest]),
+                **_course(history, mine),
+                "grids": _grids_of(study, cases),
+                "buildings": _buildings_of(study, touching, mine),
+                "categories": _frequent(study, cases),
+                **_span(study, cases),
                 "geometry": _degrees(study, outline),
                 "centre": _centre(study, study.lattice.centres(study.cells[[hottest]])),
             }
-        )  # fmt: skip
+        )
     return spots, spot_of
 
 
@@ -233,10 +241,14 @@ def _grids_of(study: _Study, cases: Integers) -> list[dict[str, Any]]:
     at = {one: position for position, one in enumerate(study.data.grid_ids)}
     counted = Counter(at[one] for one in study.used.grid_ids[cases].tolist() if one in at)
     return [
-        {"grid_id": study.data.grid_ids[one], "code": study.data.grid_codes[one], "name": study.data.grid_names[one],
-         "cases": number}
+        {
+            "grid_id": study.data.grid_ids[one],
+            "code": study.data.grid_codes[one],
+            "name": study.data.grid_names[one],
+            "cases": number,
+        }
         for one, number in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
-    ]  # fmt: skip
+    ]
 
 
 def _buildings_of(study: _Study, touching: hotspots.Neighbours, cells: Integers) -> list[dict[str, Any]]:
@@ -248,19 +260,24 @@ def _buildings_of(study: _Study, touching: hotspots.Neighbours, cells: Integers)
     inside = np.isin(study.cell_of, cells)
     (home, _number), *_rest = Counter(study.used.grid_ids[inside].tolist()).most_common(1) or [(-1, 0)]
     there = (study.data.houses.grid_ids == home) | np.isin(study.data.houses.ids, study.used.building_ids[inside])
-    at = {int(one): position for position, one in enumerate(study.data.houses.ids) if there[position]}
+    at = {int(house): position for position, house in enumerate(study.data.houses.ids) if there[position]}
     reach = np.unique(np.concatenate([touching.indices[touching.starts[c] : touching.starts[c + 1]] for c in cells]))
     beside = set(study.used.building_ids[np.isin(study.cell_of, reach)].tolist())
-    counted = Counter(at[one] for one in study.used.building_ids.tolist() if one in beside and one in at)
+    counted = Counter(at[house] for house in study.used.building_ids.tolist() if house in beside and house in at)
     if not counted:
         where = hotspots.position_in(study.lattice.locate(study.data.houses.xy), study.cells)
         counted = Counter(dict.fromkeys(np.flatnonzero(np.isin(where, cells)).tolist(), 0))
     main = _main(counted)
     rows = [
-        {"building_id": int(study.data.houses.ids[one]), "grid_id": int(study.data.houses.grid_ids[one]),
-         "number": study.data.houses.numbers[one], "cases": number, "main": one in main}
-        for one, number in counted.items()
-    ]  # fmt: skip
+        {
+            "building_id": int(study.data.houses.ids[house]),
+            "grid_id": int(study.data.houses.grid_ids[house]),
+            "number": study.data.houses.numbers[house],
+            "cases": number,
+            "main": house in main,
+        }
+        for house, number in counted.items()
+    ]
     return sorted(rows, key=lambda row: (_natural(str(row["number"])), row["building_id"]))
 
 
@@ -304,51 +321,70 @@ def _centre(study: _Study, xy: Floats) -> list[float]:
 
 
 def _beside(
-    study: _Study, stacks: list[hotspots.DefaultPoint], left_out: NDArray[np.bool_], spots: list[dict[str, Any]],
+    study: _Study,
+    stacks: list[hotspots.DefaultPoint],
+    left_out: NDArray[np.bool_],
+    spots: list[dict[str, Any]],
     heats: NDArray[np.object_],
-) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The summary and the results that stand beside the map."""
     params, data = study.params, study.data
-    found = hotspots.clusters(
+    clusters = hotspots.clusters(
         study.used.xy,
         hotspots.labels(
-            study.used.xy, method=params.cluster_method, distance_m=params.cluster_distance_m,
+            study.used.xy,
+            method=params.cluster_method,
+            distance_m=params.cluster_distance_m,
             least_cases=params.cluster_cases,
         ),
-    )  # fmt: skip
+    )
     by_grid, mean = _by_grid(study)
     alarms, scanned = _alarms(study)
     summary = {
         "reported": len(data.cases) + data.without_place + data.outside,
-        "without_place": data.without_place, "outside": data.outside,
-        "left_out": int(left_out.sum()), "used": len(study.used),
-        "cells": len(study.cells), "cell_area_m2": study.lattice.area_m2,
-        "heat": {one.value: int((heats == one).sum()) for one in Heat},
-        "spots": len(spots), "default_points": len(stacks), "periods": study.periods,
-        "rate_mean": mean, "scanned": scanned,
-    }  # fmt: skip
+        "without_place": data.without_place,
+        "outside": data.outside,
+        "left_out": int(left_out.sum()),
+        "used": len(study.used),
+        "cells": len(study.cells),
+        "cell_area_m2": study.lattice.area_m2,
+        "heat": {stack.value: int((heats == stack).sum()) for stack in Heat},
+        "spots": len(spots),
+        "default_points": len(stacks),
+        "periods": study.periods,
+        "rate_mean": mean,
+        "scanned": scanned,
+    }
     results = {
         "spots": spots,
         "clusters": [
             {
-                "rank": rank, "cases": len(one.cases), "grids": _grids_of(study, one.cases),
-                "categories": _frequent(study, one.cases), **_span(study, one.cases),
-                "geometry": _degrees(study, one.hull),
+                "rank": rank,
+                "cases": len(stack.cases),
+                "grids": _grids_of(study, stack.cases),
+                "categories": _frequent(study, stack.cases),
+                **_span(study, stack.cases),
+                "geometry": _degrees(study, stack.hull),
             }
-            for rank, one in enumerate(found, 1)
+            for rank, stack in enumerate(clusters, 1)
         ],
         "default_points": [
             {
-                "lon": one.x, "lat": one.y, "cases": len(one.cases), "addresses": one.addresses, "places": one.places,
-                "top_share": one.top_share, "left_out": params.leave_out_default_points,
+                "lon": stack.x,
+                "lat": stack.y,
+                "cases": len(stack.cases),
+                "addresses": stack.addresses,
+                "places": stack.places,
+                "top_share": stack.top_share,
+                "left_out": params.leave_out_default_points,
             }
-            for one in stacks
+            for stack in stacks
         ],
         "by_grid": by_grid,
         "series": _series(study, left_out),
         "repeats": _repeats(study),
         "alarms": alarms,
-    }  # fmt: skip
+    }
     return summary, results
 
 
@@ -360,12 +396,18 @@ def _by_grid(study: _Study) -> tuple[list[dict[str, Any]], float | None]:
     rates = hotspots.rates(cases, homes)
     return [
         {
-            "grid_id": data.grid_ids[at], "code": data.grid_codes[at], "name": data.grid_names[at],
-            "cases": int(cases[at]), "households": int(homes[at]), "rate": _number(rates.rate[at]),
-            "low": _number(rates.low[at]), "high": _number(rates.high[at]), "few": bool(rates.few[at]),
+            "grid_id": data.grid_ids[at],
+            "code": data.grid_codes[at],
+            "name": data.grid_names[at],
+            "cases": int(cases[at]),
+            "households": int(homes[at]),
+            "rate": _number(rates.rate[at]),
+            "low": _number(rates.low[at]),
+            "high": _number(rates.high[at]),
+            "few": bool(rates.few[at]),
         }
         for at in range(len(data.grid_ids))
-    ], _number(rates.mean)  # fmt: skip
+    ], _number(rates.mean)
 
 
 def _series(study: _Study, left_out: NDArray[np.bool_]) -> list[dict[str, Any]]:
@@ -379,9 +421,13 @@ def _series(study: _Study, left_out: NDArray[np.bool_]) -> list[dict[str, Any]]:
         since = max(until - params.period_days + 1, np.datetime64(params.first, "D"))
         mine = (day >= since) & (day <= until)
         rows.append(
-            {"first": str(since), "last": str(until), "used": int((mine & ~left_out).sum()),
-             "left_out": int((mine & left_out).sum())}
-        )  # fmt: skip
+            {
+                "first": str(since),
+                "last": str(until),
+                "used": int((mine & ~left_out).sum()),
+                "left_out": int((mine & left_out).sum()),
+            }
+        )
     return rows
 
 
@@ -399,9 +445,16 @@ def _repeats(study: _Study) -> list[dict[str, Any]]:
     for one in hotspots.repeats(places, study.used.at, within_days=REPEAT_DAYS):
         building, category = places[int(one.cases[0])] or (0, "")
         rows.append(
-            {"building_id": building, "number": numbers.get(building), "grid_name": names.get(grids.get(building, -1)),
-             "category": category, "cases": len(one.cases), "again": one.again, **_span(study, one.cases)}
-        )  # fmt: skip
+            {
+                "building_id": building,
+                "number": numbers.get(building),
+                "grid_name": names.get(grids.get(building, -1)),
+                "category": category,
+                "cases": len(one.cases),
+                "again": one.again,
+                **_span(study, one.cases),
+            }
+        )
     return rows
 
 
@@ -412,10 +465,15 @@ def _alarms(study: _Study) -> tuple[list[dict[str, Any]], bool]:
     centres = study.lattice.centres(study.cells)
     for most, simulations in _SCANS:
         try:
-            found = hotspots.scan(
-                centres, study.in_time, radius_m=_REACH_CELLS * study.params.cell_m, cylinders_max=most,
-                periods_max=min(study.periods // 2, _SPANS_MOST), simulations=simulations, seed=study.params.seed,
-            )  # fmt: skip
+            windows = hotspots.scan(
+                centres,
+                study.in_time,
+                radius_m=_REACH_CELLS * study.params.cell_m,
+                cylinders_max=most,
+                periods_max=min(study.periods // 2, _SPANS_MOST),
+                simulations=simulations,
+                seed=study.params.seed,
+            )
             break
         except hotspots.TooManyZones:
             continue
@@ -423,19 +481,30 @@ def _alarms(study: _Study) -> tuple[list[dict[str, Any]], bool]:
         return [], False
     return [
         {
-            "rank": rank, "p": one.p, "observed": one.observed, "expected": one.expected, "periods": one.periods,
-            "radius_m": one.radius_m, "centre": _centre(study, centres[one.places[:1]]),
+            "rank": rank,
+            "p": one.p,
+            "observed": one.observed,
+            "expected": one.expected,
+            "periods": one.periods,
+            "radius_m": one.radius_m,
+            "centre": _centre(study, centres[one.places[:1]]),
             "grids": _grids_of(study, np.flatnonzero(np.isin(study.cell_of, one.places))),
         }
-        for rank, one in enumerate(found, 1)
+        for rank, one in enumerate(windows, 1)
         if one.p <= 0.10
-    ], True  # fmt: skip
+    ], True
 
 
 def _rows(
-    study: _Study, z: Floats, p: Floats, adjusted: Floats, heats: NDArray[np.object_], trend: Floats,
-    patterns: list[Pattern], spot_of: Integers,
-) -> list[dict[str, Any]]:  # fmt: skip
+    study: _Study,
+    z: Floats,
+    p: Floats,
+    adjusted: Floats,
+    heats: NDArray[np.object_],
+    trend: Floats,
+    patterns: list[Pattern],
+    spot_of: Integers,
+) -> list[dict[str, Any]]:
     centres = study.lattice.centres(study.cells)
     surface = hotspots.density(study.used.xy, study.params.bandwidth_m, step_m=_step(study)).at(centres)
     rates = hotspots.rates(study.counts, study.households).rate
@@ -444,15 +513,24 @@ def _rows(
     ids = [*study.data.grid_ids, None]
     return [
         {
-            "q": int(study.cells[at, 0]), "r": int(study.cells[at, 1]), "grid_id": ids[study.grids[at]],
-            "geom": f"SRID=4326;{drawn[at]}", "cases": int(study.counts[at]), "households": int(study.households[at]),
-            "rate": _number(rates[at]), "density": float(surface[at]), "z": _number(z[at]), "p": _number(p[at]),
-            "p_adjusted": _number(adjusted[at]), "heat": heats[at].value, "pattern": patterns[at].value,
+            "q": int(study.cells[at, 0]),
+            "r": int(study.cells[at, 1]),
+            "grid_id": ids[study.grids[at]],
+            "geom": f"SRID=4326;{drawn[at]}",
+            "cases": int(study.counts[at]),
+            "households": int(study.households[at]),
+            "rate": _number(rates[at]),
+            "density": float(surface[at]),
+            "z": _number(z[at]),
+            "p": _number(p[at]),
+            "p_adjusted": _number(adjusted[at]),
+            "heat": heats[at].value,
+            "pattern": patterns[at].value,
             "trend": _number(trend[at]),
             "spot": int(spot_of[at]) if spot_of[at] > 0 else None,
         }
         for at in range(len(study.cells))
-    ]  # fmt: skip
+    ]
 
 
 def _step(study: _Study) -> float:
@@ -468,10 +546,13 @@ def _step(study: _Study) -> float:
     fits = float(np.sqrt((width + 22 * bandwidth) * (height + 22 * bandwidth) / 3_000_000))
     if fits > bandwidth / 2:
         raise Invalid(
-            _("A bandwidth of {bandwidth} m is too small for this area; take {least} m or more.",
-              bandwidth=f"{bandwidth:g}", least=int(np.ceil(4 * fits))),
+            _(
+                "A bandwidth of {bandwidth} m is too small for this area; take {least} m or more.",
+                bandwidth=f"{bandwidth:g}",
+                least=int(np.ceil(4 * fits)),
+            ),
             field="bandwidth_m",
-        )  # fmt: skip
+        )
     return max(bandwidth / 8, fits)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from data import buildings, grids, households, incidents, units
-from data.base import access, bulk, settings
+from data.base import access, db, settings
 from data.base.access import Actor, Rows
 from data.hotspots.asking import Params
 from data.hotspots.tables import HotspotRun
@@ -76,10 +76,16 @@ class Cases:
         """The cases that are chosen."""
         at = np.flatnonzero(chosen).tolist()
         return Cases(
-            self.ids[at], self.lonlat[at], self.xy[at], self.at[at], self.day[at],
-            [self.categories[one] for one in at], [self.addresses[one] for one in at],
-            self.building_ids[at], self.grid_ids[at],
-        )  # fmt: skip
+            self.ids[at],
+            self.lonlat[at],
+            self.xy[at],
+            self.at[at],
+            self.day[at],
+            [self.categories[one] for one in at],
+            [self.addresses[one] for one in at],
+            self.building_ids[at],
+            self.grid_ids[at],
+        )
 
 
 @dataclass(frozen=True)
@@ -137,14 +143,14 @@ def gather(session: Session, actor: Actor, params: Params, place: Place) -> Gath
     crs = place.crs
     shapes = {}
     above = {}
-    for community in sorted(place.communities, key=lambda one: one.code):
+    for community in sorted(place.communities, key=lambda unit_id: unit_id.code):
         found = grids.shapes(session, community.id)
         shapes.update(found)
         # Every community has a first grid: among several they are told apart by its name.
         above.update(dict.fromkeys(found, f"{community.name} " if place.unit else ""))
     codes = grids.codes(session, list(shapes))
     chosen = [grid_id for grid_id in shapes if place.grid_id in (None, grid_id)]
-    names = {one: above[one] + name for one, name in units.names(session, chosen).items()}
+    names = {unit_id: above[unit_id] + name for unit_id, name in units.names(session, chosen).items()}
     areas = np.empty(len(chosen), dtype=object)
     areas[:] = list(reproject(np.array([shapes[grid_id] for grid_id in chosen], dtype=object), "EPSG:4326", crs))
     outline = shapely.union_all(areas) if len(areas) else None
@@ -157,9 +163,18 @@ def gather(session: Session, actor: Actor, params: Params, place: Place) -> Gath
     kept = cases.those(inside)
     grid_codes = [codes[grid_id] for grid_id in chosen]
     return Gathered(
-        kept, without_place, int((~inside).sum()), houses, chosen, grid_codes, [names[one] for one in chosen], areas,
-        outline, crs, _fingerprint(kept, without_place, int((~inside).sum()), houses, grid_codes, areas, crs),
-    )  # fmt: skip
+        kept,
+        without_place,
+        int((~inside).sum()),
+        houses,
+        chosen,
+        grid_codes,
+        [names[unit_id] for unit_id in chosen],
+        areas,
+        outline,
+        crs,
+        _fingerprint(kept, without_place, int((~inside).sum()), houses, grid_codes, areas, crs),
+    )
 
 
 def size(session: Session, actor: Actor, params: Params, place: Place) -> int:
@@ -183,7 +198,7 @@ def version(session: Session, actor: Actor, params: Params, place: Place) -> str
         stand(Incident, _narrowed(select(Incident.id), actor, params, place)),
         stand(buildings.Building, access.visible(select(buildings.Building.id).where(mine), actor, buildings.Building)),
     ]
-    with bulk.as_owner(session):
+    with db.everywhere(session):
         living = households.Household.community_id.in_(place.ids)
         found.append(stand(households.Household, select(households.Household.id).where(living)))
         held = grids.Division.community_id.in_(place.ids)
@@ -195,9 +210,14 @@ def version(session: Session, actor: Actor, params: Params, place: Place) -> str
 def wanted(params: Params) -> incidents.Filter:
     """The filter of the cases of a run."""
     return incidents.Filter(
-        community=params.community, unit=params.unit, grid=params.grid, states=params.states,
-        categories=params.categories, first=params.first, last=params.last,
-    )  # fmt: skip
+        community=params.community,
+        unit=params.unit,
+        grid=params.grid,
+        states=params.states,
+        categories=params.categories,
+        first=params.first,
+        last=params.last,
+    )
 
 
 def _narrowed(query: Rows, actor: Actor, params: Params, place: Place) -> Rows:
@@ -207,17 +227,21 @@ def _narrowed(query: Rows, actor: Actor, params: Params, place: Place) -> Rows:
 
 def _cases(session: Session, actor: Actor, params: Params, place: Place) -> tuple[Cases, int]:
     query = select(
-        Incident.id, func.ST_X(Incident.geom), func.ST_Y(Incident.geom), Incident.reported_at, Incident.category_code,
-        Incident.address, Incident.building_id, Incident.grid_id,
-    ).order_by(Incident.id)  # fmt: skip
+        Incident.id,
+        func.ST_X(Incident.geom),
+        func.ST_Y(Incident.geom),
+        Incident.reported_at,
+        Incident.category_code,
+        Incident.address,
+        Incident.building_id,
+        Incident.grid_id,
+    ).order_by(Incident.id)
     rows = session.execute(_narrowed(query, actor, params, place)).all()
     placed = [row for row in rows if row[1] is not None]
     return _arrays(placed, place.crs), len(rows) - len(placed)
 
 
-def places(
-    session: Session, actor: Actor, params: Params, place: Place, left_out: list[tuple[float, float]]
-) -> Floats:  # fmt: skip
+def places(session: Session, actor: Actor, params: Params, place: Place, left_out: list[tuple[float, float]]) -> Floats:
     """Where the cases of ``params`` were, in metres, without those on the points (degrees) that are left out."""
     cases, _without_place = _cases(session, actor, params, place)
     stays = np.ones(len(cases), dtype=bool)
@@ -262,7 +286,7 @@ def _houses(session: Session, actor: Actor, place: Place) -> Houses:
         query = query.where(building.grid_id == place.grid_id)
     rows = session.execute(access.visible(query, actor, building)).all()
     # How many live in a building is no secret to who sees the building; who they are is.
-    with bulk.as_owner(session):
+    with db.everywhere(session):
         homes = dict(
             session.execute(
                 select(dwelling.building_id, func.count())
@@ -282,11 +306,18 @@ def _houses(session: Session, actor: Actor, place: Place) -> Houses:
 
 def _fingerprint(
     cases: Cases, without_place: int, outside: int, houses: Houses, codes: list[str], areas: Any, crs: str
-) -> str:  # fmt: skip
+) -> str:
     digest = hashlib.sha256()
     for array in (
-        cases.ids, cases.lonlat, cases.at, cases.building_ids, cases.grid_ids, houses.ids, houses.xy, houses.households
-    ):  # fmt: skip
+        cases.ids,
+        cases.lonlat,
+        cases.at,
+        cases.building_ids,
+        cases.grid_ids,
+        houses.ids,
+        houses.xy,
+        houses.households,
+    ):
         digest.update(np.ascontiguousarray(array).tobytes() + b"|")
     texts = (cases.categories, cases.addresses, houses.numbers, codes, [crs, without_place, outside])
     digest.update(repr(texts).encode())

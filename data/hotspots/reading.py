@@ -43,18 +43,30 @@ def cells(session: Session, run: HotspotRun) -> list[Row[Any]]:
     shown, centre = HotspotCell.cases >= SHOWN_FROM, func.ST_Centroid(HotspotCell.geom)
     query = (
         select(
-            HotspotCell.q, HotspotCell.r, HotspotCell.grid_id,
+            HotspotCell.q,
+            HotspotCell.r,
+            HotspotCell.grid_id,
             (units.full_name() if run.unit_id else units.Unit.name).label("grid_name"),
-            case((shown, HotspotCell.cases)).label("cases"), case((shown, HotspotCell.rate)).label("rate"),
-            (~shown & (HotspotCell.cases > 0)).label("few"), HotspotCell.households, HotspotCell.density,
-            HotspotCell.z, HotspotCell.p, HotspotCell.p_adjusted, HotspotCell.heat, HotspotCell.pattern,
-            HotspotCell.trend, HotspotCell.spot, func.ST_X(centre).label("lon"), func.ST_Y(centre).label("lat"),
-            func.ST_AsGeoJSON(HotspotCell.geom, 8).label("geojson"),
+            case((shown, HotspotCell.cases)).label("cases"),
+            case((shown, HotspotCell.rate)).label("rate"),
+            (~shown & (HotspotCell.cases > 0)).label("few"),
+            HotspotCell.households,
+            HotspotCell.density,
+            HotspotCell.z,
+            HotspotCell.p,
+            HotspotCell.p_adjusted,
+            HotspotCell.heat,
+            HotspotCell.pattern,
+            HotspotCell.trend,
+            HotspotCell.spot,
+            func.ST_X(centre).label("lon"),
+            func.ST_Y(centre).label("lat"),
+            func.ST_AsGeoJSON(func.ST_ForcePolygonCCW(HotspotCell.geom), 8).label("geojson"),
         )
         .outerjoin(units.Unit, units.Unit.id == HotspotCell.grid_id)
         .where(HotspotCell.run_id == run.id)
         .order_by(HotspotCell.r, HotspotCell.q)
-    )  # fmt: skip
+    )
     return list(session.execute(query).all())
 
 
@@ -126,9 +138,15 @@ def compare(
     if since > until or (since <= params.last and until >= params.first):
         raise Invalid(_("The other days come before or after those of the run."), field="first")
     place = gathering.place_of(session, actor, run)
-    left_out = [(one["lon"], one["lat"]) for one in default_points(run)] if params.leave_out_default_points else []
+    left_out = (
+        [(point["lon"], point["lat"]) for point in default_points(run)] if params.leave_out_default_points else []
+    )
     rows = session.execute(
-        select(HotspotCell.q, HotspotCell.r, func.ST_AsGeoJSON(HotspotCell.geom, 8).label("geojson"))
+        select(
+            HotspotCell.q,
+            HotspotCell.r,
+            func.ST_AsGeoJSON(func.ST_ForcePolygonCCW(HotspotCell.geom), 8).label("geojson"),
+        )
         .where(HotspotCell.run_id == run.id)
         .order_by(HotspotCell.r, HotspotCell.q)
     ).all()
@@ -137,22 +155,27 @@ def compare(
     near = lattice.neighbours(named, params.rings)
     before, after = (
         hotspots.count(
-            gathering.places(session, actor, replace(params, first=one, last=other), place, left_out), lattice, named
+            gathering.places(session, actor, replace(params, first=begin, last=end), place, left_out), lattice, named
         )
-        for one, other in ((since, until), (params.first, params.last))
+        for begin, end in ((since, until), (params.first, params.last))
     )
-    found = hotspots.changes(near.sums(before), near.sums(after), (until - since).days + 1, params.days)
-    held = np.flatnonzero(found.before + found.after)
-    adjusted = hotspots.false_discovery(found.p[held])
+    changes = hotspots.changes(near.sums(before), near.sums(after), (until - since).days + 1, params.days)
+    held = np.flatnonzero(changes.before + changes.after)
+    adjusted = hotspots.false_discovery(changes.p[held])
     return [
         {
-            "q": rows[at].q, "r": rows[at].r, "geojson": rows[at].geojson,
-            "before": _shown(int(found.before[at])), "after": _shown(int(found.after[at])),
-            "ratio": float(found.ratio[at]) if np.isfinite(found.ratio[at]) else None,
-            "p": float(found.p[at]), "p_adjusted": float(q), "change": _change(float(found.ratio[at]), float(q)),
+            "q": rows[at].q,
+            "r": rows[at].r,
+            "geojson": rows[at].geojson,
+            "before": _shown(int(changes.before[at])),
+            "after": _shown(int(changes.after[at])),
+            "ratio": float(changes.ratio[at]) if np.isfinite(changes.ratio[at]) else None,
+            "p": float(changes.p[at]),
+            "p_adjusted": float(q),
+            "change": _change(float(changes.ratio[at]), float(q)),
         }
         for at, q in zip(held.tolist(), adjusted.tolist(), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def unpatrolled(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select, true
 from sqlalchemy.orm import Session, undefer
 
 from data import grids, incidents, units
 from data.base import access, jobs, language, listing
 from data.base.access import Actor, Rows
 from data.base.errors import Forbidden
-from data.base.jobs import Job, JobState
+from data.base.jobs import Job
 from data.base.language import _
 from data.hotspots import asking, computing, gathering
 from data.hotspots.asking import Params
@@ -31,7 +32,7 @@ _COLUMNS_AT_ONCE = 2_000
 
 def run(
     session: Session, actor: Actor, params: Params, *, name: str | None = None, at_once: bool = False
-) -> HotspotRun:  # fmt: skip
+) -> HotspotRun:
     """A run with these parameters: an equal one that is there already, else a new one.
 
     A large one is done in the background; its ``state`` is then ``queued`` and ``job_id`` tells the job.
@@ -52,12 +53,7 @@ def run(
     Forbidden
         One may not run the analysis there, or in no community of the unit.
     """
-    params = asking.settled(params)
-    place = _place(session, actor, params)
-    for community in place.communities:
-        access.require(actor, "hotspot.run", community.id, place.grid_id)
-    for code in params.categories or ():
-        incidents.category(session, code)
+    params, place = _checked(session, actor, params)
     forget(session, actor)
     version = gathering.version(session, actor, params, place)
     same = _same(session, actor, params, place, HotspotRun.version == version)
@@ -66,21 +62,66 @@ def run(
     cells = computing.cells_of(params, _area_m2(session, place))
     large = cells > CELLS_AT_ONCE or gathering.size(session, actor, params, place) > CASES_AT_ONCE
     if large and not at_once:
-        found = _new(session, actor, params, place, name, version)
+        row = _new(session, actor, params, place, name, version)
         job = jobs.enqueue(
-            session, actor, HOTSPOTS, {"run_id": found.id}, community_id=found.community_id, language=language.current()
+            session, actor, HOTSPOTS, {"run_id": row.id}, community_id=row.community_id, language=language.current()
         )
-        found.job_id = job.id
+        row.job_id = job.id
         session.flush()
-        return found
+        return row
     data = gathering.gather(session, actor, params, place)
     same = _same(session, actor, params, place, HotspotRun.fingerprint == data.fingerprint)
     if same is not None:
         same.version = version
         return _named(session, actor, same, name)
-    found = _new(session, actor, params, place, name, version)
-    _finish(session, found, data, computing.compute(params, data))
-    return found
+    row = _new(session, actor, params, place, name, version)
+    _finish(session, row, data, computing.compute(params, data))
+    return row
+
+
+def latest(session: Session, actor: Actor, params: Params) -> tuple[HotspotRun | None, bool]:
+    """The last run with these parameters, done or still to come, and whether its data are still those of today.
+
+    Nothing is made: whoever finds none, or an old one, may ask for a ``run``.
+
+    Raises
+    ------
+    Invalid, UnitNotFound, GridNotFound, CategoryNotFound, Forbidden
+        As ``run`` does.
+    """
+    params, place = _checked(session, actor, params)
+    version = gathering.version(session, actor, params, place)
+    current = _same(session, actor, params, place, HotspotRun.version == version)
+    last = current or _same(session, actor, params, place, true())
+    return (get(session, actor, last.id) if last else None), current is not None
+
+
+@contextmanager
+def looked_at(session: Session, actor: Actor, params: Params) -> Iterator[HotspotRun]:
+    """The run for somebody who can ask for none, and cannot come again: whoever opens a file or has a link.
+
+    It is one that is there, else one that is made for the block and taken back at its end: looking leaves nothing.
+    """
+    last, current = latest(session, actor, params)
+    if last is not None and current and last.state == "done":
+        yield last
+        return
+    for_now = session.begin_nested()
+    try:
+        yield get(session, actor, run(session, actor, params, at_once=True).id)
+    finally:
+        for_now.rollback()
+
+
+def _checked(session: Session, actor: Actor, params: Params) -> tuple[Params, Place]:
+    """The parameters settled, and where they are about, where the actor may run the analysis."""
+    params = asking.settled(params)
+    place = _place(session, actor, params)
+    for community in place.communities:
+        access.require(actor, "hotspot.run", community.id, place.grid_id)
+    for code in params.categories or ():
+        incidents.category(session, code)
+    return params, place
 
 
 def perform(session: Session, actor: Actor, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
@@ -137,29 +178,30 @@ def _area_m2(session: Session, place: Place) -> float:
     return float(session.scalar(query) or 0.0)
 
 
-def _new(
-    session: Session, actor: Actor, params: Params, place: Place, name: str | None, version: str
-) -> HotspotRun:  # fmt: skip
-    found = HotspotRun(
-        community_id=None if place.unit else place.communities[0].id, unit_id=place.unit.id if place.unit else None,
-        communities=place.ids, grid_id=place.grid_id, account_id=actor.account_id, name=name,
-        params=params.to_json(), state="queued", version=version,
-    )  # fmt: skip
-    session.add(found)
+def _new(session: Session, actor: Actor, params: Params, place: Place, name: str | None, version: str) -> HotspotRun:
+    row = HotspotRun(
+        community_id=None if place.unit else place.communities[0].id,
+        unit_id=place.unit.id if place.unit else None,
+        communities=place.ids,
+        grid_id=place.grid_id,
+        account_id=actor.account_id,
+        name=name,
+        params=params.to_json(),
+        state="queued",
+        version=version,
+    )
+    session.add(row)
     session.flush()
-    return found
+    return row
 
 
-def _same(
-    session: Session, actor: Actor, params: Params, place: Place, on: ColumnElement[bool]
-) -> HotspotRun | None:  # fmt: skip
+def _same(session: Session, actor: Actor, params: Params, place: Place, on: ColumnElement[bool]) -> HotspotRun | None:
     """A run with the same parameters that is done, or that the worker still has before it."""
-    coming = select(Job.id).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
     query = select(HotspotRun).where(
         HotspotRun.communities == place.ids,
         HotspotRun.params == params.to_json(),
         on,
-        (HotspotRun.state == "done") | HotspotRun.job_id.in_(coming),
+        (HotspotRun.state == "done") | func.job_is_coming(HotspotRun.job_id),
     )
     newest = query.order_by(HotspotRun.id.desc()).limit(1)
     return session.scalars(access.visible(newest, actor, HotspotRun)).first()

@@ -4,10 +4,11 @@ A resident is found through dwelling, building and grid; nobody here has a posit
 identity numbers are handed out masked (``masked``) unless ``unmask`` was asked for, with a purpose, by someone who may.
 
 - ``tables`` what is remembered
-- ``masks`` what is personal, and how it is hidden and shown
+- ``masks`` what is personal, and how it is hidden and shown; ``lookups`` who finds whom by it
 - ``homes`` households and special groups, ``residents``, ``tenancies``: filters, reads and writes of each
 """
 
+from data.households import words
 from data.households.homes import (
     add,
     add_special_group,
@@ -18,18 +19,21 @@ from data.households.homes import (
     join_group,
     leave_group,
     memberships,
+    odd,
     remove,
     remove_special_group,
     special_group,
     special_groups,
 )
-from data.households.masks import MASKS, grid_of, masked, unmask
+from data.households.lookups import LOOKUP, LOOKUPS, TooManyLookups, is_number, lookup
+from data.households.masks import MASKS, UNMASK, grid_of, masked, stated, unmask
 from data.households.residents import (
     add_resident,
     change_resident,
     get_resident,
     indexed,
     members,
+    registered,
     remove_resident,
 )
 from data.households.tables import (
@@ -48,7 +52,10 @@ from data.households.tables import (
 from data.households.tenancies import add_tenancy, change_tenancy, get_tenancy, remove_tenancy, tenants
 
 __all__ = [
+    "LOOKUP",
+    "LOOKUPS",
     "MASKS",
+    "UNMASK",
     "GroupNotFound",
     "Household",
     "HouseholdGroup",
@@ -60,6 +67,7 @@ __all__ = [
     "Tenancy",
     "TenancyNotFound",
     "TenancyTenant",
+    "TooManyLookups",
     "add",
     "add_resident",
     "add_special_group",
@@ -74,17 +82,23 @@ __all__ = [
     "get_tenancy",
     "grid_of",
     "indexed",
+    "is_number",
     "join_group",
     "leave_group",
+    "lookup",
     "masked",
     "members",
     "memberships",
+    "odd",
+    "registered",
     "remove",
     "remove_resident",
     "remove_special_group",
     "remove_tenancy",
     "special_group",
     "special_groups",
+    "stated",
     "tenants",
     "unmask",
+    "words",
 ]

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Row, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, aliased
 
 from data import buildings, units
-from data.base import access, listing, reference, settings
+from data.base import access, db, listing, reference, settings
 from data.base.access import Actor, Rows
-from data.base.errors import Conflict, Invalid
+from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building, Dwelling
 from data.grids import LocatedBy, UnlocatedReason
-from data.households.masks import require_edit
+from data.households.masks import require_edit, require_unmasked
 from data.households.tables import (
     GroupNotFound,
     Household,
@@ -26,6 +26,7 @@ from data.households.tables import (
     Resident,
     SpecialGroup,
 )
+from spatial import spelling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,11 @@ def rows() -> Rows:
     )
 
 
+def row(session: Session, household: Household) -> Row[Any]:
+    """A household as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Household.id == household.id)).one()
+
+
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     """The households the actor may see, a row each, **not masked**.
 
@@ -158,10 +164,11 @@ def add(session: Session, actor: Actor, *, dwelling: Dwelling, number: str, **va
     building = buildings.get(session, actor, dwelling.building_id)
     access.require(actor, "household.edit", dwelling.community_id, building.grid_id)
     check_codes(values, "hukou")
+    require_unmasked(values)
     household = Household(
         community_id=dwelling.community_id,
         dwelling_id=dwelling.id,
-        number=number,
+        number=spelling.key(number),
         located_by=LocatedBy.MANUAL,
         located_score=1.0,
         **values,
@@ -181,6 +188,7 @@ def change(session: Session, actor: Actor, household: Household, **values: Any) 
     """
     require_edit(session, actor, household)
     check_codes(values, "hukou")
+    require_unmasked(values)
     if values.get("dwelling_id") is not None:
         dwelling = buildings.get_dwelling(session, actor, values["dwelling_id"])
         if dwelling.community_id != household.community_id:
@@ -192,6 +200,8 @@ def change(session: Session, actor: Actor, household: Household, **values: Any) 
         head = session.get(Resident, values["head_id"])
         if head is None or head.household_id != household.id:
             raise Invalid(_("The head is one of the members."), field="body.head_id")
+    if values.get("number"):
+        values["number"] = spelling.key(values["number"])
     for name, value in values.items():
         setattr(household, name, value)
     # Checked before it is written: row-level security would only say that it did not let it through.
@@ -213,6 +223,28 @@ def special_groups(session: Session) -> list[SpecialGroup]:
     return list(session.scalars(select(SpecialGroup).order_by(SpecialGroup.position, SpecialGroup.code)))
 
 
+def odd(session: Session, household: Household) -> list[str]:
+    """What is strange about a household, a sentence each; it is told to whoever recorded it, and kept."""
+    sentences = []
+    if household.phone and spelling.without_area(str(household.phone)):
+        sentences.append(_("The phone number has seven digits and no area code."))
+    if household.dwelling_id is None:
+        return sentences
+    door = session.execute(
+        select(Dwelling.room, Building.floors)
+        .join(Building, Building.id == Dwelling.building_id)
+        .where(Dwelling.id == household.dwelling_id)
+    ).one()
+    if door.floors is not None and (buildings.floor_in(door.room) or 0) > door.floors:
+        sentences.append(
+            _("Room {room} lies above the highest floor of its building, {floors}.", room=door.room, floors=door.floors)
+        )
+    others = select(func.count()).where(Household.dwelling_id == household.dwelling_id, Household.id != household.id)
+    if count := session.scalar(others):
+        sentences.append(_("{count} other households live in this dwelling.", count=count))
+    return sentences
+
+
 def special_group(session: Session, code: str) -> SpecialGroup:
     """The special group with this code.
 
@@ -229,11 +261,8 @@ def special_group(session: Session, code: str) -> SpecialGroup:
 def add_special_group(session: Session, actor: Actor, *, code: str, **values: Any) -> SpecialGroup:
     """A new special group that households can belong to."""
     access.require_everywhere(actor, "unit.edit")
-    if session.get(SpecialGroup, code) is not None:
-        raise Conflict(_("There is already a special group “{code}”.", code=code), code=code)
     found = SpecialGroup(code=code, **values)
-    session.add(found)
-    session.flush()
+    db.insert(session, found)
     return found
 
 

@@ -15,6 +15,8 @@ from data.base.language import _
 from data.buildings import Building, Dwelling
 from data.households.tables import Household, Resident, Tenancy
 
+#: Who has it sees personal data in full, for a purpose.
+UNMASK = "person.unmask"
 #: Fields that leave masked, and how.
 MASKS: dict[str, Callable[[Any], Any]] = {
     "name": secrets.mask_name,
@@ -23,9 +25,10 @@ MASKS: dict[str, Callable[[Any], Any]] = {
     "landlord_name": secrets.mask_name,
     "identity_number": secrets.mask_identity,
     "permit_number": secrets.mask_identity,
+    "registered_address": secrets.mask_address,
     "phone": secrets.mask_phone,
     "landlord_phone": secrets.mask_phone,
-    "health": lambda text: "***" if text else text,
+    "health": lambda text: "***" if text and not isinstance(text, secrets.Unreadable) else text,
     "born_on": lambda day: f"{day:%Y}-**-**" if day else day,
 }
 
@@ -33,6 +36,35 @@ MASKS: dict[str, Callable[[Any], Any]] = {
 def masked(values: dict[str, Any]) -> dict[str, Any]:
     """``values`` with every personal field masked."""
     return {name: MASKS[name](value) if name in MASKS else value for name, value in values.items()}
+
+
+def require_unmasked(values: dict[str, Any]) -> None:
+    """Refuse a personal field that is given as it is shown masked: whoever sends back what was read would lose it.
+
+    What is refused depends on the text alone, so it tells nothing of what is kept.
+
+    Raises
+    ------
+    Invalid
+
+    >>> require_unmasked({"name": "李小明", "note": "2*3"})
+    """
+    for name, value in values.items():
+        if name in MASKS and isinstance(value, str) and "*" in value:
+            detail = _("This is masked. Leave it out to keep what is there, or give it in full.")
+            raise Invalid(detail, field=f"body.{name}")
+
+
+def stated(purpose: str) -> str:
+    """A purpose that says something, without blanks around it.
+
+    Raises
+    ------
+    Invalid
+    """
+    if len(purpose.strip()) < 2:
+        raise Invalid(_("State in a few words what the full data is needed for."), field="purpose")
+    return purpose.strip()
 
 
 def unmask(session: Session, actor: Actor, record: Household | Resident | Tenancy, purpose: str) -> dict[str, Any]:
@@ -45,15 +77,20 @@ def unmask(session: Session, actor: Actor, record: Household | Resident | Tenanc
     Forbidden
         The actor may not unmask there.
     """
-    if len(purpose.strip()) < 2:
-        raise Invalid(_("State in a few words what the full data is needed for."), field="purpose")
+    purpose = stated(purpose)
     grid_id = grid_of(session, record)
-    access.require(actor, "person.unmask", record.community_id, grid_id)
+    access.require(actor, UNMASK, record.community_id, grid_id)
     fields = {name: getattr(record, name) for name in MASKS if hasattr(record, name)}
     audit.record(
-        session, actor, "unmask", record.__tablename__, record.id, community_id=record.community_id,
-        purpose=purpose.strip(), changes={"fields": [None, sorted(fields)]},
-    )  # fmt: skip
+        session,
+        actor,
+        "unmask",
+        record.__tablename__,
+        record.id,
+        community_id=record.community_id,
+        purpose=purpose,
+        changes={"fields": [None, sorted(fields)]},
+    )
     return fields
 
 

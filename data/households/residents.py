@@ -1,23 +1,26 @@
-"""Residents: filters, reads, writes, and the search by name, identity number or phone."""
+"""Residents: filters, reads, writes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import exists, false, func, or_, select
+from sqlalchemy import Row, exists, false, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from data import units
-from data.base import access, identity, listing, secrets, settings
+from data.base import access, bulk, identity, listing, secrets, settings
 from data.base.access import Actor, Rows
 from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building, Dwelling
-from data.households import homes
-from data.households.masks import require_edit
+from data.households import homes, lookups
+from data.households.masks import require_edit, require_unmasked
 from data.households.tables import Household, HouseholdGroup, Resident, ResidentNotFound
+from spatial import spelling
 
 #: ``identity_kind`` of a resident identity number (GB 11643); other documents are not checked.
 RESIDENT_ID = "resident_id"
@@ -29,8 +32,9 @@ _CODED = ("sex", "relation", "ethnicity", "marital_status", "political_status", 
 class Filter:
     """Which residents.
 
-    ``person`` is a name or part of one, or a whole identity or phone number: it is personal, so it never belongs into
-    an address. ``on`` is the day whose special groups are meant, today by default.
+    ``person`` is a name or part of one, which finds as much as the actor is shown (``lookups``): it is personal, so it
+    never belongs into an address. ``ids`` are those that a number was looked up to be. ``on`` is the day whose special
+    groups are meant, today by default.
     """
 
     community: str | None = None
@@ -43,6 +47,9 @@ class Filter:
     groups: tuple[str, ...] | None = None
     text: str | None = None
     person: str | None = None
+    ids: tuple[int, ...] | None = None
+    #: whether the identity number stands twice in the community; those who may not see it in full find none
+    twins: bool | None = None
     on: date | None = None
 
 
@@ -59,13 +66,24 @@ def rows() -> Rows:
     """All residents as ``selection`` gives them, for one that the actor was already shown to see."""
     return homes.placed(
         select(
-            *listing.columns(Resident, without=("identity_blind", "phone_blind")),
+            *listing.columns(Resident, without=("identity_blind", "phone_blind", "twin")),
             Household.number.label("household_number"),
             func.coalesce(Household.head_id == Resident.id, false()).label("is_head"),
             *homes.place_columns(),
         ).join(Household, Household.id == Resident.household_id),
         Household.dwelling_id,
     )
+
+
+def row(session: Session, resident: Resident) -> Row[Any]:
+    """A resident as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Resident.id == resident.id)).one()
+
+
+def named_or_at(session: Session, actor: Actor, wanted: Filter, text: str) -> Rows:
+    """The residents who are called that; where nobody is, those whose household has that number or address."""
+    named = selection(actor, replace(wanted, person=text))
+    return named if session.execute(named.limit(1)).first() else selection(actor, replace(wanted, text=text))
 
 
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
@@ -97,17 +115,12 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
         texts = (Household.number, Household.address, Building.number, Building.address)
         query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
     if wanted.person:
-        query = query.where(_is(wanted.person))
+        query = query.where(lookups.named(actor, wanted.person))
+    if wanted.twins is not None:
+        query = query.where(lookups.twins(actor) if wanted.twins else ~lookups.twins(actor))
+    if wanted.ids is not None:
+        query = query.where(Resident.id.in_(wanted.ids))
     return query
-
-
-def _is(person: str) -> Any:
-    """The condition that a resident has this name (or part of one), identity number or phone."""
-    index = secrets.blind(person)
-    conditions = [Resident.identity_blind == index, Resident.phone_blind == index]
-    if not any(sign.isdigit() for sign in person):
-        conditions.append(listing.containing(Resident.name, person.strip()))
-    return or_(*conditions)
 
 
 def get_resident(session: Session, actor: Actor, resident_id: int) -> Resident:
@@ -124,18 +137,27 @@ def get_resident(session: Session, actor: Actor, resident_id: int) -> Resident:
 
 
 def members(session: Session, actor: Actor, household_id: int) -> list[Resident]:
-    """The members of a household, the head first, then by age."""
+    """The members of a household, the head first, then by the year of birth, which is all of it that is shown."""
     query = (
         access.visible(select(Resident), actor, Resident)
         .join(Household, Household.id == Resident.household_id)
         .where(Resident.household_id == household_id)
-        .order_by((Household.head_id == Resident.id).desc(), Resident.born_on)
+        .order_by((Household.head_id == Resident.id).desc(), func.extract("year", Resident.born_on), Resident.id)
     )
     return list(session.scalars(query))
 
 
+def registered(session: Session, actor: Actor, dwelling_id: int) -> list[Resident]:
+    """Who is registered in a dwelling, of all its households."""
+    query: Rows = select(Resident).join(Household, Household.id == Resident.household_id)
+    query = query.where(Household.dwelling_id == dwelling_id).order_by(Resident.id)
+    return list(session.scalars(access.visible(query, actor, Resident)))
+
+
 def add_resident(session: Session, actor: Actor, household: Household, **values: Any) -> Resident:
     """A new member of ``household``. Birthday and sex are taken from the identity number where they are not given.
+
+    A number that somebody of the community has is refused only where the actor may see that person in full.
 
     Raises
     ------
@@ -143,11 +165,21 @@ def add_resident(session: Session, actor: Actor, household: Household, **values:
         The identity number is none, or a code is unknown.
     """
     require_edit(session, actor, household)
-    values = _checked(values, values.get("identity_kind") or RESIDENT_ID)
-    resident = Resident(household_id=household.id, community_id=household.community_id, **indexed(values))
-    session.add(resident)
-    session.flush()
-    return resident
+    require_unmasked(values)
+    values = indexed(_checked(values, values.get("identity_kind") or RESIDENT_ID))
+    # Taken beforehand: a number that is left out would tell of a first attempt.
+    table: Any = Resident.__table__
+    (resident_id,) = bulk.reserve_ids(session, table, 1)
+
+    def write(twin: bool) -> Resident:
+        resident = Resident(
+            id=resident_id, household_id=household.id, community_id=household.community_id, twin=twin, **values
+        )
+        session.add(resident)
+        session.flush()
+        return resident
+
+    return _once(session, actor, household.community_id, values, write)
 
 
 def change_resident(session: Session, actor: Actor, resident: Resident, **values: Any) -> Resident:
@@ -159,6 +191,7 @@ def change_resident(session: Session, actor: Actor, resident: Resident, **values
         The identity number is none, a code is unknown, or the household is of another community.
     """
     require_edit(session, actor, resident)
+    require_unmasked(values)
     if "household_id" in values:
         household = homes.get(session, actor, values["household_id"])
         if household.community_id != resident.community_id:
@@ -167,11 +200,43 @@ def change_resident(session: Session, actor: Actor, resident: Resident, **values
         left = session.get(Household, resident.household_id)
         if left is not None and left.id != household.id and left.head_id == resident.id:
             left.head_id = None
-    values = _checked(values, values.get("identity_kind") or resident.identity_kind)
-    for name, value in indexed(values).items():
-        setattr(resident, name, value)
-    session.flush()
-    return resident
+    values = indexed(_checked(values, values.get("identity_kind") or resident.identity_kind))
+
+    def write(twin: bool) -> Resident:
+        for name, value in values.items():
+            setattr(resident, name, value)
+        if "identity_blind" in values:
+            resident.twin = twin
+        session.flush()
+        return resident
+
+    return _once(session, actor, resident.community_id, values, write)
+
+
+def _once(
+    session: Session, actor: Actor, community_id: int, values: dict[str, Any], write: Callable[[bool], Resident]
+) -> Resident:
+    """Write a resident; one whose number somebody else has is refused, or kept as a twin.
+
+    That a number is taken is told only to those who may see in full whoever has it. For others it goes in as any other
+    would, so that no refusal tells that somebody is registered; the twin is a matter of those who may see both.
+
+    Parameters
+    ----------
+    write
+        Writes it, as a twin or not.
+    """
+    index = values.get("identity_blind")
+    if index is None:
+        return write(False)
+    try:
+        with session.begin_nested():
+            return write(False)
+    except IntegrityError as error:
+        named = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        if named != "uq_resident_identity" or lookups.may_know(session, actor, community_id, index):
+            raise
+    return write(True)
 
 
 def remove_resident(session: Session, actor: Actor, resident: Resident) -> None:
@@ -181,9 +246,17 @@ def remove_resident(session: Session, actor: Actor, resident: Resident) -> None:
     session.flush()
 
 
+_SPELLED: dict[str, Callable[[str], str]] = {
+    "name": spelling.name,
+    "former_name": spelling.name,
+    "phone": spelling.phone,
+}
+
+
 def _checked(values: dict[str, Any], identity_kind: str) -> dict[str, Any]:
     """``values`` with the identity number in its normal form and what it tells where that is missing."""
     homes.check_codes(values, *_CODED)
+    values = {**values, **{key: spell(values[key]) for key, spell in _SPELLED.items() if values.get(key)}}
     number = values.get("identity_number")
     if not number or identity_kind != RESIDENT_ID:
         return values

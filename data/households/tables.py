@@ -14,15 +14,17 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    false,
     or_,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.base import access, db
+from data.base import access, audit, db, texts
 from data.base.errors import NotFound
-from data.base.secrets import Encrypted
+from data.base.secrets import Encrypted, Personal, PersonalDay
 from data.buildings import Building, Dwelling
 
 
@@ -90,7 +92,7 @@ class Household(db.Dated, db.Table):
     phone: Mapped[str | None] = mapped_column(Encrypted)
     #: The address as it was given; the place is the dwelling.
     address: Mapped[str | None]
-    note: Mapped[str | None]
+    note: Mapped[texts.Long | None]
     located_by: Mapped[str | None]
     located_score: Mapped[float | None]
     unlocated_reason: Mapped[str | None]
@@ -148,7 +150,7 @@ class Resident(db.Dated, db.Table):
             ["household_id", "community_id"], ["household.id", "household.community_id"], onupdate="CASCADE"
         ),
         CheckConstraint("status IN ('registered', 'floating', 'overseas')", name="status"),
-        Index("uq_resident_identity", "community_id", "identity_blind", unique=True),
+        Index("uq_resident_identity", "community_id", "identity_blind", unique=True, postgresql_where=text("NOT twin")),
         Index("ix_resident_name", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
         Index("ix_resident_phone_blind", "phone_blind"),
     )
@@ -156,16 +158,19 @@ class Resident(db.Dated, db.Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     household_id: Mapped[int] = mapped_column(index=True)
-    name: Mapped[str]
-    former_name: Mapped[str | None]
+    name: Mapped[str] = mapped_column(Personal)
+    former_name: Mapped[str | None] = mapped_column(Personal)
     sex: Mapped[str | None]
-    born_on: Mapped[date | None]
+    born_on: Mapped[date | None] = mapped_column(PersonalDay)
     #: resident identity number (GB 11643), or the number of another document
     identity_number: Mapped[str | None] = mapped_column(Encrypted)
-    identity_blind: Mapped[bytes | None] = mapped_column(LargeBinary)
+    identity_blind: Mapped[bytes | None] = mapped_column(LargeBinary, info={audit.UNRECORDED: True})
+    #: Somebody else is registered with this number, whom the one who wrote it may not see in full and so was not told
+    #: of. Whoever may see both settles it.
+    twin: Mapped[bool] = mapped_column(server_default=false(), info={audit.UNRECORDED: True})
     identity_kind: Mapped[str] = mapped_column(server_default="resident_id")
     phone: Mapped[str | None] = mapped_column(Encrypted)
-    phone_blind: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_blind: Mapped[bytes | None] = mapped_column(LargeBinary, info={audit.UNRECORDED: True})
     relation: Mapped[str | None]
     ethnicity: Mapped[str | None]
     native_place: Mapped[str | None]
@@ -174,7 +179,7 @@ class Resident(db.Dated, db.Table):
     education: Mapped[str | None]
     occupation: Mapped[str | None]
     workplace: Mapped[str | None]
-    registered_address: Mapped[str | None]
+    registered_address: Mapped[str | None] = mapped_column(Personal)
     status: Mapped[str] = mapped_column(server_default=Status.REGISTERED)
     inflow_reason: Mapped[str | None]
     permit_kind: Mapped[str | None]
@@ -183,7 +188,7 @@ class Resident(db.Dated, db.Table):
     expires_on: Mapped[date | None]
     #: health facts, encrypted
     health: Mapped[str | None] = mapped_column(Encrypted)
-    note: Mapped[str | None]
+    note: Mapped[texts.Long | None]
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
@@ -210,12 +215,12 @@ class Tenancy(db.Dated, db.Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
     dwelling_id: Mapped[int] = mapped_column(index=True)
-    landlord_name: Mapped[str]
+    landlord_name: Mapped[str] = mapped_column(Personal)
     landlord_phone: Mapped[str | None] = mapped_column(Encrypted)
     valid: Mapped[Range[date]] = mapped_column(DATERANGE)
-    purpose: Mapped[str | None]
-    hazard: Mapped[str | None]
-    note: Mapped[str | None]
+    purpose: Mapped[texts.Long | None]
+    hazard: Mapped[texts.Long | None]
+    note: Mapped[texts.Long | None]
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
@@ -241,6 +246,7 @@ class TenancyTenant(db.Table):
         return cls.tenancy_id.in_(select(Tenancy.id).where(Tenancy.within(area)))
 
 
+db.sentences["pk_special_group"] = "There is already a special group “{key}”."
 db.sentences["uq_household_community_id_number"] = "Another household of this community already has this number."
 db.sentences["uq_resident_identity"] = "Somebody with this identity number is already registered in this community."
 db.sentences["ex_household_group_valid"] = "The household already belongs to this group during that time."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import Row, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from data import buildings, units
@@ -17,7 +17,7 @@ from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building, Dwelling
 from data.households import homes
-from data.households.masks import require_edit
+from data.households.masks import require_edit, require_unmasked
 from data.households.tables import Resident, Tenancy, TenancyNotFound, TenancyTenant
 
 
@@ -51,6 +51,11 @@ def rows() -> Rows:
     return homes.placed(
         select(*listing.columns(Tenancy), count.label("tenants"), *homes.place_columns()), Tenancy.dwelling_id
     )
+
+
+def row(session: Session, tenancy: Tenancy) -> Row[Any]:
+    """A tenancy as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Tenancy.id == tenancy.id)).one()
 
 
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
@@ -108,6 +113,7 @@ def add_tenancy(
     """A dwelling is let from ``first`` on, up to but not including ``until``, to residents of the community."""
     building = buildings.get(session, actor, dwelling.building_id)
     access.require(actor, "household.edit", dwelling.community_id, building.grid_id)
+    require_unmasked(values)
     tenancy = Tenancy(
         community_id=dwelling.community_id, dwelling_id=dwelling.id, valid=homes.span(first, until), **values
     )
@@ -123,6 +129,7 @@ def change_tenancy(
 ) -> Tenancy:
     """Change fields of a tenancy; ``first`` and ``until`` its days, ``tenant_ids`` to whom it is let."""
     require_edit(session, actor, tenancy)
+    require_unmasked(values)
     if "first" in values or "until" in values:
         beginning = values.pop("first", tenancy.valid.lower)
         tenancy.valid = homes.span(beginning, values.pop("until", tenancy.valid.upper))
@@ -155,6 +162,11 @@ def _let_to(session: Session, actor: Actor, tenancy: Tenancy, tenant_ids: Sequen
         new = [{"tenancy_id": tenancy.id, "resident_id": resident_id} for resident_id in sorted(wanted)]
         session.execute(insert(TenancyTenant), new)
     audit.record(
-        session, actor, "update", "tenancy", tenancy.id, community_id=tenancy.community_id,
+        session,
+        actor,
+        "update",
+        "tenancy",
+        tenancy.id,
+        community_id=tenancy.community_id,
         changes={"tenant_ids": [before, sorted(wanted)]},
-    )  # fmt: skip
+    )

@@ -10,7 +10,23 @@ fact of an open incident.
 - ``reporting`` how they come in; ``workflow`` what is done with them; ``duty`` who sees to them
 """
 
-from data.incidents.finding import SORTS, Filter, counts, get, narrowed, row, rows, selection
+from data.incidents import words
+from data.incidents.finding import (
+    SORTS,
+    Filter,
+    by_day,
+    by_number,
+    chosen,
+    counts,
+    due_soon,
+    get,
+    lately_closed,
+    most_pressing,
+    narrowed,
+    row,
+    rows,
+    selection,
+)
 from data.incidents.kinds import (
     QUESTION_KINDS,
     add_category,
@@ -64,6 +80,7 @@ from data.incidents.tables import (
 )
 from data.incidents.workflow import (
     EXPLAINED,
+    NEXT,
     PERMISSIONS,
     TRANSITIONS,
     MovedOn,
@@ -71,6 +88,10 @@ from data.incidents.workflow import (
     act,
     allowed,
     assign_all,
+    check_seen,
+    hand_along,
+    leading_to,
+    may_settle,
     require,
     settle,
     steps,
@@ -79,6 +100,7 @@ from data.incidents.workflow import (
 __all__ = [
     "EXPLAINED",
     "NEARBY_M",
+    "NEXT",
     "OPEN",
     "PERMISSIONS",
     "QUESTION_KINDS",
@@ -108,20 +130,30 @@ __all__ = [
     "add_template",
     "allowed",
     "assign_all",
+    "by_day",
+    "by_number",
     "categories",
     "category",
     "change",
     "change_category",
     "change_template",
     "check_answers",
+    "check_seen",
+    "chosen",
     "contact",
     "counts",
     "due",
+    "due_soon",
     "filled",
     "forget_numbers",
     "get",
+    "hand_along",
+    "lately_closed",
+    "leading_to",
     "limit_days",
+    "may_settle",
     "merged",
+    "most_pressing",
     "move",
     "narrowed",
     "next_number",
@@ -142,4 +174,5 @@ __all__ = [
     "template",
     "templates",
     "those_that_come_with",
+    "words",
 ]

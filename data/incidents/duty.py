@@ -5,10 +5,11 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data import accounts, units
+from data import accounts, teams, units
 from data.accounts import Account, Grant, Role, RolePermission
 from data.base import changes
-from data.base.errors import Invalid
+from data.base.access import Actor
+from data.base.errors import Invalid, NotFound
 from data.base.language import _
 from data.incidents.tables import Incident, Level, Tier
 from data.teams import Post, TeamMember
@@ -42,19 +43,11 @@ def holder(session: Session, incident: Incident, level: Level) -> int | None:
     unit_id = incident.grid_id if level in (Level.BUILDING, Level.GRID) else incident.community_id
     if unit_id is None:
         return None
-    version = changes.version(_TABLES)
-    kept = _kept.get((unit_id, level))
-    if kept and version is not None and kept[0] == version:
-        return kept[1]
-    found = _find(session, unit_id, level)
-    if version is not None:
-        _kept[unit_id, level] = (version, found)
-    return found
+    return _holders.get(session, (unit_id, level), lambda: _find(session, unit_id, level))
 
 
-#: Who holds what, kept until one of these tables changes: it is asked at every triage, and changes once a year.
-_kept: dict[tuple[int, Level], tuple[int, int | None]] = {}
-_TABLES = ("account", "grant", "role", "role_permission", "team_member", "unit")
+#: Who holds what: it is asked at every triage, and changes once a year.
+_holders = changes.Kept[int | None](Account, Grant, Role, RolePermission, TeamMember, units.Unit)
 
 
 def _find(session: Session, unit_id: int, level: Level) -> int | None:
@@ -104,3 +97,18 @@ def check(session: Session, incident: Incident, account_id: int) -> None:
         raise Invalid(_("There is no such account, or it is closed."), field="assignee_id")
     if not accounts.actor(session, account).area("incident.read").covers(incident.community_id, incident.grid_id):
         raise Invalid(_("{name} does not see the cases of this place.", name=account.name), field="assignee_id")
+
+
+def check_team(session: Session, actor: Actor, incident: Incident, team_id: int) -> None:
+    """Raise unless a service team belongs to the community of an incident.
+
+    Raises
+    ------
+    Invalid
+    """
+    try:
+        team = teams.service_team(session, actor, team_id)
+    except NotFound as error:
+        raise Invalid(_("This community has no such service team."), field="service_team_id") from error
+    if team.community_id != incident.community_id:
+        raise Invalid(_("This community has no such service team."), field="service_team_id")

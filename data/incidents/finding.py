@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -14,10 +15,12 @@ from sqlalchemy.orm import Session, aliased
 
 from data import buildings, units
 from data.accounts import Account
-from data.base import access, listing
+from data.base import access, listing, settings
 from data.base.access import Actor, Rows
+from data.base.errors import Invalid
 from data.base.language import _
 from data.incidents.tables import RUNNING, Action, Category, Incident, IncidentNotFound, IncidentStep
+from data.teams import ServiceTeam
 
 
 def get(session: Session, actor: Actor, incident_id: int, *, lock: bool = False) -> Incident:
@@ -73,6 +76,7 @@ class Filter:
     levels: tuple[str, ...] | None = None
     sources: tuple[str, ...] | None = None
     assignee_id: int | None = None
+    service_team_id: int | None = None
     supervised: bool | None = None
     recurrent: bool | None = None
     merged: bool = False
@@ -114,6 +118,8 @@ def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
         query = query.where(Incident.building_id == wanted.building_id)
     if wanted.assignee_id:
         query = query.where(Incident.assignee_id == wanted.assignee_id)
+    if wanted.service_team_id:
+        query = query.where(Incident.service_team_id == wanted.service_team_id)
     for column, chosen in (
         (Incident.state, wanted.states),
         (Incident.step, wanted.steps),
@@ -197,7 +203,9 @@ def rows() -> Rows:
             units.Unit.code.label("grid_code"),
             units.Unit.name.label("grid_name"),
             buildings.Building.number.label("building_number"),
+            buildings.Building.name.label("building_name"),
             Account.name.label("assignee_name"),
+            ServiceTeam.name.label("service_team_name"),
             func.ST_X(Incident.geom).label("lon"),
             func.ST_Y(Incident.geom).label("lat"),
         )
@@ -205,12 +213,51 @@ def rows() -> Rows:
         .outerjoin(units.Unit, units.Unit.id == Incident.grid_id)
         .outerjoin(buildings.Building, buildings.Building.id == Incident.building_id)
         .outerjoin(Account, Account.id == Incident.assignee_id)
+        .outerjoin(ServiceTeam, ServiceTeam.id == Incident.service_team_id)
     )
 
 
 def row(session: Session, incident: Incident) -> Row[Any]:
     """An incident as a row of ``rows``, for one that the actor was already shown to see."""
     return session.execute(_row(), {"id": incident.id}).one()
+
+
+def chosen(session: Session, actor: Actor, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Those of these incidents that the actor may see, as rows of ``selection``, the earliest report first."""
+    query = selection(actor).where(Incident.id.in_(ids))
+    return session.execute(query.order_by(Incident.reported_at, Incident.id)).all()
+
+
+def most_pressing(session: Session, actor: Actor, wanted: Filter, *, most: int) -> Sequence[Row[Any]]:
+    """The incidents of a filter as rows of ``selection``, by their limits; the last without one."""
+    query = selection(actor, wanted).order_by(Incident.due_at.asc().nulls_last(), Incident.id)
+    return session.execute(query.limit(most)).all()
+
+
+def lately_closed(session: Session, actor: Actor, wanted: Filter, since: datetime, *, most: int) -> Sequence[Row[Any]]:
+    """What was closed of a filter after an instant, as rows of ``selection``, the last one first."""
+    query = selection(actor, wanted).where(Incident.closed_at > since)
+    return session.execute(query.order_by(Incident.closed_at.desc(), Incident.id).limit(most)).all()
+
+
+def by_number(session: Session, actor: Actor, community_id: int, number: str) -> Incident:
+    """The incident of a community with this number, also one that was merged.
+
+    Raises
+    ------
+    Invalid
+    """
+    query: Rows = select(Incident).where(Incident.number == number, Incident.community_id == community_id)
+    incident: Incident | None = session.scalar(access.visible(query, actor, Incident))
+    if incident is None:
+        raise Invalid(_("There is no case {number} in this community.", number=number or "—"), field="into")
+    return incident
+
+
+def by_day(session: Session, actor: Actor, wanted: Filter) -> dict[date, int]:
+    """How many incidents were reported on each day of the community's time zone that has any."""
+    day = func.date(func.timezone(settings.get().timezone, Incident.reported_at))
+    return dict(session.execute(narrowed(select(day, func.count()), actor, wanted).group_by(day)).all())
 
 
 @cache

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data.base import access, changes, reference
+from data.base import access, changes, db, listing, reference
 from data.base.access import Actor
-from data.base.errors import Conflict, Invalid
+from data.base.errors import Invalid
 from data.base.language import _
 from data.incidents.tables import Category, CategoryNotFound, Tier
 
@@ -42,29 +42,23 @@ def known(session: Session, code: str) -> Category:
     ------
     CategoryNotFound
     """
-    version = changes.version(("category",))
-    kept = _kept.get(code)
-    if kept and version is not None and kept[0] == version:
-        return kept[1]
-    found = category(session, code)
-    if version is not None and not session.is_modified(found):
-        session.expunge(found)
-        _kept[code] = (version, found)
-    return found
+    return _known.get(session, code, lambda: _apart(category(session, code)))
 
 
-_kept: dict[str, tuple[int, Category]] = {}
+_known = changes.Kept[Category](Category)
+
+
+def _apart(kind: Category) -> Category:
+    """A category as it is, without the session that it is from."""
+    return Category(**{column.key: getattr(kind, column.key) for column in listing.columns(Category)})
 
 
 def add_category(session: Session, actor: Actor, *, code: str, **values: Any) -> Category:
     """A new category."""
     access.require_everywhere(actor, "unit.edit")
-    if session.get(Category, code) is not None:
-        raise Conflict(_("There is already a category “{code}”.", code=code), code=code)
     _check(session, code, values)
     found = Category(code=code, **values)
-    session.add(found)
-    session.flush()
+    db.insert(session, found)
     return found
 
 
@@ -108,19 +102,20 @@ def those_that_come_with() -> list[dict[str, Any]]:
         names = [choice.split("/") for choice in row["choices"].split(";") if choice]
         question["choices"] = [dict(zip(("code", "name_zh", "name_en"), name, strict=True)) for name in names]
         questions.setdefault(row["category_code"], []).append(question)
-    found = []
+    rows = []
     for place, row in enumerate(reference.rows("categories")):
         limits = {tier.value: row.pop(f"days_{tier}") for tier in Tier}
-        found.append(
+        rows.append(
             {
                 **{name: cell or None for name, cell in row.items()},
                 **{name: int(row[name]) if row[name] else None for name in ("days", "recurrence_days")},
+                **{name: row[name] == "yes" for name in ("placed", "reportable", "personal")},
                 "limits": {tier: int(days) for tier, days in limits.items() if days},
                 "questions": questions.get(row["code"], []),
                 "position": place,
             }
         )
-    return found
+    return rows
 
 
 def check_answers(kind: Category, answers: dict[str, Any]) -> dict[str, Any]:

@@ -92,9 +92,16 @@ def similar_to(session: Session, actor: Actor, incident: Incident, **more: Any) 
     """Open cases that may be the same as an incident that is there already."""
     lon, lat = _coordinates(incident)
     return similar(
-        session, actor, community_id=incident.community_id, category_code=incident.category_code,
-        lon=lon, lat=lat, building_id=incident.building_id, but=incident.id, **more,
-    )  # fmt: skip
+        session,
+        actor,
+        community_id=incident.community_id,
+        category_code=incident.category_code,
+        lon=lon,
+        lat=lat,
+        building_id=incident.building_id,
+        but=incident.id,
+        **more,
+    )
 
 
 def is_recurrent(session: Session, incident: Incident, kind: Category) -> bool:
@@ -105,9 +112,12 @@ def is_recurrent(session: Session, incident: Incident, kind: Category) -> bool:
     if incident.building_id is None and (lon is None or lat is None):
         return False
     said = {
-        "community": incident.community_id, "category": incident.category_code, "building": incident.building_id,
-        "since": incident.reported_at - timedelta(days=kind.recurrence_days), "until": incident.reported_at,
-    }  # fmt: skip
+        "community": incident.community_id,
+        "category": incident.category_code,
+        "building": incident.building_id,
+        "since": incident.reported_at - timedelta(days=kind.recurrence_days),
+        "until": incident.reported_at,
+    }
     if incident.building_id is not None:
         return session.scalar(_settled_before(at_building=True), said) is not None
     assert lon is not None

@@ -59,11 +59,17 @@ def report(
     session.flush()
     session.add(
         IncidentStep(
-            incident_id=incident.id, community_id=incident.community_id, grid_id=incident.grid_id,
-            action=Action.REPORT, step=incident.step or Step.REPORTED, at=now, account_id=actor.account_id,
-            public=True, level=incident.level,
+            incident_id=incident.id,
+            community_id=incident.community_id,
+            grid_id=incident.grid_id,
+            action=Action.REPORT,
+            step=incident.step or Step.REPORTED,
+            at=now,
+            account_id=actor.account_id,
+            public=True,
+            level=incident.level,
         )
-    )  # fmt: skip
+    )
     session.flush()
     event = notifications.Kind.URGENT if kind.tier == Tier.STREET else Action.REPORT
     notifications.tell(session, incident, event, occasion=Action.REPORT, by=actor.account_id)
@@ -183,7 +189,13 @@ def contact(session: Session, actor: Actor, incident: Incident, purpose: str) ->
         raise Invalid(_("State in a few words what the full data is needed for."), field="purpose")
     access.require(actor, "person.unmask", incident.community_id, incident.grid_id)
     audit.record(
-        session, actor, "unmask", "incident", incident.id, community_id=incident.community_id,
-        purpose=purpose.strip(), changes={"fields": [None, ["contact"]]},
-    )  # fmt: skip
+        session,
+        actor,
+        "unmask",
+        "incident",
+        incident.id,
+        community_id=incident.community_id,
+        purpose=purpose.strip(),
+        changes={"fields": [None, ["contact"]]},
+    )
     return incident.contact

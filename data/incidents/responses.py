@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data.base import access
+from data.base import access, db
 from data.base.access import Actor
-from data.base.errors import Conflict, Invalid
+from data.base.errors import Invalid
 from data.base.language import _
 from data.incidents.tables import Action, Template, TemplateNotFound
 from data.incidents.workflow import EXPLAINED
@@ -38,11 +38,8 @@ def template(session: Session, code: str) -> Template:
 def add_template(session: Session, actor: Actor, *, code: str, **values: Any) -> Template:
     """A new template."""
     access.require_everywhere(actor, "unit.edit")
-    if session.get(Template, code) is not None:
-        raise Conflict(_("There is already a response template “{code}”.", code=code), code=code)
     found = Template(code=code, **_checked(values))
-    session.add(found)
-    session.flush()
+    db.insert(session, found)
     return found
 
 

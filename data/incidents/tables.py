@@ -19,12 +19,13 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.base import access, db
+from data.base import access, db, texts
 from data.base.errors import NotFound
 from data.base.secrets import Encrypted
 
@@ -165,6 +166,12 @@ class Category(db.Table):
     #: The same again at the same place within so many days is recurrent; ``None``: never.
     recurrence_days: Mapped[int | None]
     external_code: Mapped[str | None]
+    #: Whether a case of it is somewhere: a question about moving one's registration is not.
+    placed: Mapped[bool] = mapped_column(server_default=true())
+    #: Whether residents may report it themselves.
+    reportable: Mapped[bool] = mapped_column(server_default=true())
+    #: Whether cases of it tell of a person, a family or a feud, so that strangers learn nothing of them.
+    personal: Mapped[bool] = mapped_column(server_default=true())
     position: Mapped[int] = mapped_column(server_default="0")
 
 
@@ -188,6 +195,7 @@ class Incident(db.Dated, db.Table):
         Index("ix_incident_community_id_reported_at", "community_id", "reported_at"),
         Index("ix_incident_building_id", "building_id", postgresql_where=text("building_id IS NOT NULL")),
         Index("ix_incident_assignee_id", "assignee_id", postgresql_where=text("assignee_id IS NOT NULL")),
+        Index("ix_incident_service_team_id", "service_team_id", postgresql_where=text("service_team_id IS NOT NULL")),
         Index("ix_incident_merged_into_id", "merged_into_id", postgresql_where=text("merged_into_id IS NOT NULL")),
     )
 
@@ -205,6 +213,8 @@ class Incident(db.Dated, db.Table):
     tier: Mapped[str | None]
     level: Mapped[str] = mapped_column(server_default=Level.GRID)
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    #: The service team that does the work; the assignee sees to it that it is done.
+    service_team_id: Mapped[int | None] = mapped_column(ForeignKey("service_team.id", ondelete="SET NULL"))
     #: 督办: followed by the street until it is closed.
     supervised: Mapped[bool] = mapped_column(server_default=text("false"))
     #: It was settled here before, within the days that its category says.
@@ -214,7 +224,7 @@ class Incident(db.Dated, db.Table):
     #: How exact the point is, as the phone says that took it.
     accuracy_m: Mapped[float | None]
     address: Mapped[str | None]
-    description: Mapped[str | None]
+    description: Mapped[texts.Long | None]
     #: Code of a question of the category → the answer.
     answers: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     source: Mapped[str] = mapped_column(server_default="staff")
@@ -268,12 +278,13 @@ class IncidentStep(db.Table):
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     #: Who did it; ``None``: a rule, a resident, another system.
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
-    note: Mapped[str | None]
+    note: Mapped[texts.Long | None]
     #: Whether the one who asked may read it.
     public: Mapped[bool] = mapped_column(server_default=text("false"))
     tier: Mapped[str | None]
     level: Mapped[str]
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    service_team_id: Mapped[int | None] = mapped_column(ForeignKey("service_team.id", ondelete="SET NULL"))
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
@@ -287,6 +298,7 @@ class IncidentCounter(db.Table):
     """The last number given to an incident of a community on a day."""
 
     __tablename__ = "incident_counter"
+    __told__ = False
     __audited__ = False
 
     community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
@@ -304,9 +316,11 @@ class Template(db.Table):
     name_en: Mapped[str]
     #: The action it is offered for.
     action: Mapped[str]
-    text: Mapped[str]
+    text: Mapped[texts.Long]
     position: Mapped[int] = mapped_column(server_default="0")
 
 
+db.sentences["pk_category"] = "There is already a category “{key}”."
+db.sentences["pk_template"] = "There is already a response template “{key}”."
 db.sentences["uq_incident_community_id_number"] = "Another incident of this community already has this number."
 db.sentences["ck_incident_not_into_itself"] = "A case cannot be merged into itself."

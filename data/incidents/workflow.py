@@ -43,7 +43,8 @@ from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Forbidden, Invalid
 from data.base.language import _
 from data.incidents import duty, finding, kinds, reporting
-from data.incidents.tables import Action, Incident, IncidentStep, Level, Step, Tier
+from data.incidents.tables import Action, Incident, IncidentStep, Level, State, Step, Tier
+from data.teams import ServiceTeam
 
 
 class NotNow(Conflict):
@@ -103,6 +104,30 @@ TRANSITIONS: dict[Step, dict[Action, Step]] = {
 for _step, _actions in TRANSITIONS.items():
     _actions.update(dict.fromkeys(_STAY, _step))
 
+#: What comes next as a rule at each step.
+NEXT: dict[Step, Action] = {
+    Step.REPORTED: Action.TRIAGE,
+    Step.TRIAGED: Action.ASSIGN,
+    Step.ASSIGNED: Action.START,
+    Step.IN_PROGRESS: Action.RESOLVE,
+    Step.RESOLVED: Action.GIVE_FEEDBACK,
+    Step.FEEDBACK_GIVEN: Action.CLOSE,
+    Step.ON_HOLD: Action.RESUME,
+}
+#: What is done with an incident at a step that is to come to a state.
+_LEADING: dict[State, dict[Step, Action]] = {
+    State.IN_PROGRESS: {
+        Step.REPORTED: Action.TRIAGE,
+        Step.TRIAGED: Action.ASSIGN,
+        Step.ON_HOLD: Action.RESUME,
+        Step.RESOLVED: Action.REOPEN,
+        Step.FEEDBACK_GIVEN: Action.REOPEN,
+        Step.CLOSED: Action.REOPEN,
+    },
+    State.TO_VERIFY: {Step.ASSIGNED: Action.RESOLVE, Step.IN_PROGRESS: Action.RESOLVE},
+    State.ON_HOLD: {Step.ASSIGNED: Action.HOLD, Step.IN_PROGRESS: Action.HOLD},
+    State.CLOSED: {Step.RESOLVED: Action.GIVE_FEEDBACK, Step.FEEDBACK_GIVEN: Action.CLOSE},
+}
 #: The permission each action needs where the incident lies.
 PERMISSIONS: dict[Action, str] = {
     **dict.fromkeys(Action, "incident.edit"),
@@ -134,6 +159,22 @@ def allowed(session: Session, actor: Actor, incident: Incident) -> list[Action]:
     return found
 
 
+def leading_to(state: State, step: Step) -> Action | None:
+    """What is done with an incident at a step that is to come to a state; ``None`` where nothing leads there."""
+    return _LEADING.get(state, {}).get(step)
+
+
+def check_seen(incident: Incident, step: Step | str | None) -> None:
+    """Raise when an incident is not at the step any more at which somebody saw it; ``None``: nobody says.
+
+    Raises
+    ------
+    MovedOn
+    """
+    if step is not None and step != incident.step:
+        raise MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=incident.step)
+
+
 def act(
     session: Session,
     actor: Actor,
@@ -144,8 +185,8 @@ def act(
     public: bool = False,
     tier: Tier | None = None,
     assignee_id: int | None = None,
+    service_team_id: int | None = None,
     level: Level | None = None,
-    reason: str | None = None,
     into: Incident | None = None,
 ) -> IncidentStep:
     """Do something with an incident; of two who act at once, the second is told that it moved on.
@@ -154,14 +195,16 @@ def act(
     ----------
     incident
         As it was when the actor looked at it.
-    note, reason
-        What there is to say; ``reason`` is the same for what is held, returned, reopened or rejected.
+    note
+        What there is to say; for what is held, returned, reopened or rejected why.
     public
         Whether the one who asked may read the note.
     tier
         Of a triage; default the category's.
     assignee_id, level
         Of an assignment; default whoever is there for the place at its level, and the level it has.
+    service_team_id
+        Of an assignment: the team of the community that does the work, while the assignee sees to it; default none.
     into
         The original that it is merged into.
 
@@ -186,12 +229,20 @@ def act(
     for each in sorted([incident, *originals], key=lambda one: one.id):
         finding.hold(session, each)
     require(actor, incident, action)
-    if incident.step != looked_at:
-        raise MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=incident.step)
+    check_seen(incident, looked_at)
     step = _go(
-        session, actor, incident, action, note=note or reason, public=public, tier=tier, assignee_id=assignee_id,
-        level=level, into=into,
-    )  # fmt: skip
+        session,
+        actor,
+        incident,
+        action,
+        note=note,
+        public=public,
+        tier=tier,
+        assignee_id=assignee_id,
+        service_team_id=service_team_id,
+        level=level,
+        into=into,
+    )
     session.flush()
     _tell(session, actor, incident, step)
     return step
@@ -201,6 +252,8 @@ def settle(
     session: Session, actor: Actor, incident: Incident, *, note: str | None, told: str, public: bool = True
 ) -> list[IncidentStep]:
     """What was seen to on the spot: resolved, the one who asked told of it, and closed, all at once or nothing.
+
+    What nobody has triaged yet is triaged as settled by the grid, and what nobody has is the actor's.
 
     Parameters
     ----------
@@ -214,7 +267,7 @@ def settle(
     Returns
     -------
     list of IncidentStep
-        The three steps.
+        What was done, in order; closing it is the last.
 
     Raises
     ------
@@ -223,8 +276,8 @@ def settle(
     """
     looked_at = incident.step
     finding.hold(session, incident)
-    if incident.step != looked_at:
-        raise MovedOn(_("Somebody else moved this case on meanwhile. Look at it again."), step=incident.step)
+    check_seen(incident, looked_at)
+    _take_on(session, actor, incident)
     steps = []
     for action, said in ((Action.RESOLVE, note), (Action.GIVE_FEEDBACK, told), (Action.CLOSE, None)):
         require(actor, incident, action)
@@ -233,6 +286,20 @@ def settle(
     for step in steps:
         _tell(session, actor, incident, step)
     return steps
+
+
+def may_settle(actor: Actor, incident: Incident) -> bool:
+    """Whether the actor can say of an incident as it stands that it was seen to on the spot."""
+    waiting = incident.step in (Step.REPORTED, Step.TRIAGED)
+    return (waiting or Action.RESOLVE in TRANSITIONS[Step(incident.step)]) and _may(actor, incident, Action.ASSIGN)
+
+
+def _take_on(session: Session, actor: Actor, incident: Incident) -> None:
+    """Triage and assign what waits for it, so that it can be resolved; nobody is told of what is settled already."""
+    for action, how in ((Action.TRIAGE, {"tier": Tier.GRID}), (Action.ASSIGN, {"assignee_id": actor.account_id})):
+        if incident.step == (Step.REPORTED if action is Action.TRIAGE else Step.TRIAGED):
+            require(actor, incident, action)
+            _go(session, actor, incident, action, note=None, public=False, **how)
 
 
 def _go(
@@ -249,10 +316,14 @@ def _go(
     then = TRANSITIONS[Step(incident.step)].get(action)
     if then is None:
         raise NotNow(
-            _("Case {number} stands at “{step}”; this cannot be done with it there.", number=incident.number,
-              step=incident.step),
-            step=incident.step, allowed=list(allowed(session, actor, incident)),
-        )  # fmt: skip
+            _(
+                "Case {number} stands at “{step}”; this cannot be done with it there.",
+                number=incident.number,
+                step=incident.step,
+            ),
+            step=incident.step,
+            allowed=list(allowed(session, actor, incident)),
+        )
     note = (note or "").strip() or None
     if action in EXPLAINED and note is None:
         raise Invalid(_("Say in a few words why, or what was told."), field="note")
@@ -284,7 +355,7 @@ def require(actor: Actor, incident: Incident, action: Action) -> None:
     """
     if not _may(actor, incident, action):
         access.require(actor, PERMISSIONS[action], incident.community_id, incident.grid_id)
-        raise Forbidden(_("This needs the permission “{permission}”.", permission=PERMISSIONS[action]))
+        raise Forbidden(_("This needs the permission “{permission}”.", permission=access.named(PERMISSIONS[action])))
 
 
 def _may(actor: Actor, incident: Incident, action: Action) -> bool:
@@ -307,10 +378,20 @@ def record(
 ) -> IncidentStep:
     """Write down that something was done with an incident, and how it stands now."""
     step = IncidentStep(
-        incident_id=incident.id, community_id=incident.community_id, grid_id=incident.grid_id,
-        action=action, step=incident.step, at=at, account_id=account_id, note=note, public=public,
-        tier=incident.tier, level=incident.level, assignee_id=incident.assignee_id,
-    )  # fmt: skip
+        incident_id=incident.id,
+        community_id=incident.community_id,
+        grid_id=incident.grid_id,
+        action=action,
+        step=incident.step,
+        at=at,
+        account_id=account_id,
+        note=note,
+        public=public,
+        tier=incident.tier,
+        level=incident.level,
+        assignee_id=incident.assignee_id,
+        service_team_id=incident.service_team_id,
+    )
     session.add(step)
     return step
 
@@ -324,6 +405,7 @@ def _take_effect(
     *,
     tier: Tier | None = None,
     assignee_id: int | None = None,
+    service_team_id: int | None = None,
     level: Level | None = None,
     into: Incident | None = None,
 ) -> None:
@@ -337,7 +419,9 @@ def _take_effect(
             raise Invalid(_("Nobody is there for this place and level. Say to whom it goes."), field="assignee_id")
         if assignee_id is not None:
             duty.check(session, incident, assignee_id)
-        incident.assignee_id = chosen
+        if service_team_id is not None:
+            duty.check_team(session, actor, incident, service_team_id)
+        incident.assignee_id, incident.service_team_id = chosen, service_team_id
     elif action in (Action.START, Action.RESOLVE):
         incident.assignee_id = incident.assignee_id or actor.account_id
         if action is Action.RESOLVE:
@@ -357,7 +441,7 @@ def _take_effect(
     elif action is Action.SUPERVISE:
         incident.supervised = True
     if action in _TO_NOBODY:
-        incident.assignee_id = None
+        incident.assignee_id = incident.service_team_id = None
     if action in (Action.CLOSE, Action.REOPEN):
         _those_merged_follow(session, incident)
 
@@ -442,12 +526,34 @@ def _those_merged_follow(session: Session, incident: Incident) -> None:
 _ANY_MERGED = text("SELECT 1 FROM incident WHERE merged_into_id = :incident LIMIT 1")
 
 
+def hand_along(session: Session, incident: Incident, *, note: str) -> None:
+    """Write on an open incident that its place went over to another grid, and give it to whoever is there for it now.
+
+    Whoever has it keeps it where they still see it.
+    """
+    now = reporting.now_s()
+    record(session, None, incident, Action.NOTE, now, note=note)
+    if incident.step not in (Step.ASSIGNED, Step.IN_PROGRESS) or incident.assignee_id is None:
+        return
+    try:
+        duty.check(session, incident, incident.assignee_id)
+    except Invalid:
+        holder = duty.holder(session, incident, Level(incident.level))
+        if holder is None:
+            return
+        incident.assignee_id, incident.step = holder, Step.ASSIGNED
+        step = record(session, None, incident, Action.ASSIGN, now, note=note)
+        session.flush()
+        notifications.tell(session, incident, Action.ASSIGN, occasion=step.id)
+
+
 def assign_all(
     session: Session,
     actor: Actor,
     ids: Collection[int],
     *,
     assignee_id: int | None = None,
+    service_team_id: int | None = None,
     note: str | None = None,
 ) -> list[IncidentStep]:
     """Assign many incidents, to one person or each to whoever is there for its place: all of them or none.
@@ -459,8 +565,18 @@ def assign_all(
         incident = finding.get(session, actor, incident_id)
         if incident.step == Step.REPORTED:
             act(session, actor, incident, Action.TRIAGE)
-        if incident.assignee_id is None or assignee_id not in (None, incident.assignee_id):
-            steps.append(act(session, actor, incident, Action.ASSIGN, assignee_id=assignee_id, note=note))
+        other_person = incident.assignee_id is None or assignee_id not in (None, incident.assignee_id)
+        if other_person or service_team_id not in (None, incident.service_team_id):
+            step = act(
+                session,
+                actor,
+                incident,
+                Action.ASSIGN,
+                assignee_id=assignee_id,
+                service_team_id=service_team_id,
+                note=note,
+            )
+            steps.append(step)
     return steps
 
 
@@ -475,14 +591,20 @@ def steps(session: Session, actor: Actor, incident: Incident, *, public: bool = 
     Returns
     -------
     list of Row
-        The columns of ``IncidentStep``, ``account_name`` and ``assignee_name``.
+        The columns of ``IncidentStep``, ``account_name``, ``assignee_name`` and ``service_team_name``.
     """
     assignee = aliased(Account)
     ids = [incident.id, incident.merged_into_id] if incident.merged_into_id else [incident.id]
     query: Rows = (
-        select(*IncidentStep.__table__.c, Account.name.label("account_name"), assignee.name.label("assignee_name"))
+        select(
+            *IncidentStep.__table__.c,
+            Account.name.label("account_name"),
+            assignee.name.label("assignee_name"),
+            ServiceTeam.name.label("service_team_name"),
+        )
         .outerjoin(Account, Account.id == IncidentStep.account_id)
         .outerjoin(assignee, assignee.id == IncidentStep.assignee_id)
+        .outerjoin(ServiceTeam, ServiceTeam.id == IncidentStep.service_team_id)
         .where(IncidentStep.incident_id.in_(ids))
         .order_by(IncidentStep.at, IncidentStep.id)
     )

@@ -22,15 +22,17 @@ from data import (
     hotspots,
     households,
     incidents,
+    nearby,
     notifications,
     photos,
     place_codes,
     reminders,
     reports,
     teams,
+    terms,
     units,
 )
-from data.base import audit, db, jobs, reference
+from data.base import audit, database_roles, db, jobs, key_marks, reference, sendings
 from data.views import links as view_links
 
 #: All tables; importing the features above is what fills it.
@@ -48,12 +50,16 @@ _FEATURES = (
     households,
     incidents,
     jobs,
+    key_marks,
+    nearby,
     notifications,
     photos,
     place_codes,
     reminders,
     reports,
+    sendings,
     teams,
+    terms,
     units,
     view_links,
 )
@@ -71,6 +77,12 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def knows(revision: str | None) -> bool:
+    """Whether a database at this revision can be brought to the newest: not one of a newer version of wangge."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision is None or revision in known
+
+
 def current(engine: Engine) -> str | None:
     """The revision the database is at; ``None`` for an empty one."""
     with engine.connect() as connection:
@@ -80,8 +92,11 @@ def current(engine: Engine) -> str | None:
 def migrate(engine: Engine) -> bool:
     """Bring the database to the newest revision and its reference rows in; tells whether anything was to do.
 
-    All of it is one transaction. Two that start together wait for each other.
+    All of it is one transaction. Two that start together wait for each other. The database's roles are looked at each
+    time: they belong to the server, and the database may have come from another one.
     """
+    with engine.begin() as connection:
+        database_roles.prepare(connection)
     if current(engine) == newest():
         return False
     with engine.begin() as connection:

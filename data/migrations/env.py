@@ -7,11 +7,14 @@ from typing import Any, Literal
 from alembic import context
 
 from data.base.secrets import Encrypted
+from data.base.texts import Words
 from data.migrations import TABLES
 
 
 def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """Encrypted columns are bytes to the database."""
+    """Encrypted columns are bytes to the database, and words are strings."""
+    if kind == "type" and isinstance(item, Words):
+        return "sa.String()"
     return "sa.LargeBinary()" if kind == "type" and isinstance(item, Encrypted) else False
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import column, delete, func, select, table, update
+from sqlalchemy import Row, column, delete, func, select, table, update
 from sqlalchemy.orm import Session
 
-from data import accounts, units
-from data.base import access, jobs, listing
+from data import accounts, buildings, units
+from data.base import access, jobs, listing, secrets
 from data.base.access import Actor, Rows
 from data.base.errors import Forbidden, Invalid, NotFound
 from data.base.language import _
@@ -31,7 +31,7 @@ from data.notifications.tables import (
 from data.notifications.telling import SEND_JOB
 
 # Cases and their categories lie above this file, so they are spoken of by name.
-_CASE = table("incident", *map(column, ("id", "number", "category_code", "state", "description", "due_at")))
+_CASE = table("incident", *map(column, ("id", "number", "category_code", "state", "address", "building_id", "due_at")))
 _CATEGORY = table("category", *map(column, ("code", "name_zh", "name_en", "icon")))
 #: For so long the messages that went out and those that did not are shown.
 SHOWN_DAYS = 30
@@ -61,26 +61,35 @@ SORTS: dict[str, Any] = {"id": Notification.id, "at": Notification.at}
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     """One's own notifications, a row each, with what the case is called. Of a case that left one's area there is none.
 
-    Columns besides the table's: ``number``, ``category_zh``, ``category_en``, ``icon``, ``state``, ``description``,
-    ``due_at`` of the case, ``grid_name``.
+    Columns besides the table's: ``number``, ``category_zh``, ``category_en``, ``icon``, ``state``, ``address``,
+    ``building_id``, ``building_number``, ``building_name``, ``due_at`` of the case, ``grid_name``.
     """
     query = (
         select(
             *listing.columns(Notification),
             _CASE.c.number,
             _CASE.c.state,
-            _CASE.c.description,
+            _CASE.c.address,
+            _CASE.c.building_id,
             _CASE.c.due_at,
             _CATEGORY.c.name_zh.label("category_zh"),
             _CATEGORY.c.name_en.label("category_en"),
             _CATEGORY.c.icon,
             units.Unit.name.label("grid_name"),
+            buildings.Building.number.label("building_number"),
+            buildings.Building.name.label("building_name"),
         )
         .join(_CASE, _CASE.c.id == Notification.incident_id)
         .join(_CATEGORY, _CATEGORY.c.code == _CASE.c.category_code)
         .outerjoin(units.Unit, units.Unit.id == Notification.grid_id)
+        .outerjoin(buildings.Building, buildings.Building.id == _CASE.c.building_id)
     )
     return _own(query, actor, wanted or Filter())
+
+
+def row(session: Session, actor: Actor, notification_id: int) -> Row[Any]:
+    """One of one's notifications as a row of ``selection``."""
+    return session.execute(selection(actor).where(Notification.id == notification_id)).one()
 
 
 def _own(query: Rows, actor: Actor, wanted: Filter) -> Rows:
@@ -274,6 +283,8 @@ def masked(address: str) -> str:
     >>> masked("https://oapi.dingtalk.com/robot/send?access_token=0123456789abcdef")
     'oapi.dingtalk.com …cdef'
     """
+    if isinstance(address, secrets.Unreadable):
+        return address
     return f"{address.split('/')[2]} …{address[-4:]}"
 
 
@@ -285,21 +296,21 @@ def outbox(session: Session, actor: Actor) -> dict[str, dict[str, Any]]:
     if not actor.area("unit.edit").everywhere:
         return {}
     since = Outgoing.made_at > func.now() - func.make_interval(0, 0, 0, SHOWN_DAYS)
-    counts = session.execute(select(Outgoing.channel, Outgoing.state, func.count()).where(since).group_by(
-        Outgoing.channel, Outgoing.state
-    )).all()  # fmt: skip
-    found: dict[str, dict[str, Any]] = {}
+    counts = session.execute(
+        select(Outgoing.channel, Outgoing.state, func.count()).where(since).group_by(Outgoing.channel, Outgoing.state)
+    ).all()
+    channels: dict[str, dict[str, Any]] = {}
     for channel, state, count in counts:
-        found.setdefault(channel, {"waiting": 0, "sent": 0, "failed": 0, "detail": None})
-        found[channel]["waiting" if state == Sending.SENDING else state] += count
-    for channel, row in found.items():
+        channels.setdefault(channel, {"waiting": 0, "sent": 0, "failed": 0, "detail": None})
+        channels[channel]["waiting" if state == Sending.SENDING else state] += count
+    for channel, row in channels.items():
         row["detail"] = session.scalar(
             select(Outgoing.detail)
             .where(since, Outgoing.channel == channel, Outgoing.detail.is_not(None))
             .order_by(Outgoing.id.desc())
             .limit(1)
         )
-    return found
+    return channels
 
 
 def forget_old(session: Session, *, notification_days: int = 365, message_days: int = SHOWN_DAYS) -> None:

@@ -21,9 +21,11 @@ import http.client
 import json
 import logging
 import smtplib
+import socket
 import ssl
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -34,22 +36,38 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
 from data.accounts import Account
-from data.base import access, db, language, settings
+from data.base import access, db, language, secrets, settings
 from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.jobs import Job
 from data.base.language import _
 from data.notifications.tables import Channel, Form, NoticeChoice, Outgoing, Sending, Webhook
+from data.notifications.telling import is_due
 from data.notifications.words import sentence
 
 log = logging.getLogger("wangge.notifications")
 
 LEASE = timedelta(minutes=5)
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360))
-TIMEOUT_S = 15
+#: How long the other side may be silent, and how long one message may take in all, however busily it answers.
+TIMEOUT_S, DEADLINE_S = 10, 30
+#: After how long messages to a server that cannot be reached are tried again; only one of them waits for it.
+AWAY = timedelta(minutes=1)
 #: Both robots take 20 messages a minute and are silent for a while after more.
 ROBOT_PER_MINUTE = 18
 _ANSWER_BYTES = 10_000
+
+#: What is raised when a server does not answer, or not in time. A message that it refuses is another matter.
+_UNREACHABLE = (
+    TimeoutError,
+    ConnectionError,
+    socket.gaierror,
+    ssl.SSLError,
+    smtplib.SMTPServerDisconnected,
+    smtplib.SMTPConnectError,
+    http.client.BadStatusLine,
+    http.client.IncompleteRead,
+)
 
 Transactions = Callable[[Actor], AbstractContextManager[Session]]
 
@@ -72,6 +90,11 @@ class Letter:
     form: str | None = None
     secret: str | None = None
 
+    @property
+    def server(self) -> str:
+        """Which server takes it."""
+        return "mail" if self.channel == Channel.EMAIL else urlsplit(self.to).netloc
+
 
 def perform(
     _session: Session,
@@ -82,13 +105,25 @@ def perform(
 ) -> dict[str, Any]:
     """The job: send whatever is due, one after the other, each in transactions of its own."""
     sent = failed = 0
+    away: set[str] = set()
     while letter := claim(transaction):
-        if deliver(letter, transaction):
+        if letter.server in away:
+            _put_off(letter, transaction)
+            continue
+        if deliver(letter, transaction, away):
             sent += 1
         else:
             failed += 1
         progress("Sending", sent + failed, None)
     return {"sent": sent, "failed": failed}
+
+
+def _put_off(letter: Letter, transaction: Transactions) -> None:
+    """Give a message back that was not tried: its server has just let another one wait in vain."""
+    with transaction(access.SYSTEM) as session:
+        row = session.get(Outgoing, letter.id)
+        if row is not None:
+            row.state, row.next_at, row.attempts = Sending.WAITING, datetime.now(UTC) + AWAY, row.attempts - 1
 
 
 def claim(transaction: Transactions = db.transaction) -> Letter | None:
@@ -109,13 +144,13 @@ def _next(now: datetime) -> Select[Outgoing]:
     """The message that is due longest, of those whose receiver takes more just now and that nobody else takes."""
     busy = (
         select(Outgoing.webhook_id)
-        .where(Outgoing.webhook_id.is_not(None), Outgoing.sent_at > now - timedelta(minutes=1))
+        .where(Outgoing.webhook_id.is_not(None), Outgoing.sent_at.between(now - timedelta(minutes=1), now + PAUSES[-1]))
         .group_by(Outgoing.webhook_id)
         .having(func.count() >= ROBOT_PER_MINUTE)
     )
     return (
         select(Outgoing)
-        .where(Outgoing.state.in_((Sending.WAITING, Sending.SENDING)), Outgoing.next_at <= now)
+        .where(Outgoing.state.in_((Sending.WAITING, Sending.SENDING)), is_due(now))
         .where(Outgoing.webhook_id.is_(None) | Outgoing.webhook_id.not_in(busy))
         .order_by(Outgoing.next_at, Outgoing.id)
         .limit(1)
@@ -123,8 +158,8 @@ def _next(now: datetime) -> Select[Outgoing]:
     )
 
 
-def deliver(letter: Letter, transaction: Transactions = db.transaction) -> bool:
-    """Send a message and note how that went; tells whether it was taken."""
+def deliver(letter: Letter, transaction: Transactions = db.transaction, away: set[str] | None = None) -> bool:
+    """Send a message and note how that went; tells whether it was taken. Who cannot be reached is added to ``away``."""
     try:
         if letter.channel == Channel.EMAIL:
             _mail(letter)
@@ -133,9 +168,11 @@ def deliver(letter: Letter, transaction: Transactions = db.transaction) -> bool:
         reason = None
     except NotSent as error:
         reason = str(error)
-    except (OSError, smtplib.SMTPException, http.client.HTTPException, Invalid) as error:
+    except Exception as error:  # whatever a server's answer brings about, the next message is not kept from going out
         # The kind of the failure: its words may repeat an address.
         reason = type(error).__name__
+        if away is not None and isinstance(error, _UNREACHABLE):
+            away.add(letter.server)
     with transaction(access.SYSTEM) as session:
         row = session.get(Outgoing, letter.id)
         if row is None:
@@ -162,7 +199,7 @@ _FACTS = text(
 
 
 def _letter(session: Session, row: Outgoing) -> Letter | None:
-    """A message in the language of who gets it; ``None`` when the receiver is gone."""
+    """A message in the language of who gets it; ``None`` when the receiver is gone or its address cannot be read."""
     form = secret = None
     spoken: str | None = settings.get().language
     if row.channel == Channel.EMAIL:
@@ -176,15 +213,20 @@ def _letter(session: Session, row: Outgoing) -> Letter | None:
         if hook is None or not hook.active:
             return None
         to, form, secret = hook.address, hook.form, hook.secret
+    if isinstance(to, secrets.Unreadable) or isinstance(secret, secrets.Unreadable):
+        return None  # nobody is reached at an address that cannot be read
     facts = session.execute(_FACTS, {"incident": row.incident_id}).one()
     with language.using(spoken or "zh"):
-        category = facts.name_zh if language.current() == "zh" else facts.name_en
+        category = language.named(facts)
         subject = _("[{number}] {what}: {category}", number=facts.number, what=sentence(row.kind), category=category)
         body = _(
             "{what}\nCase {number}, {category}\n{grid}, {community}",
-            what=sentence(row.kind), number=facts.number, category=category,
-            grid=facts.grid or _("no grid yet"), community=facts.community,
-        )  # fmt: skip
+            what=sentence(row.kind),
+            number=facts.number,
+            category=category,
+            grid=facts.grid or _("no grid yet"),
+            community=facts.community,
+        )
     return Letter(row.id, row.key, row.channel, subject, f"{body}\n{link(row.incident_id)}", to, form, secret)
 
 
@@ -195,30 +237,58 @@ def link(incident_id: int) -> str:
 
 
 def _mail(letter: Letter) -> None:
-    found = settings.get()
-    if not found.smtp_host:
+    configured = settings.get()
+    if not configured.smtp_host:
         raise NotSent(_("WANGGE_SMTP_HOST is not set."))
     message = EmailMessage()
     message["Subject"] = letter.subject
-    message["From"] = found.smtp_from or f"wangge@{found.smtp_host}"
+    message["From"] = configured.smtp_from or f"wangge@{configured.smtp_host}"
     message["To"] = letter.to
     name = hashlib.sha256(letter.key.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<{name}@{urlsplit(link(0)).hostname}>"
     message["Date"] = datetime.now(UTC)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text)
-    if found.smtp_security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            found.smtp_host, found.smtp_port, timeout=TIMEOUT_S, context=ssl.create_default_context()
-        )
-    else:
-        server = smtplib.SMTP(found.smtp_host, found.smtp_port, timeout=TIMEOUT_S)
-    with server:
-        if found.smtp_security == "starttls":
-            server.starttls(context=ssl.create_default_context())
-        if found.smtp_user:
-            server.login(found.smtp_user, found.smtp_password or "")
-        server.send_message(message)
+    server: smtplib.SMTP = (
+        smtplib.SMTP_SSL(timeout=TIMEOUT_S, context=ssl.create_default_context())
+        if configured.smtp_security == "tls"
+        else smtplib.SMTP(timeout=TIMEOUT_S)
+    )
+    # What the certificate has to be for; given to the constructor it would connect there, where nobody can hang up.
+    server._host = configured.smtp_host  # type: ignore[attr-defined]
+    try:
+        with _in_time(lambda: server.sock):
+            code, _words = server.connect(configured.smtp_host, configured.smtp_port)
+            if code != 220:
+                raise NotSent(f"SMTP {code}")
+            if configured.smtp_security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if configured.smtp_user:
+                server.login(configured.smtp_user, configured.smtp_password or "")
+            server.send_message(message)
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()  # it has the message, however it takes its leave
+    finally:
+        server.close()
+
+
+@contextmanager
+def _in_time(connection: Callable[[], socket.socket | None]) -> Iterator[None]:
+    """Hang up when the block takes too long: a server that says a word now and then is never silent for long."""
+
+    def hang_up() -> None:
+        if (open_one := connection()) is not None:
+            with suppress(OSError):
+                # Not by the method of TLS, which may be at work in the other thread.
+                socket.socket.shutdown(open_one, socket.SHUT_RDWR)
+
+    timer = threading.Timer(DEADLINE_S, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def check_address(address: str) -> str:
@@ -268,10 +338,11 @@ def _post(letter: Letter) -> None:
     body = json.dumps({"msgtype": "text", "text": {"content": letter.text}}, ensure_ascii=False).encode()
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     try:
-        # No redirect is followed: only the hosts of the settings are spoken to.
-        connection.request("POST", f"{parts.path}?{parts.query}", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        said = answer.read(_ANSWER_BYTES)
+        with _in_time(lambda: connection.sock):
+            # No redirect is followed: only the hosts of the settings are spoken to.
+            connection.request("POST", f"{parts.path}?{parts.query}", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            said = answer.read(_ANSWER_BYTES)
     finally:
         connection.close()
     if answer.status != 200:

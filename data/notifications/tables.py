@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, I
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.base import access, db
+from data.base import access, db, texts
 from data.base.secrets import Encrypted
 
 
@@ -85,6 +85,7 @@ class Notification(db.Table):
     """Somebody was told something of a case, once for each occasion."""
 
     __tablename__ = "notification"
+    __told__ = False
     __read__ = "incident.read"
     __audited__ = False
     __table_args__ = (
@@ -101,7 +102,7 @@ class Notification(db.Table):
     grid_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     kind: Mapped[str]
     #: What sets one event apart from the next of its kind: a step of the case, a threshold and its due date.
-    occasion: Mapped[str]
+    occasion: Mapped[texts.Long]
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     read_at: Mapped[datetime | None]
 
@@ -146,6 +147,7 @@ class Outgoing(db.Table):
     """A message that has to leave the house, written with what it tells of."""
 
     __tablename__ = "outgoing"
+    __told__ = False
     __audited__ = False
     __table_args__ = (
         CheckConstraint(f"channel IN ({_listed(Channel)})", name="channel"),
@@ -159,7 +161,7 @@ class Outgoing(db.Table):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     #: Channel, receiver, case, kind and occasion: each goes out once.
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[texts.Long] = mapped_column(unique=True)
     channel: Mapped[str]
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
     webhook_id: Mapped[int | None] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"))
@@ -172,17 +174,16 @@ class Outgoing(db.Table):
     made_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     sent_at: Mapped[datetime | None]
     #: why the last attempt failed; never holds an address
-    detail: Mapped[str | None]
+    detail: Mapped[texts.Long | None]
 
 
 class CaseWatch(db.Table):
     """When the limits of an open case are to be looked at next; see ``data.reminders``."""
 
     __tablename__ = "case_watch"
+    __told__ = False
     __audited__ = False
-    __table_args__ = (
-        Index("ix_case_watch_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
-    )  # fmt: skip
+    __table_args__ = (Index("ix_case_watch_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),)
 
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True)
     #: The due date that ``next_at`` follows from.

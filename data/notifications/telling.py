@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import case, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, case, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from data import accounts, units
@@ -47,6 +46,8 @@ _KIND_OF = {
 #: After these the due date may be another one.
 _LIMITS_AFTER = {"report", "urgent", "take_over", "triage", "resume", "reopen", "return"}
 _URGENT_AFTER = {"report", "triage"}
+#: No message is put off for longer.
+_FARTHEST = timedelta(days=1)
 _RANKS = {"building": 0, "grid": 1, "community": 2, "street": 3, "district": 3}
 
 
@@ -83,15 +84,10 @@ class _Choice:
 class _Desk:
     """Who and what is to be told around one grid; the choices of those who made any."""
 
-    version: int | None
     people: list[_Person]
     choices: dict[int, _Choice]
     rules: dict[str, dict[str, str]]
     hooks: list[tuple[int, frozenset[str]]]
-
-
-_desks: dict[tuple[int, int | None], _Desk] = {}
-_TABLES = ("grant", "account", "unit", "notice_rule", "notice_choice", "webhook", "role_permission")
 
 
 def tell(
@@ -144,7 +140,7 @@ def tell(
         mailed = (account_id for account_id in wanted if kind in chosen[account_id].email_on)
         letters += [_message(where, occasion, Channel.EMAIL, account_id=account_id) for account_id in mailed]
     if letters:
-        session.execute(insert(Outgoing).on_conflict_do_nothing(), letters)
+        session.execute(_LETTERS, letters)
         ask_to_send(session)
     return sorted(reached)
 
@@ -174,6 +170,11 @@ _TOLD = text(
     "SELECT unnest(CAST(:accounts AS integer[])), :incident_id, :community, :grid, :kind, :occasion "
     "ON CONFLICT DO NOTHING RETURNING account_id"
 )
+# Nothing is returned: requests write messages, and do not read them.
+_LETTERS = text(
+    "INSERT INTO outgoing (key, channel, account_id, webhook_id, incident_id, kind) "
+    "VALUES (:key, :channel, :account_id, :webhook_id, :incident_id, :kind) ON CONFLICT DO NOTHING"
+)
 _WATCHED = text(
     "INSERT INTO case_watch AS w (incident_id, due_at, next_at) VALUES (:incident, :due_at, now()) "
     "ON CONFLICT (incident_id) DO UPDATE SET due_at = excluded.due_at, next_at = excluded.next_at "
@@ -186,11 +187,7 @@ def _wanted(desk: _Desk, incident: Case, kind: str, by: int | None) -> set[int]:
     # A case without a grid is the community's.
     rank = max(_RANKS.get(incident.level, 1), 1 if incident.grid_id else 2)
     concerned = [person for person in desk.people if person.role_code in rules]
-    told = {
-        person.account_id
-        for person in concerned
-        if rules[person.role_code] == Scope.ALWAYS or person.rank <= rank
-    }  # fmt: skip
+    told = {person.account_id for person in concerned if rules[person.role_code] == Scope.ALWAYS or person.rank <= rank}
     if ASSIGNEE in rules and incident.assignee_id is not None:
         told.add(incident.assignee_id)
     if not told:
@@ -200,35 +197,38 @@ def _wanted(desk: _Desk, incident: Case, kind: str, by: int | None) -> set[int]:
 
 
 def _desk(session: Session, community_id: int, grid_id: int | None) -> _Desk:
-    version = changes.version(_TABLES)
-    kept = _desks.get((community_id, grid_id))
-    if kept and version is not None and kept.version == version:
-        return kept
+    return _desks.get(session, (community_id, grid_id), lambda: _set_up(session, community_id, grid_id))
+
+
+_desks = changes.Kept[_Desk](Grant, Account, units.Unit, NoticeRule, NoticeChoice, Webhook, accounts.RolePermission)
+
+
+def _set_up(session: Session, community_id: int, grid_id: int | None) -> _Desk:
     path = list(session.scalar(select(units.Unit.path).where(units.Unit.id == (grid_id or community_id))) or [])
     readers = select(accounts.RolePermission.role_code).where(
         accounts.RolePermission.permission_code == Notification.__read__
     )
     people = session.execute(
-        select(Account.id, Grant.role_code, func.min(case(_RANKS, value=units.Unit.level)))
+        select(Account.id, Grant.role_code, func.min(case(_RANKS, value=units.Unit.level, else_=_RANKS["district"])))
         .join(Grant, Grant.account_id == Account.id)
-        .join(units.Unit, units.Unit.id == Grant.unit_id)
-        .where(Account.active, Grant.unit_id.in_(path), Grant.role_code.in_(readers))
+        .outerjoin(units.Unit, units.Unit.id == Grant.unit_id)
+        .where(Account.active, Grant.unit_id.in_(path) | Grant.unit_id.is_(None), Grant.role_code.in_(readers))
         .group_by(Account.id, Grant.role_code)
     ).all()
     rules: dict[str, dict[str, str]] = {}
     for rule in session.scalars(select(NoticeRule)):
         rules.setdefault(rule.kind, {})[rule.role_code] = rule.scope
     hooks = session.execute(select(Webhook.id, Webhook.kinds).where(Webhook.active, Webhook.unit_id.in_(path))).all()
-    desk = _Desk(
-        version,
+    return _Desk(
         [_Person(*row) for row in people],
         _chosen(session, {row[0] for row in people}),
         rules,
         [(hook, frozenset(kinds)) for hook, kinds in hooks],
     )
-    if version is not None:
-        _desks[community_id, grid_id] = desk
-    return desk
+
+
+#: Of others one learns what they want to be told, and of their address only that there is one.
+_CHOICES = text("SELECT account_id, app_off, email_on, reachable FROM notice_choices(CAST(:accounts AS integer[]))")
 
 
 def _choices(session: Session, desk: _Desk, account_ids: Collection[int]) -> dict[int, _Choice]:
@@ -238,8 +238,7 @@ def _choices(session: Session, desk: _Desk, account_ids: Collection[int]) -> dic
 
 def _chosen(session: Session, account_ids: Collection[int]) -> dict[int, _Choice]:
     found = dict.fromkeys(account_ids, _Choice())
-    made = select(NoticeChoice.account_id, NoticeChoice.app_off, NoticeChoice.email_on, NoticeChoice.email.is_not(None))
-    rows = session.execute(made.where(NoticeChoice.account_id.in_(account_ids))) if account_ids else ()
+    rows = session.execute(_CHOICES, {"accounts": sorted(account_ids)}) if account_ids else ()
     for account_id, off, on, reachable in rows:
         mailed = frozenset(on) if reachable and settings.get().smtp_host else frozenset[str]()
         found[account_id] = _Choice(frozenset(off), mailed)
@@ -256,9 +255,14 @@ def ask_to_send(session: Session) -> None:
         )
 
 
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """The condition that a message's time has come, or lies so far ahead that the clock has been put back since."""
+    return or_(Outgoing.next_at <= now, Outgoing.next_at > now + _FARTHEST)
+
+
 def ask_to_send_what_is_left(session: Session) -> bool:
     """Put the job into the queue for messages whose time has come (again) and that no job is about to send."""
-    due = select(Outgoing.id).where(Outgoing.state.in_(("waiting", "sending")), Outgoing.next_at <= datetime.now(UTC))
+    due = select(Outgoing.id).where(Outgoing.state.in_(("waiting", "sending")), is_due(datetime.now(UTC)))
     at_work = select(jobs.Job.id).where(jobs.Job.kind == SEND_JOB, jobs.Job.state.in_(("queued", "running")))
     if session.scalar(due.limit(1)) is None or session.scalar(at_work.limit(1)) is not None:
         return False

@@ -66,16 +66,24 @@ def cleaned_track(
     at_s[np.isnat(track.at)] = np.nan
     x, y = metric(session, community_id, track.lon, track.lat)
     found = tracks.clean(
-        x, y, at_s, track.accuracy_m, track.segment,
-        earliest=EARLIEST.timestamp(), latest=(datetime.now(UTC) + AHEAD).timestamp(),
-    )  # fmt: skip
+        x,
+        y,
+        at_s,
+        track.accuracy_m,
+        track.segment,
+        earliest=EARLIEST.timestamp(),
+        latest=(datetime.now(UTC) + AHEAD).timestamp(),
+    )
     return found, x, y
 
 
 def lines(
-    lon: NDArray[np.float64], lat: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
     parts: NDArray[np.int64],
-) -> tuple[bytes | None, float]:  # fmt: skip
+) -> tuple[bytes | None, float]:
     """The kept points as WKB, a line for each part with two points or more, and their length in metres."""
     _part, place, size = np.unique(parts, return_inverse=True, return_counts=True)
     long = size[place] > 1

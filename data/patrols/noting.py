@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from data import incidents, photos, units
-from data.base import access, bulk
+from data.base import access, db
 from data.base.access import Actor, Area
 from data.base.errors import Conflict
 from data.base.language import _
@@ -61,19 +61,29 @@ def note(
     walker = replace(actor, permissions={**actor.permissions, "incident.report": anywhere, "building.read": anywhere})
     if actor.is_system:
         walker = actor
-    with bulk.as_owner(session):
+    with db.everywhere(session):
         known = _known(session, patrol, uuid)
         if known is not None:
             return known
         case = incidents.report(
-            session, walker, community=units.community(session, actor, patrol.community_id),
-            category_code=category_code, reported_at=at, source="patrol", **what,
-        )  # fmt: skip
+            session,
+            walker,
+            community=units.community(session, actor, patrol.community_id),
+            category_code=category_code,
+            reported_at=at,
+            source="patrol",
+            **what,
+        )
         if photo is not None:
             photos.store(
-                session, walker, photo, community_id=case.community_id, grid_id=case.grid_id, incident_id=case.id,
+                session,
+                walker,
+                photo,
+                community_id=case.community_id,
+                grid_id=case.grid_id,
+                incident_id=case.id,
                 patrol_id=patrol.id,
-            )  # fmt: skip
+            )
         session.add(PatrolNote(uuid=uuid, patrol_id=patrol.id, incident_id=case.id, at=at))
         session.flush()
         return Noted(case.id, case.number)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import false, func, or_, select, text
+from sqlalchemy import Row, false, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from data import accounts, buildings, units
@@ -77,6 +77,18 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     return query
 
 
+def listed(session: Session, actor: Actor, wanted: Filter, *, most: int) -> Sequence[Row[Any]]:
+    """The patrols of a filter as rows of ``selection``, the earliest first."""
+    return session.execute(selection(actor, wanted).order_by(Patrol.started_at).limit(most)).all()
+
+
+def last_started_at(session: Session, actor: Actor, community: str | None) -> datetime | None:
+    """When the last patrol began, of those that the actor may see; ``None`` when nobody walked yet."""
+    query = selection(actor, Filter(community=community)).with_only_columns(Patrol.started_at)
+    at: datetime | None = session.scalar(query.order_by(Patrol.started_at.desc()).limit(1))
+    return at
+
+
 def rows() -> Rows:
     """All patrols as ``selection`` gives them, for one that the actor was already shown to see."""
     return (
@@ -89,6 +101,11 @@ def rows() -> Rows:
         .outerjoin(accounts.Account, accounts.Account.id == Patrol.account_id)
         .outerjoin(units.Unit, units.Unit.id == Patrol.grid_id)
     )
+
+
+def row(session: Session, patrol: Patrol) -> Row[Any]:
+    """A patrol as a row of ``rows``, for one that the actor was already shown to see."""
+    return session.execute(rows().where(Patrol.id == patrol.id)).one()
 
 
 def looked_at(session: Session, actor: Actor, patrol_ids: Collection[int]) -> None:

@@ -68,9 +68,16 @@ def start(
     needed = "patrol.record" if walked_by == actor.account_id else "patrol.edit"
     access.require(actor, needed, community_id, grid_id)
     values = {
-        "uuid": uuid, "community_id": community_id, "grid_id": grid_id, "round_id": round_id, "account_id": walked_by,
-        "source": source, "name": name, "started_at": started_at, "stopped_at": stopped_at,
-    }  # fmt: skip
+        "uuid": uuid,
+        "community_id": community_id,
+        "grid_id": grid_id,
+        "round_id": round_id,
+        "account_id": walked_by,
+        "source": source,
+        "name": name,
+        "started_at": started_at,
+        "stopped_at": stopped_at,
+    }
     made = session.scalar(insert(Patrol).values(values).on_conflict_do_nothing().returning(Patrol.id))
     if made:
         audit.record(session, actor, "create", "patrol", made, community_id=community_id)
@@ -166,9 +173,16 @@ def check_in(
     if building.community_id != patrol.community_id:
         raise Invalid(_("The building lies in another community."), field="body.building_id")
     values = {
-        "uuid": uuid, "patrol_id": patrol.id, "building_id": building_id, "at": at, "lon": lon, "lat": lat,
-        "accuracy_m": accuracy_m, "note": note, "distance_m": _distance_m(session, building_id, lon, lat),
-    }  # fmt: skip
+        "uuid": uuid,
+        "patrol_id": patrol.id,
+        "building_id": building_id,
+        "at": at,
+        "lon": lon,
+        "lat": lat,
+        "accuracy_m": accuracy_m,
+        "note": note,
+        "distance_m": _distance_m(session, building_id, lon, lat),
+    }
     session.execute(insert(CheckIn).values(values).on_conflict_do_nothing())
     found = session.scalar(select(CheckIn).where(CheckIn.uuid == uuid, CheckIn.patrol_id == patrol.id))
     if found is None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, Integer, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.base import access, db
+from data.base import access, db, texts
 from data.base.errors import NotFound
 
 #: A receiver that has not found the time yet says 1970 or 1980, some converters 1901.
@@ -114,7 +114,7 @@ class CheckIn(db.Table):
     accuracy_m: Mapped[float | None]
     #: From the stated place to the building, in metres.
     distance_m: Mapped[float | None]
-    note: Mapped[str | None]
+    note: Mapped[texts.Long | None]
 
 
 class PatrolNote(db.Table):

@@ -7,10 +7,11 @@ the link's token is kept, so the link is told once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, func, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, Row, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -81,9 +82,13 @@ def make(
         raise Invalid(_("A link is made by somebody with an account."))
     token = secrets.new_token()
     link = ViewLink(
-        token_hash=secrets.token_hash(token), view=view, community_id=community.id if community else None,
-        params=params, created_by=actor.account_id, expires_at=datetime.now(UTC) + timedelta(days=days),
-    )  # fmt: skip
+        token_hash=secrets.token_hash(token),
+        view=view,
+        community_id=community.id if community else None,
+        params=params,
+        created_by=actor.account_id,
+        expires_at=datetime.now(UTC) + timedelta(days=days),
+    )
     session.add(link)
     session.flush()
     return link, token
@@ -96,17 +101,29 @@ def selection(actor: Actor) -> Rows:
     """
     query = (
         select(
-            ViewLink.id, ViewLink.view, ViewLink.params, ViewLink.created_at, ViewLink.expires_at, ViewLink.revoked_at,
-            ViewLink.created_by, accounts.Account.name.label("maker"), units.Unit.name.label("community_name"),
+            ViewLink.id,
+            ViewLink.view,
+            ViewLink.params,
+            ViewLink.created_at,
+            ViewLink.expires_at,
+            ViewLink.revoked_at,
+            ViewLink.created_by,
+            accounts.Account.name.label("maker"),
+            units.Unit.name.label("community_name"),
         )
         .join(accounts.Account, accounts.Account.id == ViewLink.created_by)
         .outerjoin(units.Unit, units.Unit.id == ViewLink.community_id)
-    )  # fmt: skip
+    )
     area = actor.area(PERMISSION)
     if not area.everywhere:
         query = query.where((ViewLink.created_by == actor.account_id) | ViewLink.within(area))
     over = ViewLink.revoked_at.is_not(None) | (ViewLink.expires_at <= func.now())
     return query.order_by(over, ViewLink.created_at.desc(), ViewLink.id.desc())
+
+
+def listed(session: Session, actor: Actor, *, most: int) -> Sequence[Row[Any]]:
+    """The links of ``selection``; none for those who may make none."""
+    return session.execute(selection(actor).limit(most)).all() if actor.may(PERMISSION) else []
 
 
 def revoke(session: Session, actor: Actor, link_id: int) -> ViewLink:

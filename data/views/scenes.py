@@ -185,9 +185,13 @@ def ground(session: Session, actor: Actor, community: units.Unit | None, name: s
 def _buildings(session: Session, actor: Actor, community: units.Unit | None) -> list[Shape]:
     """The buildings, those of homes last; none when there are more than a picture can bear."""
     query = select(
-        Building.id, Building.number, Building.kind, func.ST_AsGeoJSON(Building.geom, 6),
-        func.ST_X(Building.point), func.ST_Y(Building.point),
-    ).where(func.ST_Dimension(Building.geom) == 2)  # fmt: skip
+        Building.id,
+        Building.number,
+        Building.kind,
+        func.ST_AsGeoJSON(Building.geom, 6),
+        func.ST_X(Building.point),
+        func.ST_Y(Building.point),
+    ).where(func.ST_Dimension(Building.geom) == 2)
     if community:
         query = query.where(Building.community_id == community.id)
     query = access.visible(query, actor, Building).order_by(Building.kind == BuildingKind.RESIDENTIAL, Building.id)
@@ -240,16 +244,28 @@ def cases(session: Session, actor: Actor, wanted: incidents.Filter) -> list[Case
     )
     query = (
         select(
-            Incident.id, Incident.number, Incident.category_code, Category.name_zh, Category.name_en, Incident.state,
-            Incident.overdue, Incident.reported_at, Incident.due_at, Incident.closed_at, func.ST_X(Incident.geom),
-            func.ST_Y(Incident.geom), Incident.grid_id, units.Unit.name, Incident.building_id.is_not(None) | near,
+            Incident.id,
+            Incident.number,
+            Incident.category_code,
+            Category.name_zh,
+            Category.name_en,
+            Incident.state,
+            Incident.overdue,
+            Incident.reported_at,
+            Incident.due_at,
+            Incident.closed_at,
+            func.ST_X(Incident.geom),
+            func.ST_Y(Incident.geom),
+            Incident.grid_id,
+            units.Unit.name,
+            Incident.building_id.is_not(None) | near,
         )
         .join(Category, Category.code == Incident.category_code)
         .outerjoin(units.Unit, units.Unit.id == Incident.grid_id)
         .where(Incident.geom.is_not(None))
         .order_by(Incident.reported_at.desc(), Incident.id.desc())
         .limit(MOST_CASES)
-    )  # fmt: skip
+    )
     rows = session.execute(incidents.narrowed(query, actor, wanted)).all()
     return [Case(*row) for row in reversed(rows)]
 
@@ -291,23 +307,23 @@ def walks(
         .outerjoin(units.Unit, units.Unit.id == Patrol.grid_id)
         .where(Patrol.geom.is_not(None)),
         actor,
-    )  # fmt: skip
+    )
     if community:
         query = query.where(Patrol.community_id == community.id)
     if day is None:
         latest = session.execute(query.order_by(Patrol.started_at.desc()).limit(1)).first()
         zone = ZoneInfo(settings.get().timezone)
         day = latest.started_at.astimezone(zone).date() if latest else settings.today()
-    found = session.execute(query.where(*listing.in_period(Patrol.started_at, day, day)).order_by(Patrol.id)).all()
+    patrolled = session.execute(query.where(*listing.in_period(Patrol.started_at, day, day)).order_by(Patrol.id)).all()
     parts: dict[tuple[int, int], list[tuple[datetime, float, float]]] = {}
     point = PatrolPoint
     kept = (
         select(point.patrol_id, point.part, point.at, point.lon, point.lat)
-        .where(point.patrol_id.in_([row.id for row in found]), point.kept)
+        .where(point.patrol_id.in_([row.id for row in patrolled]), point.kept)
         .order_by(point.patrol_id, point.part, point.at, point.seq)
     )
     if not shared:
-        patrols.looked_at(session, actor, [row.id for row in found])
+        patrols.looked_at(session, actor, [row.id for row in patrolled])
     for patrol_id, part, at, lon, lat in session.execute(kept):
         if at is None or lon is None or lat is None:
             continue
@@ -317,7 +333,7 @@ def walks(
             way.append(place)
     return day, [
         Walk(row.grid_id, row.name, row.length_m, [points for (of, _part), points in parts.items() if of == row.id])
-        for row in found
+        for row in patrolled
     ]
 
 
@@ -325,8 +341,10 @@ def _coarse(at: datetime, lon: float, lat: float) -> tuple[datetime, float, floa
     """A place and time as they leave the house."""
     minute = at.minute - at.minute % SHARED_MINUTES
     return (
-        at.replace(minute=minute, second=0, microsecond=0), round(lon, SHARED_DECIMALS), round(lat, SHARED_DECIMALS)
-    )  # fmt: skip
+        at.replace(minute=minute, second=0, microsecond=0),
+        round(lon, SHARED_DECIMALS),
+        round(lat, SHARED_DECIMALS),
+    )
 
 
 def cells(places: Sequence[tuple[float, float]], ground_: Ground, width_m: float | None = None) -> list[Cell]:

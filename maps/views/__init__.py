@@ -6,7 +6,8 @@ function of a view needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -47,6 +48,10 @@ PERMISSIONS: dict[View, tuple[str, ...]] = {
     View.COVERAGE: ("coverage.read",),
     View.REPLAY: ("patrol.read",),
 }
+
+
+#: What is shown of a run of the analysis.
+COMPUTED = (View.HOTSPOTS, View.UNPATROLLED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,32 +114,41 @@ def draw(session: Session, actor: Actor, asked: Asked, *, name: str, attribution
     last = asked.last or now.date()
     first = asked.first or (last - timedelta(days=_looks_back(asked.view) - 1) if _looks_back(asked.view) else None)
     source = _("Source: cases of {place}, {minute}.", place=name, minute=f"{now:%Y-%m-%d %H:%M}")
-    told = Told(first, last, f"{source} {attribution}".strip(), now, asked.shared)
+    caption = Told(first, last, f"{source} {attribution}".strip(), now, asked.shared)
     ground = scenes.ground(session, actor, asked.community, name)
     if asked.view in _CASES:
         wanted = _wanted(asked)
-        drawn = _CASES[asked.view](ground, scenes.cases(session, actor, wanted), told)
+        drawn = _CASES[asked.view](ground, scenes.cases(session, actor, wanted), caption)
         without = scenes.placeless(session, actor, wanted) if asked.view is not View.TIMELINE else 0
         if not without:
             return drawn
         said = _("{count} cases have no place and are not counted here.", count=without)
         return replace(drawn, left_out=(*drawn.left_out, said))
     if asked.view is View.COVERAGE:
-        return patrols.coverage(ground, _items(session, actor, asked, first or last, last), told)
+        return patrols.coverage(ground, _items(session, actor, asked, first or last, last), caption)
     if asked.view is View.REPLAY:
         day, walked = scenes.walks(session, actor, asked.community, asked.last, shared=asked.shared)
-        return patrols.replay(ground, day, walked, told)
-    run, found = _run(session, actor, asked, ground, first, last)
+        return patrols.replay(ground, day, walked, caption)
+    with _run(session, actor, asked, _params(session, actor, asked, ground, first, last)) as run:
+        return _of_run(session, actor, asked, ground, run, caption)
+
+
+def _of_run(
+    session: Session, actor: Actor, asked: Asked, ground: Ground, run: runs.HotspotRun, caption: Told
+) -> Picture:
+    """The picture of what came of a run."""
+    findings = _found(session, asked, run)
+    last = caption.last
     if asked.view is View.HOTSPOTS:
-        return _METHODS.get(asked.method, hot.significant)(ground, found, told)
+        return _METHODS.get(asked.method, hot.significant)(ground, findings, caption)
     since = last - timedelta(days=PATROL_DAYS - 1)
     items = _items(session, actor, asked, since, last, tuple(run.communities))
     flags = {"seen": True, "not_seen": False}
     seen = [(shapely.from_geojson(item.geojson), flags.get(str(item.status))) for item in items if item.geojson]
-    days = Told(since, last, "", now).period
+    days = Told(since, last, "", caption.now).period
     missed = runs.unpatrolled(session, run, runs.place_of(session, actor, run).crs, seen)
     known = any(flag is not None for _geom, flag in seen)
-    return hot.unpatrolled(ground, found, missed, told, days, known=known)
+    return hot.unpatrolled(ground, findings, missed, caption, days, known=known)
 
 
 def methods() -> dict[str, str]:
@@ -163,10 +177,18 @@ def _items(
     return coverage.of(session, actor, wanted)
 
 
-def _run(
+def ask(session: Session, actor: Actor, asked: Asked, *, name: str) -> None:
+    """Have computed what a view of hotspots shows, at once or in the background."""
+    ground = scenes.ground(session, actor, asked.community, name)
+    last = asked.last or settings.today()
+    first = asked.first or last - timedelta(days=_looks_back(asked.view) - 1)
+    runs.run(session, actor, _params(session, actor, asked, ground, first, last))
+
+
+def _params(
     session: Session, actor: Actor, asked: Asked, ground: Ground, first: date | None, last: date
-) -> tuple[runs.HotspotRun, Found]:
-    """A run of the analysis for a picture.
+) -> runs.Params:
+    """What of hotspots a view asks for.
 
     Raises
     ------
@@ -180,21 +202,41 @@ def _run(
         place = {"unit": asked.unit.code}
     else:
         raise Invalid(_("Hotspots are looked for in one community. Choose it."))
-    params = cells.params(
-        cells.width_for(ground.area_m2), category=asked.category, first=first, last=last, **place
-    )  # fmt: skip
-    # A file or a link is looked at once; who is in the house can wait for what takes long.
-    run = runs.get(session, actor, runs.run(session, actor, params, at_once=asked.shared).id)
+    return cells.params(cells.width_for(ground.area_m2), category=asked.category, first=first, last=last, **place)
+
+
+@contextmanager
+def _run(session: Session, actor: Actor, asked: Asked, params: runs.Params) -> Iterator[runs.HotspotRun]:
+    """The run of a picture.
+
+    Raises
+    ------
+    RunNotDone
+        It is being computed, or nobody asked for it yet. A file or a link is looked at once, and does not wait.
+    """
+    if asked.shared:
+        with runs.looked_at(session, actor, params) as run:
+            yield run
+        return
+    last, current = runs.latest(session, actor, params)
+    if last is None or not current:
+        raise runs.RunNotDone(_("This has not been computed yet."), job_id=None)
+    yield last
+
+
+def _found(session: Session, asked: Asked, run: runs.HotspotRun) -> Found:
     category = incidents.category(session, asked.category) if asked.category else None
-    zh = language.current() == "zh"
     summary = run.summary or {}
-    found = Found(
-        cells=runs.cells(session, run), spots=runs.spots(run), clusters=runs.clusters(run),
-        default_points=runs.default_points(run), by_grid=runs.by_grid(run), used=summary.get("used", 0),
+    return Found(
+        cells=runs.cells(session, run),
+        spots=runs.spots(run),
+        clusters=runs.clusters(run),
+        default_points=runs.default_points(run),
+        by_grid=runs.by_grid(run),
+        used=summary.get("used", 0),
         left_out=summary.get("left_out", 0),
-        what=(category.name_zh if zh else category.name_en) if category else None,
-    )  # fmt: skip
-    return run, found
+        what=language.named(category) if category else None,
+    )
 
 
 def _own_grid(session: Session, actor: Actor, community: units.Unit) -> str | None:

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from data import incidents
 from data.base import language
 from data.base.language import _
 from data.views import scenes
 from data.views.scenes import Case, Ground
 from maps import symbols
-from maps.overview import state_names
 from maps.views.frame import Layer, Picture, Row, Steps, Style, Table, picture
 
 #: More points than these are shown as cells.
 MOST_MARKS = 600
-OPEN = ("new", "in_progress", "to_verify", "on_hold")
 LIGHTS = ("facility.corridor_light", "facility.street_light", "facility.unlit_path")
 #: Lower limits of the classes of a cell.
 CLASSES = (scenes.FEWEST, 10, 20, 50, 100)
@@ -68,37 +67,46 @@ class Told:
         return zone
 
 
-def overview(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
+def overview(ground: Ground, cases: Sequence[Case], caption: Told) -> Picture:
     """The open cases by state."""
-    shown = [case for case in cases if case.state in OPEN]
+    shown = [case for case in cases if case.state in incidents.OPEN]
     late = sum(case.overdue for case in shown)
     by_state = Counter(case.state for case in shown)
-    layers, left_out = _placed(ground, shown, told, lambda case: case.state, _state_styles(by_state))
+    layers, left_out = _placed(ground, shown, caption, lambda case: case.state, _state_styles(by_state))
     kinds = Counter(_category(case) for case in shown).most_common(1)
     sentence = (
         _(
             "{count} cases are open, {late} of them overdue; most are about {kind} ({most}).",
-            count=_n(len(shown)), late=_n(late), kind=kinds[0][0], most=_n(kinds[0][1]),
+            count=_n(len(shown)),
+            late=_n(late),
+            kind=kinds[0][0],
+            most=_n(kinds[0][1]),
         )
         if shown
         else _("No case is open.")
-    )  # fmt: skip
-    names = state_names()
-    states = [state for state in OPEN if by_state[state]]
+    )
+    names = incidents.words.states()
+    states = [state for state in incidents.OPEN if by_state[state]]
     rows: list[Row] = [
         [grid, *(sum(case.state == state for case in inside) for state in states), len(inside)]
         for grid, inside in _by_grid(ground, shown)
     ]
     return picture(
-        "overview", ground=ground, layers=layers, title=_("Open cases of {place}", place=ground.name),
-        sentence=sentence, period=told.period, source=told.source, left_out=left_out,
+        "overview",
+        ground=ground,
+        layers=layers,
+        title=_("Open cases of {place}", place=ground.name),
+        sentence=sentence,
+        period=caption.period,
+        source=caption.source,
+        left_out=left_out,
         table=Table([_("Grid"), *(names[state] for state in states), _("Total")], rows),
-    )  # fmt: skip
+    )
 
 
-def lights(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
+def lights(ground: Ground, cases: Sequence[Case], caption: Told) -> Picture:
     """The lights that are broken, by how long they have been waited for."""
-    shown = [case for case in cases if case.state in OPEN]
+    shown = [case for case in cases if case.state in incidents.OPEN]
     limits = ((7, _("Waiting for up to 7 days")), (30, _("Waiting for 8–30 days")), (10**6, _("Waiting for longer")))
     fills = ("#F5BFA3", "#DD6B4F", "#9E1B2F")
     styles = {
@@ -107,30 +115,39 @@ def lights(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
     }
 
     def age(case: Case) -> int:
-        return (told.now - case.reported_at).days
+        return (caption.now - case.reported_at).days
 
     def style_of(case: Case) -> str:
         return next(str(limit) for limit, _label in limits if age(case) <= limit)
 
-    layers, left_out = _placed(ground, shown, told, style_of, styles)
+    layers, left_out = _placed(ground, shown, caption, style_of, styles)
     by_grid = _by_grid(ground, shown)
     sentence = (
         _(
             "{count} lights are broken, most in {grid} ({most}), the oldest for {days} days.",
-            count=_n(len(shown)), grid=by_grid[0][0], most=_n(len(by_grid[0][1])), days=_n(max(map(age, shown))),
+            count=_n(len(shown)),
+            grid=by_grid[0][0],
+            most=_n(len(by_grid[0][1])),
+            days=_n(max(map(age, shown))),
         )
         if shown
         else _("No broken light is reported.")
-    )  # fmt: skip
+    )
     rows: list[Row] = [[grid, len(inside), max(map(age, inside))] for grid, inside in by_grid]
     return picture(
-        "lights", ground=ground, layers=layers, title=_("Broken lights of {place}", place=ground.name),
-        sentence=sentence, period=told.period, source=told.source, left_out=left_out,
+        "lights",
+        ground=ground,
+        layers=layers,
+        title=_("Broken lights of {place}", place=ground.name),
+        sentence=sentence,
+        period=caption.period,
+        source=caption.source,
+        left_out=left_out,
         table=Table([_("Grid"), _("Broken lights"), _("Oldest, in days")], rows),
-    )  # fmt: skip
+    )
 
 
-def overdue(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
+def overdue(ground: Ground, cases: Sequence[Case], caption: Told) -> Picture:
     """The cases whose time is over, by how long."""
     shown = [case for case in cases if case.overdue and case.due_at]
     limits = ((3, _("Overdue by up to 3 days")), (14, _("Overdue by 4–14 days")), (10**6, _("Overdue by more")))
@@ -140,36 +157,45 @@ def overdue(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
     }
 
     def late(case: Case) -> int:
-        return max(0, (told.now - case.due_at).days) if case.due_at else 0
+        return max(0, (caption.now - case.due_at).days) if case.due_at else 0
 
     def style_of(case: Case) -> str:
         return next(str(limit) for limit, _label in limits if late(case) <= limit)
 
-    layers, left_out = _placed(ground, shown, told, style_of, styles)
+    layers, left_out = _placed(ground, shown, caption, style_of, styles)
     by_grid = _by_grid(ground, shown)
-    open_count = sum(case.state in OPEN for case in cases)
+    open_count = sum(case.state in incidents.OPEN for case in cases)
     sentence = (
         _(
             "{count} of {open} open cases are overdue, most of them in {grid} ({most}); the longest by {days} days.",
-            count=_n(len(shown)), open=_n(open_count), grid=by_grid[0][0], most=_n(len(by_grid[0][1])),
+            count=_n(len(shown)),
+            open=_n(open_count),
+            grid=by_grid[0][0],
+            most=_n(len(by_grid[0][1])),
             days=_n(max(map(late, shown))),
         )
         if shown
         else _("No open case is overdue.")
-    )  # fmt: skip
+    )
     rows: list[Row] = [[grid, len(inside), max(map(late, inside))] for grid, inside in by_grid]
     return picture(
-        "overdue", ground=ground, layers=layers, title=_("Overdue cases of {place}", place=ground.name),
-        sentence=sentence, period=told.period, source=told.source, left_out=left_out,
+        "overdue",
+        ground=ground,
+        layers=layers,
+        title=_("Overdue cases of {place}", place=ground.name),
+        sentence=sentence,
+        period=caption.period,
+        source=caption.source,
+        left_out=left_out,
         table=Table([_("Grid"), _("Overdue"), _("Longest, in days")], rows),
-    )  # fmt: skip
+    )
 
 
-def timeline(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
+def timeline(ground: Ground, cases: Sequence[Case], caption: Told) -> Picture:
     """What was open at which time, with a slider. A case is seen from its report to its end."""
-    first = told.first or (min(told.day(case.reported_at) for case in cases) if cases else told.last)
-    starts, unit = _steps(first, told.last)
-    spans = [_span(case, starts, told) for case in cases]
+    first = caption.first or (min(caption.day(case.reported_at) for case in cases) if cases else caption.last)
+    starts, unit = _steps(first, caption.last)
+    spans = [_span(case, starts, caption) for case in cases]
     shown = [(case, span) for case, span in zip(cases, spans, strict=True) if span]
     counts = [0] * (len(starts) + 1)
     for _case, (begin, end) in shown:
@@ -179,8 +205,8 @@ def timeline(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
     for change in counts[:-1]:
         open_at.append((open_at[-1] if open_at else 0) + change)
     many = len(shown) > MOST_MARKS
-    as_cells = [pair for pair in shown if many or (told.shared and pair[0].home)]
-    as_marks = [pair for pair in shown if not many and not (told.shared and pair[0].home)]
+    as_cells = [pair for pair in shown if many or (caption.shared and pair[0].home)]
+    as_marks = [pair for pair in shown if not many and not (caption.shared and pair[0].home)]
     layers: list[Layer] = []
     left_out: list[str] = []
     if as_cells:
@@ -190,24 +216,33 @@ def timeline(ground: Ground, cases: Sequence[Case], told: Told) -> Picture:
     if as_marks:
         marks = Layer("mark", {"case": _mark("in_progress", 7, _("Open at this time"))})
         for case, (begin, end) in as_marks:
-            marks.add(_point(case), "case", _tip(case, told), a=begin, b=end)
+            marks.add(_point(case), "case", _tip(case, caption), a=begin, b=end)
         layers.append(marks)
     most = max(range(len(open_at)), key=lambda step: open_at[step])
     labels = [start.isoformat() for start in starts]
     sentence = (
         _(
             "At most {most} cases were open at once ({when}), at the end {last}; {count} were seen in all.",
-            most=_n(open_at[most]), when=labels[most], last=_n(open_at[-1]), count=_n(len(shown)),
+            most=_n(open_at[most]),
+            when=labels[most],
+            last=_n(open_at[-1]),
+            count=_n(len(shown)),
         )
         if shown
         else _("No case falls into these days.")
-    )  # fmt: skip
+    )
     return picture(
-        "timeline", ground=ground, layers=layers, title=_("Cases of {place} over time", place=ground.name),
-        sentence=sentence, period=told.period, source=told.source, left_out=left_out,
+        "timeline",
+        ground=ground,
+        layers=layers,
+        title=_("Cases of {place} over time", place=ground.name),
+        sentence=sentence,
+        period=caption.period,
+        source=caption.source,
+        left_out=left_out,
         steps=Steps(labels, open_at, len(starts) - 1, _("{count} cases", count="{count}"), _("{count} cases", count=1)),
         table=Table([unit, _("Open")], [[label, count] for label, count in zip(labels, open_at, strict=True)]),
-    )  # fmt: skip
+    )
 
 
 def _steps(first: date, last: date) -> tuple[list[date], str]:
@@ -221,15 +256,15 @@ def _steps(first: date, last: date) -> tuple[list[date], str]:
     return [date(month // 12, month % 12 + 1, 1) for month in months][-60:], _("Month from")
 
 
-def _span(case: Case, starts: Sequence[date], told: Told) -> tuple[int, int] | None:
+def _span(case: Case, starts: Sequence[date], caption: Told) -> tuple[int, int] | None:
     """The steps in which a case is seen: from the first, before the second; ``None`` for none."""
-    begin = _step_of(told.day(case.reported_at), starts)
-    end = _step_of(told.day(case.closed_at), starts) + 1 if case.closed_at else len(starts)
-    if case.closed_at is None and case.state not in OPEN:
+    begin = _step_of(caption.day(case.reported_at), starts)
+    end = _step_of(caption.day(case.closed_at), starts) + 1 if case.closed_at else len(starts)
+    if case.closed_at is None and case.state not in incidents.OPEN:
         end = begin + 1
     if begin >= len(starts) or end <= 0:
         return None
-    return (max(begin, 0), max(end, max(begin, 0) + 1)) if told.day(case.reported_at) <= told.last else None
+    return (max(begin, 0), max(end, max(begin, 0) + 1)) if caption.day(case.reported_at) <= caption.last else None
 
 
 def _step_of(day: date, starts: Sequence[date]) -> int:
@@ -271,25 +306,25 @@ def _moving_cells(ground: Ground, pairs: Sequence[tuple[Case, tuple[int, int]]],
 
 
 def _placed(
-    ground: Ground, cases: Sequence[Case], told: Told, style_of: Callable[[Case], str], styles: dict[str, Style]
+    ground: Ground, cases: Sequence[Case], caption: Told, style_of: Callable[[Case], str], styles: dict[str, Style]
 ) -> tuple[list[Layer], list[str]]:
     """The layers of cases: cells for those that may have no point, marks for the others; and what was left out."""
     many = len(cases) > MOST_MARKS
-    hidden = [case for case in cases if many or (told.shared and case.home)]
+    hidden = [case for case in cases if many or (caption.shared and case.home)]
     layers: list[Layer] = []
     left_out: list[str] = []
     if hidden:
         cells, missing = counted(ground, hidden)
         layers.append(cells)
         left_out += _left_out(missing)
-    open_ones = [case for case in cases if not many and not (told.shared and case.home)]
+    open_ones = [case for case in cases if not many and not (caption.shared and case.home)]
     if open_ones:
         used = {style_of(case) for case in open_ones}
         marks = Layer("mark", {name: style for name, style in styles.items() if name in used})
         # What is more urgent lies on top.
         order = {name: place for place, name in enumerate(styles)}
         for case in sorted(open_ones, key=lambda case: order[style_of(case)]):
-            marks.add(_point(case), style_of(case), _tip(case, told))
+            marks.add(_point(case), style_of(case), _tip(case, caption))
         layers.append(marks)
     return layers, left_out
 
@@ -341,7 +376,7 @@ def _by_grid(ground: Ground, cases: Sequence[Case]) -> list[tuple[str, list[Case
 
 
 def _state_styles(used: Counter[str]) -> dict[str, Style]:
-    names = state_names()
+    names = incidents.words.states()
     # The order of drawing: what waits for somebody lies on top.
     order = ("on_hold", "to_verify", "in_progress", "new")
     return {state: _mark(state, 8, names[state]) for state in order if used[state]}
@@ -356,13 +391,13 @@ def _point(case: Case) -> dict[str, object]:
     return {"type": "Point", "coordinates": [round(case.lon, 6), round(case.lat, 6)]}
 
 
-def _tip(case: Case, told: Told) -> str:
-    said = [_category(case), state_names()[case.state], told.day(case.reported_at).isoformat()]
-    return " · ".join(said if told.shared else [*said, case.number])
+def _tip(case: Case, caption: Told) -> str:
+    said = [_category(case), incidents.words.states()[case.state], caption.day(case.reported_at).isoformat()]
+    return " · ".join(said if caption.shared else [*said, case.number])
 
 
 def _category(case: Case) -> str:
-    return case.category_zh if language.current() == "zh" else case.category_en
+    return language.named(case, "category")
 
 
 def _n(value: int) -> str:

@@ -1,7 +1,7 @@
 """The frame of every view: a folium map that draws itself from what the page holds, and what stands around it.
 
 A view is a :class:`Picture`: the map and its title, the one plain sentence, period, source, legend, notes, and the same
-as a table. The map is a :class:`folium.Map` with one :class:`Drawing`, which hands layers of GeoJSON to
+as a table. The map is a :class:`folium.Map` with one :class:`maps.programs.Drawing`, which hands layers of GeoJSON to
 ``static/js/views/picture.js``. That script imports nothing, so that it can also stand inside a file that is opened
 without a network.
 """
@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
-
-import folium
-from branca.element import MacroElement
-from folium.template import Template
+from typing import TYPE_CHECKING, Any, Literal
 
 from data.base.language import _
 from data.views.scenes import GeoJson, Ground, Shape
 from maps import symbols
+
+if TYPE_CHECKING:
+    import folium
 
 Kind = Literal["area", "line", "mark", "count"]
 #: A row of a table.
@@ -115,34 +114,10 @@ class Picture:
     """Whether it has a time slider."""
 
 
-class Drawing(MacroElement):
-    """Hands the map to ``static/js/views/picture.js``; its text stands in the page itself once ``source`` is given."""
-
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-        {% if this.source %}
-            (() => { {{ this.source }}
-                start({{ this._parent.get_name() }}, {{ this.config|tojson }}); })();
-        {% else %}
-            import({{ this.address|tojson }}).then(
-                (module) => module.start({{ this._parent.get_name() }}, {{ this.config|tojson }})
-            );
-        {% endif %}
-        {% endmacro %}
-        """
-    )
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._name = "Drawing"
-        self.config = dict(config)
-        self.address = "/static/js/views/picture.js"
-        self.source = ""
-
-
 def place(figure: folium.Map, *, address: str = "", source: str = "") -> None:
     """Say where the drawing's script is: at an address of ours, or here as a text, whose ``export`` is taken off."""
+    from maps.programs import Drawing
+
     for child in figure._children.values():
         if isinstance(child, Drawing):
             child.address, child.source = address, source.replace("export function", "function")
@@ -180,6 +155,10 @@ def picture(
     veil
         Whether areas cover the ground, so that it steps back.
     """
+    import folium
+
+    from maps.programs import Drawing
+
     south, west, north, east = ground.bounds
     figure = folium.Map(
         location=((south + north) / 2, (west + east) / 2),
@@ -259,11 +238,14 @@ def _ground(ground: Ground, veil: bool) -> list[Layer]:
         {
             "other": Style(fill=colours["other"], width=0, opacity=0.6 if veil else 1),
             "residential": Style(
-                fill=colours["residential"], stroke=colours["residential-edge"], width=0.8,
-                opacity=0.6 if veil else 1, label=_("Residential building"),
+                fill=colours["residential"],
+                stroke=colours["residential-edge"],
+                width=0.8,
+                opacity=0.6 if veil else 1,
+                label=_("Residential building"),
             ),
         },
-    )  # fmt: skip
+    )
     for shape in ground.buildings:
         houses.add(shape.geometry, shape.kind)
     line = colours["grid-line-thematic"] if veil else colours["grid-line"]

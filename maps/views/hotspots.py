@@ -28,7 +28,7 @@ class Found:
     cells
         Rows with ``heat cases density grid_name geojson`` …
     spots, clusters, default_points, by_grid
-        Dicts; see ``api.hotspots``.
+        Dicts; see ``api.hotspots.routes``.
     used
         How many cases were looked at.
     what
@@ -50,21 +50,26 @@ class Found:
         return self.what or _("all cases")
 
 
-def significant(ground: Ground, found: Found, told: Told) -> Picture:
+def significant(ground: Ground, findings: Found, caption: Told) -> Picture:
     """The cells that are hotter or colder than chance would have them."""
     names = heat_names()
-    layer = Layer("area", _heats(found))
-    for cell in found.cells:
+    layer = Layer("area", _heats(findings))
+    for cell in findings.cells:
         if cell.heat != "none":
             layer.add(json.loads(cell.geojson), _shade(cell.heat), _tip(cell, names[cell.heat]))
     return _picture(
-        "hotspots", ground, found, told, [layer, _default_points(found)], _("Hotspots: {what}", what=found.about)
+        "hotspots",
+        ground,
+        findings,
+        caption,
+        [layer, _default_points(findings)],
+        _("Hotspots: {what}", what=findings.about),
     )
 
 
-def density(ground: Ground, found: Found, told: Told) -> Picture:
+def density(ground: Ground, findings: Found, caption: Told) -> Picture:
     """How many cases there are on a hectare, smoothed."""
-    limits = symbols.round_breaks(0, max((cell.density for cell in found.cells), default=0.0), whole=False)
+    limits = symbols.round_breaks(0, max((cell.density for cell in findings.cells), default=0.0), whole=False)
     # Nearly nothing is not coloured.
     least = limits[0] / 4 if limits else 0.0
     styles = {}
@@ -73,40 +78,53 @@ def density(ground: Ground, found: Found, told: Told) -> Picture:
         label = _("{low} cases a hectare and more", low=f"{low:g}")
         styles[str(step)] = Style(fill=fill, width=0, opacity=symbols.RAMP_OPACITY, hatch=step, label=label)
     layer = Layer("area", styles)
-    for cell in found.cells:
+    for cell in findings.cells:
         if limits and cell.density >= least:
             layer.add(json.loads(cell.geojson), str(sum(cell.density >= limit for limit in limits)))
     return _picture(
-        "hotspots", ground, found, told, [layer, _default_points(found)], _("Density: {what}", what=found.about)
+        "hotspots",
+        ground,
+        findings,
+        caption,
+        [layer, _default_points(findings)],
+        _("Density: {what}", what=findings.about),
     )
 
 
-def clusters(ground: Ground, found: Found, told: Told) -> Picture:
+def clusters(ground: Ground, findings: Found, caption: Told) -> Picture:
     """Groups of cases close together, as outlines."""
     hot = symbols.HOTSPOT
     style = Style(fill=hot["hot_90"], stroke=hot["hot_99"], width=2, opacity=0.5, hatch=2, label=_("Cluster"))
     layer = Layer("area", {"cluster": style})
-    shown = [one for one in found.clusters if one["cases"] >= FEWEST]
-    for one in shown:
-        layer.add(one["geometry"], "cluster", _("{count} cases", count=f"{one['cases']:,}"))
-    said = told_of(found.what, found.used, None, "")
+    shown = [cluster for cluster in findings.clusters if cluster["cases"] >= FEWEST]
+    for cluster in shown:
+        layer.add(cluster["geometry"], "cluster", _("{count} cases", count=f"{cluster['cases']:,}"))
+    said = told_of(findings.what, findings.used, None, "")
     if shown:
         said = _(
             "{count} clusters of cases close together; the largest is in {place}, with {cases} of {used} cases.",
-            count=len(shown), place=grids_of(shown[0]) or ground.name, cases=f"{shown[0]['cases']:,}",
-            used=f"{found.used:,}",
-        )  # fmt: skip
-    rows: list[Row] = [[grids_of(one) or _("In no grid"), one["cases"]] for one in shown]
+            count=len(shown),
+            place=grids_of(shown[0]) or ground.name,
+            cases=f"{shown[0]['cases']:,}",
+            used=f"{findings.used:,}",
+        )
+    rows: list[Row] = [[grids_of(cluster) or _("In no grid"), cluster["cases"]] for cluster in shown]
     return _picture(
-        "hotspots", ground, found, told, [layer, _default_points(found)], _("Clusters: {what}", what=found.about),
-        sentence=said, table=Table([_("Cluster"), _("Cases")], rows),
-    )  # fmt: skip
+        "hotspots",
+        ground,
+        findings,
+        caption,
+        [layer, _default_points(findings)],
+        _("Clusters: {what}", what=findings.about),
+        sentence=said,
+        table=Table([_("Cluster"), _("Cases")], rows),
+    )
 
 
-def rate(ground: Ground, found: Found, told: Told) -> Picture:
+def rate(ground: Ground, findings: Found, caption: Told) -> Picture:
     """Cases per 100 households of each grid."""
-    rates = {one["grid_id"]: one for one in found.by_grid if one["rate"] is not None}
-    breaks = symbols.round_breaks(0, max((one["rate"] for one in rates.values()), default=0.0), whole=False)
+    rates = {grid["grid_id"]: grid for grid in findings.by_grid if grid["rate"] is not None}
+    breaks = symbols.round_breaks(0, max((grid["rate"] for grid in rates.values()), default=0.0), whole=False)
     styles = {}
     for step, fill in enumerate(_ramp(len(breaks))):
         low, high = breaks[step - 1] if step else 0, breaks[step] if step < len(breaks) else None
@@ -121,20 +139,27 @@ def rate(ground: Ground, found: Found, told: Told) -> Picture:
         if shape.id in rates:
             value = rates[shape.id]["rate"]
             layer.add(shape.geometry, str(sum(value >= limit for limit in breaks)), f"{shape.name} · {value:.1f}")
-    ranked = sorted(rates.values(), key=lambda one: (-one["rate"], one["code"]))
-    people = sum(one["households"] for one in ranked)
-    said = told_of(found.what, 0, None, "") if not found.used else _("There are no households to compare with.")
-    if people and found.used:
+    ranked = sorted(rates.values(), key=lambda grid: (-grid["rate"], grid["code"]))
+    people = sum(grid["households"] for grid in ranked)
+    said = told_of(findings.what, 0, None, "") if not findings.used else _("There are no households to compare with.")
+    if people and findings.used:
         said = _(
             "{grid} has most cases per 100 households: {rate}; in all grids together there are {mean}.",
-            grid=ranked[0]["name"], rate=f"{ranked[0]['rate']:.1f}",
-            mean=f"{100 * sum(one['cases'] for one in ranked) / people:.1f}",
-        )  # fmt: skip
-    rows: list[Row] = [[one["name"], one["cases"], one["households"], round(one["rate"], 1)] for one in ranked]
+            grid=ranked[0]["name"],
+            rate=f"{ranked[0]['rate']:.1f}",
+            mean=f"{100 * sum(grid['cases'] for grid in ranked) / people:.1f}",
+        )
+    rows: list[Row] = [[grid["name"], grid["cases"], grid["households"], round(grid["rate"], 1)] for grid in ranked]
     return _picture(
-        "hotspots", ground, found, told, [layer], _("Cases per household: {what}", what=found.about), sentence=said,
+        "hotspots",
+        ground,
+        findings,
+        caption,
+        [layer],
+        _("Cases per household: {what}", what=findings.about),
+        sentence=said,
         table=Table([_("Grid"), _("Cases"), _("Households"), _("Cases per 100 households")], rows),
-    )  # fmt: skip
+    )
 
 
 def _ramp(breaks: int) -> list[str]:
@@ -143,8 +168,8 @@ def _ramp(breaks: int) -> list[str]:
 
 
 def unpatrolled(
-    ground: Ground, found: Found, missed: Sequence[Any], told: Told, patrolled: str, *, known: bool = True
-) -> Picture:  # fmt: skip
+    ground: Ground, findings: Found, missed: Sequence[Any], caption: Told, patrolled: str, *, known: bool = True
+) -> Picture:
     """Where cases cluster and patrols do not pass.
 
     Parameters
@@ -157,7 +182,7 @@ def unpatrolled(
         Whether there is anything that patrols could have seen.
     """
     keys = {(cell.q, cell.r) for cell in missed}
-    hot = [cell for cell in found.cells if cell.heat in _HOT]
+    hot = [cell for cell in findings.cells if cell.heat in _HOT]
     colours = symbols.HOTSPOT
     layer = Layer(
         "area",
@@ -169,11 +194,16 @@ def unpatrolled(
                 fill=colours["hot_95"], stroke="#FFFFFF", opacity=0.6, hatch=2, label=_("Hot, not known whether passed")
             ),
             "missed": Style(
-                fill=colours["hot_99"], stroke=symbols.PALETTE["ink-1"], width=2, dash="5 3",
-                opacity=symbols.HOTSPOT_OPACITY, hatch=4, label=_("Hot, no patrol passes"),
+                fill=colours["hot_99"],
+                stroke=symbols.PALETTE["ink-1"],
+                width=2,
+                dash="5 3",
+                opacity=symbols.HOTSPOT_OPACITY,
+                hatch=4,
+                label=_("Hot, no patrol passes"),
             ),
         },
-    )  # fmt: skip
+    )
     for cell in sorted(hot, key=lambda cell: (cell.q, cell.r) in keys):
         missing = (cell.q, cell.r) in keys
         style = "missed" if missing else "passed" if known else "unknown"
@@ -188,8 +218,11 @@ def unpatrolled(
         where = max(grids, key=lambda name: grids[name])
         said = _(
             "{count} of {hot} hot cells were passed by no patrol in {days}, most of them in {grid}.",
-            count=len(missed), hot=len(hot), days=patrolled, grid=where,
-        )  # fmt: skip
+            count=len(missed),
+            hot=len(hot),
+            days=patrolled,
+            grid=where,
+        )
     elif hot and not known:
         said = _("Whether patrols pass the {count} hot cells is not known: nothing there can be seen.", count=len(hot))
     elif hot:
@@ -198,39 +231,62 @@ def unpatrolled(
         said = _("There is no hotspot on these days.")
     rows: list[Row] = [[name, count] for name, count in sorted(grids.items(), key=lambda item: (-item[1], item[0]))]
     return picture(
-        "unpatrolled", ground=ground, layers=[layer], title=_("Hot but unpatrolled: {what}", what=found.about),
-        sentence=said, period=told.period, source=told.source, left_out=_left_out(found),
-        table=Table([_("Grid"), _("Hot cells without a patrol")], rows), veil=True,
-    )  # fmt: skip
+        "unpatrolled",
+        ground=ground,
+        layers=[layer],
+        title=_("Hot but unpatrolled: {what}", what=findings.about),
+        sentence=said,
+        period=caption.period,
+        source=caption.source,
+        left_out=_left_out(findings),
+        table=Table([_("Grid"), _("Hot cells without a patrol")], rows),
+        veil=True,
+    )
 
 
 def _picture(
-    code: str, ground: Ground, found: Found, told: Told, layers: Sequence[Layer], title: str, *,
-    sentence: str = "", table: Table | None = None,
-) -> Picture:  # fmt: skip
+    code: str,
+    ground: Ground,
+    findings: Found,
+    caption: Told,
+    layers: Sequence[Layer],
+    title: str,
+    *,
+    sentence: str = "",
+    table: Table | None = None,
+) -> Picture:
     """The picture, which tells of the hotspots unless it has something of its own to say."""
-    first = found.spots[0] if found.spots else None
+    first = findings.spots[0] if findings.spots else None
     where = (grids_of(first) if first else "") or ground.name
     names = heat_names()
-    rows: list[Row] = [[grids_of(one) or _("In no grid"), one["cases"], names[one["heat"]]] for one in found.spots]
+    rows: list[Row] = [[grids_of(one) or _("In no grid"), one["cases"], names[one["heat"]]] for one in findings.spots]
     return picture(
-        code, ground=ground, layers=[layer for layer in layers if layer.features], title=title,
-        sentence=sentence or told_of(found.what, found.used, first, where),
-        period=told.period, source=told.source, left_out=_left_out(found),
-        table=table or Table([_("Hotspot"), _("Cases"), _("How sure")], rows), veil=True,
-    )  # fmt: skip
+        code,
+        ground=ground,
+        layers=[layer for layer in layers if layer.features],
+        title=title,
+        sentence=sentence or told_of(findings.what, findings.used, first, where),
+        period=caption.period,
+        source=caption.source,
+        left_out=_left_out(findings),
+        table=table or Table([_("Hotspot"), _("Cases"), _("How sure")], rows),
+        veil=True,
+    )
 
 
-def _heats(found: Found) -> dict[str, Style]:
-    there = {_shade(cell.heat) for cell in found.cells}
+def _heats(findings: Found) -> dict[str, Style]:
+    there = {_shade(cell.heat) for cell in findings.cells}
     return {
         heat: Style(
-            fill=symbols.HOTSPOT[heat], stroke="#FFFFFF", hatch=_HATCH[heat], opacity=symbols.HOTSPOT_OPACITY,
+            fill=symbols.HOTSPOT[heat],
+            stroke="#FFFFFF",
+            hatch=_HATCH[heat],
+            opacity=symbols.HOTSPOT_OPACITY,
             label=name,
         )
         for heat, name in heat_names().items()
         if heat in there and heat != "none"
-    }  # fmt: skip
+    }
 
 
 def _shade(heat: str) -> str:
@@ -238,26 +294,31 @@ def _shade(heat: str) -> str:
     return "cold_95" if heat == "cold_99" else heat
 
 
-def _default_points(found: Found) -> Layer:
+def _default_points(findings: Found) -> Layer:
     """What was left out stays visible."""
     style = Style(
-        fill="#FFFFFF", stroke=symbols.PALETTE["ink-1"], width=2, dash="4 4", size=12,
-        label=_("Likely a geocoder's default point, left out"),
-    )  # fmt: skip
+        fill="#FFFFFF",
+        stroke=symbols.PALETTE["ink-1"],
+        width=2,
+        dash="4 4",
+        size=12,
+        label=_("Likely a geocoder’s default point, left out"),
+    )
     layer = Layer("mark", {"left-out": style})
-    for one in found.default_points:
+    for one in findings.default_points:
         tip = _(
             "{cases} cases at exactly one coordinate, with {places} different places as address.",
-            cases=f"{one['cases']:,}", places=f"{one['places']:,}",
-        )  # fmt: skip
+            cases=f"{one['cases']:,}",
+            places=f"{one['places']:,}",
+        )
         layer.add({"type": "Point", "coordinates": [one["lon"], one["lat"]]}, "left-out", tip)
     return layer
 
 
-def _left_out(found: Found) -> list[str]:
-    if not found.left_out:
+def _left_out(findings: Found) -> list[str]:
+    if not findings.left_out:
         return []
-    return [_("{count} cases were left out: they lie on a geocoder's default point.", count=f"{found.left_out:,}")]
+    return [_("{count} cases were left out: they lie on a geocoder’s default point.", count=f"{findings.left_out:,}")]
 
 
 def _tip(cell: Any, name: str) -> str:

@@ -19,7 +19,7 @@ from maps.views.frame import Layer, Picture, Row, Steps, Style, Table, picture
 _STEPS_MIN, _STEPS_MOST = (1, 2, 5, 10, 15, 30), 90
 
 
-def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
+def coverage(ground: Ground, items: Sequence[Any], caption: Told) -> Picture:
     """Buildings, pieces of street and assets by whether patrols passed them.
 
     Parameters
@@ -59,7 +59,7 @@ def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
         if item.geojson is None:
             continue
         shape = json.loads(item.geojson)
-        seen = f" · {told.day(item.last_seen_at).isoformat()}" if item.last_seen_at else ""
+        seen = f" · {caption.day(item.last_seen_at).isoformat()}" if item.last_seen_at else ""
         layers.get(shape["type"], areas).add(shape, str(item.status), f"{names[str(item.status)]}{seen}")
     counts = Counter(str(item.status) for item in items)
     by_grid: dict[str, Counter[str]] = {}
@@ -72,31 +72,39 @@ def coverage(ground: Ground, items: Sequence[Any], told: Told) -> Picture:
         _(
             "Patrols passed {seen} of {total} buildings, pieces of street and assets; {missed} were not passed, most "
             "in {grid}; for {poor} the GPS was too poor to say.",
-            seen=f"{counts['seen']:,}", total=f"{total:,}", missed=f"{counts['not_seen']:,}", grid=worst,
+            seen=f"{counts['seen']:,}",
+            total=f"{total:,}",
+            missed=f"{counts['not_seen']:,}",
+            grid=worst,
             poor=f"{counts['too_poor']:,}",
         )
         if total
         else _("There is nothing that patrols could pass.")
-    )  # fmt: skip
+    )
     rows: list[Row] = [[name, *(by_grid[name][status] for status in reversed(order))] for name in sorted(by_grid)]
     return picture(
-        "coverage", ground=ground, layers=[layer for layer in (areas, lines, marks) if layer.features],
-        title=_("Patrol coverage of {place}", place=ground.name), sentence=sentence, period=told.period,
-        source=told.source, table=Table([_("Grid"), *(names[status] for status in reversed(order))], rows),
-    )  # fmt: skip
+        "coverage",
+        ground=ground,
+        layers=[layer for layer in (areas, lines, marks) if layer.features],
+        title=_("Patrol coverage of {place}", place=ground.name),
+        sentence=sentence,
+        period=caption.period,
+        source=caption.source,
+        table=Table([_("Grid"), *(names[status] for status in reversed(order))], rows),
+    )
 
 
-def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Picture:
+def replay(ground: Ground, day: date, walks: Sequence[Walk], caption: Told) -> Picture:
     """The patrols of a day as they went, with a slider. Who walked is not told, and what is shared is coarse."""
     instants = [at for walk in walks for part in walk.parts for at, _lon, _lat in part]
-    begin = min(instants, default=told.now)
+    begin = min(instants, default=caption.now)
     span = max(instants, default=begin) - begin
     steps = (timedelta(minutes=minutes) for minutes in _STEPS_MIN)
     each = next((step for step in steps if span <= step * _STEPS_MOST), timedelta(minutes=_STEPS_MIN[-1]))
-    if told.shared:
+    if caption.shared:
         each = max(each, timedelta(minutes=SHARED_MINUTES))
     count = int(span / each) + 1
-    labels = [f"{(begin + each * step).astimezone(told.zone):%H:%M}" for step in range(count)]
+    labels = [f"{(begin + each * step).astimezone(caption.zone):%H:%M}" for step in range(count)]
     under_way = [0] * count
     layer = Layer("line", {"track": Style(stroke=symbols.PALETTE["track"], width=3, label=_("Track of a patrol"))})
     for walk in walks:
@@ -118,23 +126,32 @@ def replay(ground: Ground, day: date, walks: Sequence[Walk], told: Told) -> Pict
     sentence = (
         _(
             "On {day} {count} patrols walked {length} km in {grids} grids, from {first} to {last}.",
-            day=day.isoformat(), count=len(walks), length=f"{length_km:.1f}", grids=len(by_grid), first=labels[0],
+            day=day.isoformat(),
+            count=len(walks),
+            length=f"{length_km:.1f}",
+            grids=len(by_grid),
+            first=labels[0],
             last=labels[-1],
         )
         if instants
         else _("Nobody was on patrol on {day}.", day=day.isoformat())
-    )  # fmt: skip
+    )
     on_the_way = _("{count} on the way", count="{count}")
     rows: list[Row] = [
         [name, len(mine), round(sum(walk.length_m for walk in mine))] for name, mine in sorted(by_grid.items())
     ]
     return picture(
-        "replay", ground=ground, layers=[layer] if layer.features else [],
-        title=_("Patrols of {place}", place=ground.name), sentence=sentence, period=day.isoformat(),
-        source=told.source, left_out=[shared_note()] if told.shared else [],
+        "replay",
+        ground=ground,
+        layers=[layer] if layer.features else [],
+        title=_("Patrols of {place}", place=ground.name),
+        sentence=sentence,
+        period=day.isoformat(),
+        source=caption.source,
+        left_out=[shared_note()] if caption.shared else [],
         steps=Steps(labels, under_way, count - 1, on_the_way, on_the_way),
         table=Table([_("Grid"), _("Patrols"), _("Metres")], rows),
-    )  # fmt: skip
+    )
 
 
 def shared_note() -> str:

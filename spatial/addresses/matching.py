@@ -28,14 +28,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from spatial.addresses.parsing import Address, label, parse
+from spatial import spelling
+from spatial.addresses.parsing import Address, before_door, label, parse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Method", "Outcome", "match"]
 
@@ -122,7 +125,8 @@ def match(
         One row for each address, in their order: ``outcome`` (:class:`Outcome`), ``building`` (position; -1 unless
         matched), ``dwelling`` (position in ``dwellings``; -1 unless exactly one fits), ``score`` (of the best
         candidate, 0 where there is none; see the table above), ``method`` (:class:`Method` or None), ``candidates``
-        (tuple of (position, score), best first, from 0.5 up), ``unit``, ``floor``, ``room`` (as stated, or None).
+        (tuple of (position, score), best first, from 0.5 up), ``unit``, ``floor``, ``room``, ``city``, ``district``
+        (as stated, or None), and ``rest``: what of the address was not understood.
 
     Raises
     ------
@@ -131,19 +135,36 @@ def match(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> buildings = pd.DataFrame({"number": ["3", "4"], "name": [None, None], "address": ["锦绣路12弄3号", None]})
     >>> found = match(["锦绣路１２弄3号501室", "4-2-501", "9号楼"], buildings)
     >>> found["outcome"].map(str).tolist(), found["building"].tolist(), found["score"].tolist()
     (['matched', 'matched', 'none'], [0, 1, -1], [0.95, 0.9, 0.0])
     """
+    import pandas as pd
+
     register = _Register(buildings)
     homes = _homes(dwellings)
     texts = _texts(addresses)
-    rows = {text: _row(parse(text), register, homes, threshold, lead, best) for text in dict.fromkeys(texts)}
-    columns = ["outcome", "building", "dwelling", "score", "method", "candidates", "unit", "floor", "room"]
+    reader = _Reader(register)
+    rows = {text: _row(*reader.read(text), homes, threshold, lead, best) for text in dict.fromkeys(texts)}
+    columns = [
+        "outcome",
+        "building",
+        "dwelling",
+        "score",
+        "method",
+        "candidates",
+        "unit",
+        "floor",
+        "room",
+        "city",
+        "district",
+        "rest",
+    ]
+    cells = zip(*(rows[text] for text in texts), strict=True) if texts else ((),) * len(columns)
     data = {
-        name: pd.Series([rows[text][at] for text in texts], dtype=_DTYPES.get(name, object))
-        for at, name in enumerate(columns)
+        name: pd.Series(values, dtype=_DTYPES.get(name, object)) for name, values in zip(columns, cells, strict=True)
     }
     return pd.DataFrame(data, columns=columns)
 
@@ -152,27 +173,74 @@ _DTYPES = {"building": np.int64, "dwelling": np.int64, "score": np.float64}
 _Homes = dict[tuple[int, str | None, str], list[int]]
 
 
+class _Reader:
+    """Reads addresses and finds their buildings: the doors of one storey together, others one by one."""
+
+    def __init__(self, register: _Register) -> None:
+        self._register = register
+        # Where a record's own text ends with a door, a door may be that record letter by letter.
+        self._together = not any(before_door(text) for text in register.by_text)
+        self._storeys: dict[tuple[str, bool], _Read | None] = {}
+
+    def read(self, text: str) -> tuple[Address, str | None, Scored, Method]:
+        """What an address says (of one of its storey), its room, and the candidates for its building."""
+        parts = before_door(text) if self._together else None
+        if parts is not None:
+            before, door = parts
+            key = (before, len(door) > 2)
+            if key not in self._storeys:
+                self._storeys[key] = self._read_storey(before, door[2:])
+            if (storey := self._storeys[key]) is not None:
+                return storey.address, f"{storey.floor}{door[:2]}", storey.candidates, storey.method
+        address = parse(text)
+        return address, address.room, *self._register.find(address)
+
+    def _read_storey(self, before: str, mark: str) -> _Read | None:
+        """What the doors of a storey share; None where the number at their end is not the room."""
+        address = parse(f"{before}01{mark}")
+        floor = before[-2:] if before[-2:].isdecimal() else before[-1:]
+        if address.room != f"{floor}01":
+            return None
+        return _Read(address, floor, *self._register.find(address))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The address of one door of a storey, the digits of the storey, and the candidates for the building."""
+
+    address: Address
+    floor: str
+    candidates: Scored
+    method: Method
+
+
 def _row(
-    address: Address, register: _Register, homes: _Homes, threshold: float, lead: float, best: int
+    address: Address,
+    room: str | None,
+    candidates: Scored,
+    method: Method,
+    homes: _Homes,
+    threshold: float,
+    lead: float,
+    best: int,
 ) -> tuple[object, ...]:
-    found, method = register.find(address)
-    if len(found) > 1 and address.room is not None:
-        tied = [pair for pair in found if found[0][1] - pair[1] < lead]
-        home = [pair for pair in tied if _dwellings(homes, pair[0], address)]
+    if len(candidates) > 1 and room is not None:
+        tied = [pair for pair in candidates if candidates[0][1] - pair[1] < lead]
+        home = [pair for pair in tied if _dwellings(homes, pair[0], address.unit, room)]
         if len(home) == 1:
-            found = (*home, *(pair for pair in found if pair not in tied))
-    score = found[0][1] if found else 0.0
+            candidates = (*home, *(pair for pair in candidates if pair not in tied))
+    score = candidates[0][1] if candidates else 0.0
     if score < threshold:
-        outcome = Outcome.BELOW if found else Outcome.NONE
-    elif len(found) > 1 and score - found[1][1] < lead:
+        outcome = Outcome.BELOW if candidates else Outcome.NONE
+    elif len(candidates) > 1 and score - candidates[1][1] < lead:
         outcome = Outcome.AMBIGUOUS
     else:
         outcome = Outcome.MATCHED
-    building = found[0][0] if outcome == Outcome.MATCHED else -1
-    fitting = _dwellings(homes, building, address) if building >= 0 else []
+    building = candidates[0][0] if outcome == Outcome.MATCHED else -1
+    fitting = _dwellings(homes, building, address.unit, room) if building >= 0 else []
     dwelling = fitting[0] if len(fitting) == 1 else -1
-    parts = (address.unit, address.floor, address.room)
-    return (outcome, building, dwelling, score, method if found else None, found[:best], *parts)
+    parts = (address.unit, address.floor, room, address.city, address.district, address.rest)
+    return (outcome, building, dwelling, score, method if candidates else None, candidates[:best], *parts)
 
 
 def _homes(dwellings: pd.DataFrame | None) -> _Homes:
@@ -186,12 +254,12 @@ def _homes(dwellings: pd.DataFrame | None) -> _Homes:
     return homes
 
 
-def _dwellings(homes: _Homes, building: int, address: Address) -> list[int]:
-    if address.room is None:
+def _dwellings(homes: _Homes, building: int, unit: str | None, room: str | None) -> list[int]:
+    if room is None:
         return []
-    found = homes.get((building, address.unit, address.room), [])
+    found = homes.get((building, unit, room), [])
     # Where the records have no units, one that is stated cannot be compared.
-    return found or (homes.get((building, "", address.room), []) if address.unit else [])
+    return found or (homes.get((building, "", room), []) if unit else [])
 
 
 @dataclass
@@ -260,8 +328,11 @@ class _Register:
         if not scored or scored[0][1] < _NAMED * _ONE_OF_SEVERAL * most:
             scored = self._scored(site, self._same_numbers(site), most)
         names_agree = bool(scored) and _name_score(site, self.candidates[scored[0][0]]) in (
-            _NAMED, _NUMBERS, _UNKNOWN, _OTHER
-        )  # fmt: skip
+            _NAMED,
+            _NUMBERS,
+            _UNKNOWN,
+            _OTHER,
+        )
         return scored, Method.NORMALIZED if names_agree else Method.SIMILAR
 
     def _same_numbers(self, site: _Site) -> Iterable[int]:
@@ -381,8 +452,11 @@ def _core(name: str) -> str:
 
 
 def _plain(text: str) -> str:
+    text = spelling.simplified(spelling.visible(text))
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().upper()
 
 
 def _texts(column: Iterable[Any]) -> list[str]:
+    import pandas as pd
+
     return ["" if pd.isna(value) else str(value) for value in column]

@@ -124,15 +124,27 @@ def _wgs_to_gcj(pair: Pair) -> Pair:
     root = np.sqrt(np.abs(x))
     waves = (20 * np.sin(6 * np.pi * x) + 20 * np.sin(2 * np.pi * x)) * 2 / 3
     north_m = (
-        -100 + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * root + waves
+        -100
+        + 2 * x
+        + 3 * y
+        + 0.2 * y * y
+        + 0.1 * x * y
+        + 0.2 * root
+        + waves
         + (20 * np.sin(np.pi * y) + 40 * np.sin(np.pi * y / 3)) * 2 / 3
         + (160 * np.sin(np.pi * y / 12) + 320 * np.sin(np.pi * y / 30)) * 2 / 3
-    )  # fmt: skip
+    )
     east_m = (
-        300 + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * root + waves
+        300
+        + x
+        + 2 * y
+        + 0.1 * x * x
+        + 0.1 * x * y
+        + 0.1 * root
+        + waves
         + (20 * np.sin(np.pi * x) + 40 * np.sin(np.pi * x / 3)) * 2 / 3
         + (150 * np.sin(np.pi * x / 12) + 300 * np.sin(np.pi * x / 30)) * 2 / 3
-    )  # fmt: skip
+    )
     phi = np.radians(lat)
     flat = 1 - _ECCENTRICITY2 * np.sin(phi) ** 2
     meridian_m = _AXIS_M * (1 - _ECCENTRICITY2) / flat**1.5

@@ -7,15 +7,29 @@ GCJ-02 and BD-09 have no EPSG code, so a reference system is either a :class:`py
 from __future__ import annotations
 
 import re
+import warnings
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pyproj
+import pyproj.transformer
 import shapely
 
 from spatial.datums.offsets import Datum, Geometries, convert_geometries, transform_xy
 
-__all__ = ["NoMetricCrs", "UnknownCrs", "metric_crs", "parse_crs", "reproject"]
+__all__ = [
+    "NoMetricCrs",
+    "NoShift",
+    "Shift",
+    "UnknownCrs",
+    "is_usable",
+    "metric_crs",
+    "names_a_file",
+    "parse_crs",
+    "reproject",
+    "shift_between",
+]
 
 
 class UnknownCrs(ValueError):
@@ -41,17 +55,48 @@ class NoMetricCrs(ValueError):
         self.lat = lat
 
 
+class NoShift(ValueError):
+    """No transformation between an old datum and the other system is known at a place."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The one transformation that a layer on an old datum is brought over with.
+
+    Attributes
+    ----------
+    name
+        What PROJ calls it.
+    accuracy_m
+        How far off it may be, in metres; None where that is not stated.
+    """
+
+    transformer: pyproj.Transformer
+    name: str
+    accuracy_m: float | None
+
+
 # West, south, east, north. Together they follow China's border to within a degree or two, which is close
 # enough: either kind of zone measures true on both sides of it.
 _CHINA = [
-    (79.4, 42.8, 96.4, 49.3), (109.6, 39.3, 135.1, 54.2), (73.1, 29.5, 124.2, 42.9), (82.9, 26.7, 97.1, 29.6),
-    (97.0, 20.4, 124.4, 29.6), (107.9, 17.8, 111.8, 20.5), (110.0, 10.0, 117.0, 17.9),
-]  # fmt: skip
+    (79.4, 42.8, 96.4, 49.3),
+    (109.6, 39.3, 135.1, 54.2),
+    (73.1, 29.5, 124.2, 42.9),
+    (82.9, 26.7, 97.1, 29.6),
+    (97.0, 20.4, 124.4, 29.6),
+    (107.9, 17.8, 111.8, 20.5),
+    (110.0, 10.0, 117.0, 17.9),
+]
 _NOT_CHINA = [
-    (101.9, 20.0, 106.6, 22.3), (106.4, 20.4, 108.0, 21.5), (109.0, 50.4, 119.1, 55.9),
-    (127.6, 49.6, 137.1, 55.9), (131.3, 42.5, 137.1, 44.8), (122.9, 20.0, 124.5, 26.5),
-    (124.8, 39.3, 135.1, 40.2), (128.4, 40.0, 135.1, 42.0),
-]  # fmt: skip
+    (101.9, 20.0, 106.6, 22.3),
+    (106.4, 20.4, 108.0, 21.5),
+    (109.0, 50.4, 119.1, 55.9),
+    (127.6, 49.6, 137.1, 55.9),
+    (131.3, 42.5, 137.1, 44.8),
+    (122.9, 20.0, 124.5, 26.5),
+    (124.8, 39.3, 135.1, 40.2),
+    (128.4, 40.0, 135.1, 42.0),
+]
 
 
 def metric_crs(lon: float, lat: float) -> str:
@@ -123,7 +168,8 @@ def parse_crs(text: str) -> pyproj.CRS | Datum:
     Raises
     ------
     UnknownCrs
-        PROJ does not know it, or it is neither geographic nor projected.
+        PROJ does not know it, it is neither geographic nor projected, it is not of the Earth, PROJ knows no way
+        from it to longitude and latitude, or it names a file to look into.
 
     Examples
     --------
@@ -135,12 +181,53 @@ def parse_crs(text: str) -> pyproj.CRS | Datum:
         return _NAMES[name]
     try:
         known_as = f"EPSG:{name}" if name.isdecimal() else text.strip().removeprefix("+init=")
+        if names_a_file(known_as):
+            raise UnknownCrs(text)
         crs = pyproj.CRS.from_user_input(known_as)
-    except pyproj.exceptions.CRSError as error:
+        usable = is_usable(crs)
+    # What a text can make of PROJ and its wrapper is not all one kind of error.
+    except (pyproj.exceptions.ProjError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UnknownCrs(text) from error
-    if not (crs.is_geographic or crs.is_projected):
+    if not usable:
         raise UnknownCrs(text)
     return crs
+
+
+#: What makes PROJ open a file of that name: parameters of its own texts, and what they are in WKT and PROJJSON. Web
+#: Mercator commonly says ``nadgrids=@null``, which is none.
+_FILE = re.compile(
+    r"(?:grids|init|catalog|model|file)\s*=(?!@null(?:[\s\"\]]|$))"
+    r"|parameterfile|proj4_grids"
+    r"|\"value\"\s*:\s*\"",
+    re.IGNORECASE,
+)
+
+
+def names_a_file(text: str) -> bool:
+    """Whether PROJ would open a file, or fetch one, to read this text as a reference system.
+
+    Whoever hands in a text says which file that is, and PROJ opens any: one that never ends holds up who reads it.
+
+    >>> names_a_file("+proj=longlat +nadgrids=/dev/zero"), names_a_file("+proj=merc +nadgrids=@null +wktext")
+    (True, False)
+    """
+    return _FILE.search(text) is not None
+
+
+def is_usable(crs: pyproj.CRS) -> bool:
+    """Whether coordinates on the ground can be in a reference system: one of the Earth, with a way to degrees.
+
+    >>> is_usable(pyproj.CRS("EPSG:4549")), is_usable(pyproj.CRS("IAU_2015:30100")), is_usable(pyproj.CRS("EPSG:5714"))
+    (True, False, False)
+    """
+    body = crs.ellipsoid
+    if not (crs.is_geographic or crs.is_projected) or body is None or not 6.3e6 < body.semi_major_metre < 6.45e6:
+        return False
+    try:
+        _transformer(crs, _LONLAT)
+    except pyproj.exceptions.ProjError:
+        return False
+    return True
 
 
 def reproject(geometries: Geometries, source: pyproj.CRS | Datum | str, target: pyproj.CRS | Datum | str) -> Geometries:
@@ -175,7 +262,57 @@ def reproject(geometries: Geometries, source: pyproj.CRS | Datum | str, target: 
         return convert_geometries(reproject(geometries, start, _LONLAT), Datum.WGS84, end)
     if start == end:
         return np.asarray(shapely.force_2d(np.asarray(geometries, dtype=object)), dtype=object)
-    return transform_xy(geometries, _transformer(start, end).transform)
+    shift = shift_between(start, end, geometries)
+    return transform_xy(geometries, (shift.transformer if shift else _transformer(start, end)).transform)
+
+
+def shift_between(start: pyproj.CRS, end: pyproj.CRS, geometries: Geometries) -> Shift | None:
+    """Choose one transformation for a whole layer where one of two systems is older than satellites.
+
+    PROJ chooses among several for each point, and takes none where it knows none: a layer of Beijing 1954 that
+    reaches over the edge of an area of use is torn by 71 m there. Between systems on the ellipsoids of today there is
+    nothing to choose.
+
+    Raises
+    ------
+    NoShift
+        None is known for where the layer lies; its coordinates would stay up to some 150 m off.
+    """
+    old = start if _is_old(start) else end
+    if _is_old(start) == _is_old(end):
+        return None
+    ground = start.geodetic_crs
+    assert ground is not None
+    box = shapely.total_bounds(transform_xy(geometries, _transformer(start, ground).transform))
+    if not np.isfinite(box).all():
+        return None
+    ways: list[pyproj.Transformer] = []
+    # Areas of use are cut along map sheets; a layer just beside one is better off with that shift than with none.
+    for margin in (0.0, _BESIDE_DEG):
+        west, south, east, north = (float(edge) for edge in box + margin * np.array([-1, -1, 1, 1]))
+        area = pyproj.transformer.AreaOfInterest(west, south, east, north)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of better ones whose grids are not there
+            ways = (
+                ways
+                or pyproj.transformer.TransformerGroup(
+                    start, end, always_xy=True, area_of_interest=area, allow_ballpark=False
+                ).transformers
+            )
+    if not ways:
+        raise NoShift(old.name)
+    best = ways[0]
+    name = next((part for part in best.description.split(" + ") if " to " in part), best.description)
+    return Shift(best, name.removeprefix("Inverse of "), best.accuracy if best.accuracy >= 0 else None)
+
+
+def _is_old(crs: pyproj.CRS) -> bool:
+    """Whether a system lies on an ellipsoid from before satellites: Krasovsky of Beijing 1954, that of Xi'an 1980."""
+    return crs.ellipsoid is not None and abs(crs.ellipsoid.semi_major_metre - _MODERN_AXIS_M) > 2.0
+
+
+_MODERN_AXIS_M = 6378137.0
+_BESIDE_DEG = 1.0
 
 
 _LONLAT = pyproj.CRS.from_epsg(4326)

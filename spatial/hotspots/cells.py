@@ -195,12 +195,7 @@ class Lattice:
         keys = _keys(flat)
         order = np.argsort(keys)
         steps = range(-rings, rings + 1)
-        apart = [
-            (dq, dr)
-            for dr in steps
-            for dq in steps
-            if self.shape == Shape.SQUARE or abs(dq + dr) <= rings
-        ]  # fmt: skip
+        apart = [(dq, dr) for dr in steps for dq in steps if self.shape == Shape.SQUARE or abs(dq + dr) <= rings]
         wanted = keys[:, None] + np.array([dr * 2 * _HALF + dq for dq, dr in apart])[None, :]
         at = np.searchsorted(keys, wanted, sorter=order)
         found = order[np.minimum(at, len(keys) - 1)] if len(keys) else at
@@ -240,20 +235,20 @@ def groups(chosen: ArrayLike, neighbours: Neighbours) -> Integers:
     [0, 0, -1, 1, -1, 2]
     """
     flags = np.asarray(chosen, dtype=bool)
-    found = np.full(len(flags), -1, dtype=np.int64)
+    group_of = np.full(len(flags), -1, dtype=np.int64)
     number = 0
     for first in np.flatnonzero(flags).tolist():
-        if found[first] >= 0:
+        if group_of[first] >= 0:
             continue
-        found[first], waiting = number, [first]
+        group_of[first], waiting = number, [first]
         while waiting:
             at = waiting.pop()
             near = neighbours.indices[neighbours.starts[at] : neighbours.starts[at + 1]]
-            fresh = near[flags[near] & (found[near] < 0)]
-            found[fresh] = number
+            fresh = near[flags[near] & (group_of[near] < 0)]
+            group_of[fresh] = number
             waiting.extend(fresh.tolist())
         number += 1
-    return found
+    return group_of
 
 
 def count(xy: ArrayLike, lattice: Lattice, cells: ArrayLike, weights: ArrayLike | None = None) -> Floats:

@@ -79,19 +79,22 @@ def labels(xy: ArrayLike, *, method: Method = Method.DBSCAN, distance_m: float =
 
 def _fitted(flat: NDArray[np.float64], method: Method, distance_m: float, least_cases: int) -> Integers:
     # Importing scikit-learn takes over a second, so only who clusters pays for it.
-    found: Integers
+    labels: Integers
     if method == Method.DBSCAN:
         from sklearn.cluster import DBSCAN
 
-        found = DBSCAN(eps=distance_m, min_samples=least_cases).fit_predict(flat)
-        return found
+        labels = DBSCAN(eps=distance_m, min_samples=least_cases).fit_predict(flat)
+        return labels
     from sklearn.cluster import HDBSCAN
 
-    found = HDBSCAN(
-        min_cluster_size=least_cases, min_samples=least_cases, cluster_selection_epsilon=distance_m, copy=True,
+    labels = HDBSCAN(
+        min_cluster_size=least_cases,
+        min_samples=least_cases,
+        cluster_selection_epsilon=distance_m,
+        copy=True,
         allow_single_cluster=True,
-    ).fit_predict(flat)  # fmt: skip
-    return found
+    ).fit_predict(flat)
+    return labels
 
 
 def clusters(
@@ -127,18 +130,21 @@ def clusters(
     """
     flat, tags = np.asarray(xy, dtype=np.float64).reshape(-1, 2), np.asarray(labels_, dtype=np.int64)
     instants = None if at is None else np.asarray(at, dtype="datetime64[us]")
-    found = []
+    described = []
     for tag in np.unique(tags[tags >= 0]):
         cases = np.flatnonzero(tags == tag)
         hull: BaseGeometry = shapely.MultiPoint(flat[cases]).convex_hull.buffer(margin_m, quad_segs=4)
         mine = None if instants is None else instants[cases]
-        found.append(
+        described.append(
             Cluster(
-                cases, hull, None if mine is None else mine.min(), None if mine is None else mine.max(),
+                cases,
+                hull,
+                None if mine is None else mine.min(),
+                None if mine is None else mine.max(),
                 [] if kinds is None else frequent([kinds[case] for case in cases.tolist()], most_kinds),
             )
-        )  # fmt: skip
-    return sorted(found, key=lambda one: (-len(one.cases), int(one.cases[0])))
+        )
+    return sorted(described, key=lambda one: (-len(one.cases), int(one.cases[0])))
 
 
 def frequent(kinds: Sequence[str], most: int = 3) -> list[tuple[str, int]]:

@@ -103,7 +103,7 @@ def default_points(
     usable = np.flatnonzero(np.isfinite(flat).all(axis=1))
     keys, stack = np.unique(np.rint(flat[usable] / precision).astype(np.int64), axis=0, return_inverse=True)
     heights = np.bincount(stack.ravel(), minlength=len(keys))
-    found = []
+    points = []
     order = np.argsort(stack.ravel(), kind="stable")
     ends = np.cumsum(heights)
     for at in np.flatnonzero(heights >= least_cases):
@@ -116,13 +116,17 @@ def default_points(
         if len(places) < least_places or max(places.values()) > most_share * len(written):
             continue
         x, y = flat[cases[0]]
-        found.append(
+        points.append(
             DefaultPoint(
-                float(x), float(y), cases, len({text.strip() for text in written}), len(places),
+                float(x),
+                float(y),
+                cases,
+                len({text.strip() for text in written}),
+                len(places),
                 max(places.values()) / len(written),
             )
-        )  # fmt: skip
-    return sorted(found, key=lambda one: (-len(one.cases), one.x, one.y))
+        )
+    return sorted(points, key=lambda one: (-len(one.cases), one.x, one.y))
 
 
 def place_of(address: str) -> str:

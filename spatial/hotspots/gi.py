@@ -57,9 +57,13 @@ class GiStar:
 
 
 def gi_star(
-    values: ArrayLike, neighbours: Neighbours, *, permutations: int = 0, conditional: bool = True,
+    values: ArrayLike,
+    neighbours: Neighbours,
+    *,
+    permutations: int = 0,
+    conditional: bool = True,
     seed: int | None = None,
-) -> GiStar:  # fmt: skip
+) -> GiStar:
     """Getis and Ord's Gi* with binary weights.
 
     Parameters
@@ -106,9 +110,14 @@ def gi_star(
 
 
 def gi_star_in_time(
-    counts: ArrayLike, neighbours: Neighbours, *, lags: int = 1, permutations: int = 0, conditional: bool = True,
+    counts: ArrayLike,
+    neighbours: Neighbours,
+    *,
+    lags: int = 1,
+    permutations: int = 0,
+    conditional: bool = True,
     seed: int | None = None,
-) -> GiStar:  # fmt: skip
+) -> GiStar:
     """Gi* of each cell in each period, its neighbours being the near cells in this period and some before it.
 
     Parameters
@@ -143,9 +152,7 @@ def gi_star_in_time(
     return GiStar(held, found.z.reshape(cube.shape), found.p.reshape(cube.shape), drawn)
 
 
-def _tested(
-    x: Floats, sums: Floats, k: Integers, permutations: int, conditional: bool, seed: int | None
-) -> GiStar:  # fmt: skip
+def _tested(x: Floats, sums: Floats, k: Integers, permutations: int, conditional: bool, seed: int | None) -> GiStar:
     from scipy.special import ndtr
 
     n = len(x)
@@ -160,9 +167,7 @@ def _tested(
     return GiStar(sums, z, p, drawn)
 
 
-def _permuted(
-    x: Floats, sums: Floats, k: Integers, permutations: int, conditional: bool, seed: int | None
-) -> Floats:  # fmt: skip
+def _permuted(x: Floats, sums: Floats, k: Integers, permutations: int, conditional: bool, seed: int | None) -> Floats:
     n, most = len(x), int(k.max())
     rows = _rows(n, min(most, n), permutations, np.random.default_rng(seed))
     held = x[rows]

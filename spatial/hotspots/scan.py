@@ -187,9 +187,14 @@ class _Zones:
 
 
 def _zones(
-    xy: Floats, busy: NDArray[np.bool_], size: Floats, radius_m: float, share_max: float, spans: int,
+    xy: Floats,
+    busy: NDArray[np.bool_],
+    size: Floats,
+    radius_m: float,
+    share_max: float,
+    spans: int,
     cylinders_max: int,
-) -> _Zones:  # fmt: skip
+) -> _Zones:
     from scipy.spatial import KDTree
 
     centres = np.flatnonzero(busy)
@@ -272,10 +277,14 @@ def _alarms(
         taken.update(places.tolist())
         alarms.append(
             Alarm(
-                places, float(zones.distance[centre, circle]), span + 1, int(observed[centre, circle, span]),
-                float(expected[centre, circle, span]), score,
+                places,
+                float(zones.distance[centre, circle]),
+                span + 1,
+                int(observed[centre, circle, span]),
+                float(expected[centre, circle, span]),
+                score,
                 # Rounding must not make the observed world weaker than an equal one.
                 (1 + int((strongest >= score - 1e-9).sum())) / (1 + len(strongest)),
             )
-        )  # fmt: skip
+        )
     return alarms

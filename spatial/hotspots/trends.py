@@ -139,16 +139,31 @@ def patterns(hot: ArrayLike, trend: MannKendall) -> list[Pattern]:
     sure = false_discovery(trend.p) <= _SIGNIFICANT
     chosen = np.select(
         [
-            mostly & now & up, mostly & now & down, mostly & now, mostly & ~now,
-            now & (times == 1), now & (lasting == times), now, up & sure, down & sure,
+            mostly & now & up,
+            mostly & now & down,
+            mostly & now,
+            mostly & ~now,
+            now & (times == 1),
+            now & (lasting == times),
+            now,
+            up & sure,
+            down & sure,
         ],
         range(9),
         default=9,
-    )  # fmt: skip
+    )
     names = (
-        Pattern.INTENSIFYING, Pattern.DIMINISHING, Pattern.PERSISTENT, Pattern.HISTORICAL,
-        Pattern.NEW, Pattern.CONSECUTIVE, Pattern.SPORADIC, Pattern.RISING, Pattern.FALLING, Pattern.NONE,
-    )  # fmt: skip
+        Pattern.INTENSIFYING,
+        Pattern.DIMINISHING,
+        Pattern.PERSISTENT,
+        Pattern.HISTORICAL,
+        Pattern.NEW,
+        Pattern.CONSECUTIVE,
+        Pattern.SPORADIC,
+        Pattern.RISING,
+        Pattern.FALLING,
+        Pattern.NONE,
+    )
     return [names[choice] for choice in chosen]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -14,8 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from api.app import create_app
+from api.base.deps import csrf_of
+from api.base.request import session_cookie
 from data import accounts, units
-from data.base import db
+from data.base import db, secrets, settings
 from data.base.access import Actor
 from tests.city import City
 
@@ -35,6 +38,10 @@ def on_connection(session: Session) -> Callable[[Actor], AbstractContextManager[
     def transaction(actor: Actor) -> Iterator[Session]:
         session.flush()
         connection = session.connection()
+        # What a server does on another connection happens here within that of a request, whose role comes back.
+        before = connection.scalar(text("SELECT current_setting('role')"))
+        if actor.is_system:
+            connection.execute(text("SET LOCAL ROLE NONE"))
         with Session(
             connection, join_transaction_mode="create_savepoint", expire_on_commit=False, info={"actor": actor}
         ) as inner:
@@ -46,7 +53,7 @@ def on_connection(session: Session) -> Callable[[Actor], AbstractContextManager[
                 inner.rollback()
                 raise db.explain(error) from error
         # Releasing a savepoint keeps the role that was set inside it.
-        connection.execute(text("RESET ROLE"))
+        connection.execute(text("SELECT set_config('role', :role, true)"), {"role": before})
         session.expire_all()
 
     return transaction
@@ -91,12 +98,29 @@ def client(app: FastAPI) -> TestClient:
     return TestClient(app, headers={"Accept-Language": "en"}, follow_redirects=False)
 
 
+def signed_in(app: FastAPI, session: Session, actor: Actor) -> TestClient:
+    """Somebody who has signed in, with the CSRF token of the session."""
+    token = secrets.new_token()
+    expires_at = datetime.now(UTC) + timedelta(hours=1)
+    session.add(
+        accounts.SignIn(token_hash=secrets.token_hash(token), account_id=actor.account_id, expires_at=expires_at)
+    )
+    session.flush()
+    cookies = {session_cookie(settings.get()): token}
+    return TestClient(app, headers={"X-CSRF-Token": csrf_of(token)}, cookies=cookies, follow_redirects=False)
+
+
 @pytest.fixture
 def client_for(app: FastAPI, city: City) -> ClientFor:
-    """Makes clients: ``client_for("grid_leader", city.grids["A1"])``; an administrator of everything by default."""
+    """Makes clients: ``client_for("grid_leader", city.grids["A1"])``; without a unit the role holds everywhere.
 
-    def make(role: str = "administrator", unit: units.Unit | None = None) -> TestClient:
-        actor = city.actor(role, unit or city.district)
+    They are programs with a token, and with ``program=False`` people who signed in.
+    """
+
+    def make(role: str = "administrator", unit: units.Unit | None = None, *, program: bool = True) -> TestClient:
+        actor = city.actor(role, unit)
+        if not program:
+            return signed_in(app, city.session, actor)
         _row, token = accounts.new_api_token(city.session, actor, name="test")
         headers = {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
         return TestClient(app, headers=headers, follow_redirects=False)

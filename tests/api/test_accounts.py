@@ -11,9 +11,13 @@ from tests.city import City
 
 
 def test_an_account_is_opened_given_roles_and_closed(city: City, client_for: ClientFor, client: TestClient) -> None:
-    admin = client_for()
-    body = {"username": "chen.min", "name": "陈敏", "password": "correct horse",
-            "grants": [{"role_code": "grid_leader", "unit_id": city.grids["A1"].id}]}  # fmt: skip
+    admin = client_for(program=False)
+    body = {
+        "username": "chen.min",
+        "name": "陈敏",
+        "password": "correct horse",
+        "grants": [{"role_code": "grid_leader", "unit_id": city.grids["A1"].id}],
+    }
     made = admin.post("/api/accounts", json=body)
     assert made.status_code == 201
     assert "password" not in made.text
@@ -24,6 +28,9 @@ def test_an_account_is_opened_given_roles_and_closed(city: City, client_for: Cli
     address = made.headers["location"]
     signed = client.post("/api/signin", json={"username": "chen.min", "password": "correct horse"})
     assert signed.status_code == 200
+    client.headers["X-CSRF-Token"] = signed.json()["csrf_token"]
+    own = {"old": "correct horse", "new": "horse correct staple"}
+    assert client.put("/api/me/password", json=own).status_code == 204
     assert [b["grid_name"] for b in client.get("/api/buildings").json()["items"]] == ["A1"]
 
     # What is given and taken holds at once.
@@ -41,13 +48,48 @@ def test_an_account_is_opened_given_roles_and_closed(city: City, client_for: Cli
     assert again.status_code == 401
     told = [entry["changes"] for entry in admin.get(f"{address}/history").json()]
     assert {"active": [True, False]} in told
-    assert {"password_hash": ["•", "•"]} in told
+    assert {"password_hash": ["•", "•"], "password_given": [True, False]} in told
+    assert {"password_hash": ["•", "•"], "password_given": [False, True]} in told
+
+
+def test_a_password_that_somebody_else_gave_opens_nothing_but_the_form_for_another(
+    city: City, client_for: ClientFor, client: TestClient
+) -> None:
+    admin = client_for(program=False)
+    staff = city.account("community_staff", city.community, "staff.li")
+    assert admin.put(f"/api/accounts/{staff.id}/password", json={"new": "given by another"}).status_code == 204
+
+    page = {"accept": "text/html"}
+    signed = client.post("/api/signin", json={"username": "staff.li", "password": "given by another"})
+    client.headers["X-CSRF-Token"] = signed.json()["csrf_token"]
+    refused = client.get("/api/buildings")
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:wangge:password-given")
+    for path in ("/", "/map", "/households", "/accounts"):
+        answer = client.get(path, headers=page, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/password")
+    assert "somebody else" in client.get("/password?lang=en", headers=page).text
+    typed = {"current": "given by another", "new": "given by another", "again": "given by another"}
+    same = client.post("/password", data=typed, headers=page, follow_redirects=False)
+    assert same.status_code == 422
+    assert "This is the present password." in same.text
+    typed |= {"new": "nobody else knows it", "again": "nobody else knows it"}
+    done = client.post("/password", data=typed, headers=page, follow_redirects=False)
+    assert (done.status_code, done.headers["location"]) == (303, "/")
+    assert client.get("/api/buildings").status_code == 200
+
+    # A token of one's own is no sign-in, and nobody was asked to change what they chose themselves.
+    own = accounts.actor(city.session, staff)
+    _row, token = accounts.new_api_token(city.session, own, name="nightly")
+    staff.password_given = True
+    city.session.flush()
+    program = {"Authorization": f"Bearer {token}", "cookie": ""}
+    assert client.get("/api/buildings", headers=program).status_code == 200
 
 
 def test_whoever_manages_one_community_cannot_reach_beyond_it(city: City, client_for: ClientFor) -> None:
-    local = client_for("administrator", city.community)
+    local = client_for("administrator", city.community, program=False)
     leader = city.account("grid_leader", city.grids["A1"], "leader")
-    boss = city.account("administrator", city.district, "boss")
+    boss = city.account("administrator", None, "boss")
     both = city.account("grid_leader", city.grids["B2"], "both")
     other = City.make(city.session, "310102001001")
     accounts.give(city.session, access.SYSTEM, account=both, role_code="grid_leader", unit=other.grids["A1"])
@@ -73,7 +115,7 @@ def test_whoever_manages_one_community_cannot_reach_beyond_it(city: City, client
 
 
 def test_a_role_is_what_its_permissions_say(city: City, client_for: ClientFor, app: FastAPI) -> None:
-    admin = client_for()
+    admin = client_for(program=False)
     analyst = client_for("analyst", city.community)
     assert analyst.get("/api/households").status_code == 403
     before = next(role for role in admin.get("/api/roles").json() if role["code"] == "analyst")
@@ -90,6 +132,7 @@ def test_a_role_is_what_its_permissions_say(city: City, client_for: ClientFor, a
     assert admin.delete("/api/roles/volunteer").status_code == 204
     used = admin.delete("/api/roles/analyst")
     assert (used.status_code, used.json()["detail"]) == (
-        409, "Accounts still have this role. Take it from them first.",
-    )  # fmt: skip
+        409,
+        "仍有账号担任这一角色，请先收回。",
+    )
     assert {one["code"] for one in admin.get("/api/permissions").json()} >= {"unit.read", "account.edit"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api import errors
 from api.app import create_app
-from api.deps import anyone
-from api.errors import Problem
+from api.base import errors
+from api.base.deps import anyone
+from api.base.errors import Problem
 from data.base.errors import Busy, Conflict, Forbidden, Invalid, NotFound, WanggeError
 from tests.api.conftest import ClientFor, TestClient
 from tests.city import City
@@ -84,10 +84,15 @@ def failing() -> TestClient:
 @pytest.mark.parametrize(
     ("name", "status"),
     [
-        ("forbidden", 403), ("conflict", 409), ("invalid", 422), ("busy", 503), ("gone", 503), ("unknown", 500),
+        ("forbidden", 403),
+        ("conflict", 409),
+        ("invalid", 422),
+        ("busy", 503),
+        ("gone", 503),
+        ("unknown", 500),
         ("bare", 400),
     ],
-)  # fmt: skip
+)
 def test_an_error_has_the_status_of_its_first_known_ancestor(failing: TestClient, name: str, status: int) -> None:
     answer = failing.get(f"/api/fail/{name}")
     assert answer.status_code == status

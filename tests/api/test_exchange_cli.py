@@ -48,8 +48,12 @@ def wangge(dsn: str, folder: Path, *arguments: object) -> subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-m", "api.cli", *map(str, arguments)],
         env={**os.environ, "WANGGE_DATABASE_URL": dsn, "WANGGE_LANGUAGE": "en"},
-        cwd=folder, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
 
 
 def two(path: Path) -> Path:
@@ -64,17 +68,38 @@ def two(path: Path) -> Path:
 
 
 def test_import_prints_the_report_that_was_promised_and_keeps_what_it_wrote(dsn: str, tmp_path: Path) -> None:
-    command = ("import", "buildings", two(tmp_path / "b.geojson"), "--community", COMMUNITY, "--map", "K=code",
-               "--accept-valid", "--json")  # fmt: skip
+    command = (
+        "import",
+        "buildings",
+        two(tmp_path / "b.geojson"),
+        "--community",
+        COMMUNITY,
+        "--map",
+        "K=code",
+        "--accept-valid",
+        "--json",
+    )
     done = wangge(dsn, tmp_path, *command)
 
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert list(report) == [
-        "read", "new", "updated", "unchanged", "repaired", "rejected", "located", "unlocated", "rejects_file",
-    ]  # fmt: skip
+        "read",
+        "new",
+        "updated",
+        "unchanged",
+        "repaired",
+        "rejected",
+        "located",
+        "unlocated",
+        "rejects_file",
+    ]
     assert (report["read"], report["new"], report["rejected"], report["unlocated"]) == (2, 1, 1, {"outside": 1})
-    assert (tmp_path / report["rejects_file"]).read_text(encoding="utf-8-sig").startswith("K,row,reason,advice")
+    assert (
+        (tmp_path / report["rejects_file"])
+        .read_text(encoding="utf-8-sig")
+        .startswith("K,WKT (EPSG:4326),rejected row,reason of the rejection,what to do")
+    )
     again = json.loads(wangge(dsn, tmp_path, *command).stdout)
     assert (again["new"], again["unchanged"]) == (0, 1)
     engine = db.make_engine(dsn)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import shapely
 from shapely.geometry import mapping, shape
 
@@ -22,8 +24,11 @@ def test_the_tree_of_units_is_read_with_its_outlines(city: City, client_for: Cli
 def test_a_grid_leader_sees_the_own_grid_and_what_lies_above(city: City, client_for: ClientFor) -> None:
     client = client_for("grid_leader", city.grids["B2"])
     assert [unit["level"] for unit in client.get("/api/units").json()["items"]] == [
-        "district", "street", "community", "grid",
-    ]  # fmt: skip
+        "district",
+        "street",
+        "community",
+        "grid",
+    ]
     assert [grid["name"] for grid in client.get("/api/grids").json()["items"]] == ["B2"]
     assert client.get(f"/api/grids/{city.grids['A1'].id}").status_code == 404
 
@@ -36,11 +41,34 @@ def test_a_grid_tells_its_boundary_team_and_figures(city: City, client_for: Clie
     assert (figures["buildings"], figures["households"], figures["residents"]) == (1, 1, 1)
     assert (figures["open_incidents"], figures["special_households"]) == (1, 0)
     # Whoever may not see people is told nothing about how many there are, not that there are none.
-    planner = client_for("planner", city.community).get(f"/api/grids/{city.grids['A1'].id}").json()["figures"]
-    assert (planner["buildings"], planner["households"], planner["residents"]) == (1, None, None)
+    warden = client_for("building_warden", city.community).get(f"/api/grids/{city.grids['A1'].id}").json()["figures"]
+    assert (warden["buildings"], warden["households"], warden["residents"]) == (1, None, None)
     summary = client_for("analyst", city.community).get(f"/api/communities/{city.community.id}/summary").json()
     assert (summary["buildings"], summary["households"]) == (9, None)
     assert {grid["residents"] for grid in summary["by_grid"]} == {None}
+
+
+def test_a_planner_is_told_how_many_there_are_and_nobody(city: City, client_for: ClientFor) -> None:
+    client = client_for("planner", city.community)
+    staff = client_for("community_staff", city.community)
+    figures = client.get(f"/api/grids/{city.grids['A1'].id}").json()["figures"]
+    assert (figures["households"], figures["residents"], figures["special_households"]) == (1, 1, None)
+    summary = client.get(f"/api/communities/{city.community.id}/summary").json()
+    whole = staff.get(f"/api/communities/{city.community.id}/summary").json()
+    assert (summary["households"], summary["residents"]) == (whole["households"], whole["residents"])
+    assert {grid["tenancies"] for grid in summary["by_grid"]} == {None}
+    client.cookies.set("wangge_language", "en")
+    page = {"accept": "text/html"}
+    assert re.search(r"Households.*People", client.get("/grids", headers=page).text, re.DOTALL)
+    assert "3 households<" in client.get("/map", headers=page).text
+    for address in (f"/grids/{city.grids['A1'].id}/panel", f"/buildings/{city.buildings['A1'].id}/panel"):
+        panel = client.get(address, headers={**page, "HX-Request": "true"}).text
+        assert "<dd>1</dd><dt>households</dt>" in panel
+        assert "<dd>1</dd><dt>people</dt>" in panel
+        assert "special" not in panel
+        assert "/households/" not in panel
+    for closed in ("/households", "/residents", "/api/households", "/api/residents"):
+        assert client.get(closed, headers=page).status_code == 403
 
 
 def test_a_new_division_moves_the_buildings_and_the_old_one_stays_readable(city: City, client_for: ClientFor) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete, text
 from sqlalchemy.orm import Session
 
-from api import hands
-from data import units
-from data.base import changes, db, language
+from api import hands, nursery
+from data import keys, units
+from data.base import changes, db, language, processes
 from data.base.access import SYSTEM, Actor, Area
-from data.base.cluster import Cluster
+from data.base.cluster import REQUESTS, Cluster
 from data.base.errors import Busy, Conflict
 from data.base.language import _
 from data.units import Unit
@@ -70,12 +73,16 @@ def unit(engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> I
     """A unit that every process sees, in the database that hands are told of."""
     assert engine.url.database is not None
     monkeypatch.setenv("WANGGE_DATABASE_URL", cluster.dsn(engine.url.database))
+    # Hands log in as requests do, and find the mark of the keys that the server has left before it let them come.
+    monkeypatch.setenv("WANGGE_REQUEST_DATABASE_URL", cluster.dsn(engine.url.database, REQUESTS))
+    keys.check(engine)
     with db.transaction(SYSTEM, engine) as session:
         made = units.add(session, SYSTEM, level=units.Level.DISTRICT, code="310198", name=NAME)
     yield made
     with db.transaction(SYSTEM, engine) as session:
         session.execute(text("DELETE FROM audit WHERE record_kind = 'unit' AND record_id = :id"), {"id": made.id})
         session.execute(delete(Unit).where(Unit.id == made.id))
+        session.execute(text("DELETE FROM key_mark"))
 
 
 def asked(*calls: tuple[Callable[..., Any], Any], actor: Actor = SYSTEM) -> list[Any]:
@@ -92,7 +99,8 @@ def asked(*calls: tuple[Callable[..., Any], Any], actor: Actor = SYSTEM) -> list
 
 def test_a_hand_and_its_process_of_the_database_stand_back(unit: Unit) -> None:
     ((hand, backend),) = asked((patience, ()))
-    assert min(hand, backend) >= hands.NICE, "more where the tests themselves stand back"
+    # Less where the tests themselves are preferred, more where they stand back.
+    assert min(hand, backend) >= hands.NICE + min(os.nice(0), 0)
 
 
 def test_whoever_leaves_meanwhile_takes_no_answer_with_them(engine: Engine, unit: Unit) -> None:
@@ -168,3 +176,35 @@ def test_a_hand_acts_for_whoever_asked_behind_the_same_walls(unit: Unit) -> None
     area = Area(communities=frozenset({3, 4}))
     actor = Actor(account_id=5, permissions={"incident.report": area})
     assert asked((walls, ()), (walls, ()), actor=actor) == [(db.APP_ROLE, "3,4", 5)] * 2
+
+
+def in_a_nursery(unit_id: int) -> list[Any]:
+    """In a process that is alone with itself: hands from a nursery rename, die, and are there again."""
+    nursery.open_here(hands.work)
+    answers = asked((parent, ()), (die, ()), (rename, (unit_id, "geboren")), (parent, ()))
+    (line,) = nursery._lines
+    line.close()  # the nursery ends, and hands load for themselves
+    return [*answers, *asked((parent, ()))]
+
+
+def parent(_session: Session, _actor: Actor) -> tuple[int, str]:
+    """Whose child the hand is, and what it calls itself."""
+    return os.getppid(), Path("/proc/self/comm").read_text().strip()
+
+
+def test_a_hand_is_a_fork_of_the_nursery_at_once_and_without_one_loads_for_itself(engine: Engine, unit: Unit) -> None:
+    code = (
+        "import json, os, sys; sys.path.insert(0, sys.argv[2]); from tests.api import test_hands as t;"
+        "print(json.dumps([os.getpid(), *map(str, t.in_a_nursery(int(sys.argv[1])))]))"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        processes.python("-c", code, str(unit.id), root), capture_output=True, text=True, check=True, timeout=120
+    )
+    itself, first, died, renamed, second, alone = json.loads(done.stdout)
+    assert first == second, "both are children of the one nursery"
+    assert "'wangge hand'" in first
+    assert first != alone == f"({itself}, 'wangge hand')"
+    assert "cut off" in died or "切断" in died or "中断" in died
+    assert renamed == "geboren"
+    assert name_of(engine, unit) == "geboren"

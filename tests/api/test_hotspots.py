@@ -27,9 +27,13 @@ def hot(city: City) -> City:
 def body(city: City, **values: Any) -> dict[str, Any]:
     """A run over the last 30 days of the city."""
     return {
-        "community_id": city.community.id, "first": "2026-02-16", "last": "2026-03-17", "rings": 1,
-        "permutations": 999, **values,
-    }  # fmt: skip
+        "community_id": city.community.id,
+        "first": "2026-02-16",
+        "last": "2026-03-17",
+        "rings": 1,
+        "permutations": 999,
+        **values,
+    }
 
 
 def made(client: TestClient, city: City, **values: Any) -> str:
@@ -107,9 +111,7 @@ def test_an_equal_run_on_equal_data_is_the_one_that_is_there(hot: City, client_f
         ({"unknown": 1}, 422),
     ],
 )
-def test_what_makes_no_sense_is_refused(
-    city: City, client_for: ClientFor, values: dict[str, Any], status: int
-) -> None:  # fmt: skip
+def test_what_makes_no_sense_is_refused(city: City, client_for: ClientFor, values: dict[str, Any], status: int) -> None:
     client = client_for("analyst", city.community)
     assert client.post("/api/hotspots/runs", json=body(city, **values)).status_code == status
 

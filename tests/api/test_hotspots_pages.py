@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
 
-from api import hotspots_pages
+from api.hotspots import pages as hotspots_pages
 from data import accounts
 from data.base import access
+from data.hotspots import HotspotRun
 from data.incidents import Incident
 from tests.api.conftest import ClientFor
 from tests.city import City, degrees
@@ -34,13 +36,37 @@ def city(city: City) -> City:
     return city
 
 
+def computed(client: TestClient, query: str) -> Any:
+    """The page with what the analysis came to: somebody asks for it, and is led there."""
+    asked = client.post(f"/hotspots?{query}")
+    assert asked.status_code == 303, asked.text
+    return client.get(asked.headers["location"])
+
+
+def test_looking_makes_no_run_and_an_old_one_is_shown_as_such(city: City, client_for: ClientFor) -> None:
+    client = client_for("analyst", city.community)
+    runs = select(func.count()).select_from(HotspotRun)
+    before = client.get("/hotspots?cell=20&lang=en").text
+    assert "This has not been computed yet." in before
+    assert 'action="/hotspots?cell=20&amp;lang=en"' in before
+    assert city.session.scalar(runs) == 0
+    assert "Compute again" not in computed(client, "cell=20&lang=en").text
+    city.incident(240, 240, reported_at=datetime.now(UTC))
+    city.session.flush()
+    after = client.get("/hotspots?cell=20&lang=en").text
+    assert "Cases cluster in B2" in after
+    assert "Compute again" in after
+    assert city.session.scalar(runs) == 1
+    assert "Compute again" not in computed(client, "cell=20&lang=en").text
+
+
 def test_the_page_says_where_cases_cluster_and_names_the_default_point(city: City, client_for: ClientFor) -> None:
-    page = client_for("analyst", city.community).get("/hotspots?cell=20&lang=en")
+    page = computed(client_for("analyst", city.community), "cell=20&lang=en")
     assert page.status_code == 200, page.text
     assert "Cases cluster in B2" in page.text
-    assert "Likely a geocoder&#39;s default point, left out" in page.text
+    assert "Likely a geocoder’s default point, left out" in page.text
     assert f"{COUNT} cases at exactly one coordinate, with 9 different places as address." in page.text
-    kept = client_for("supervisor", city.community).get("/hotspots?cell=20&default=0&lang=en").text
+    kept = computed(client_for("supervisor", city.community), "cell=20&default=0&lang=en").text
     assert "default point, left out" not in kept.split("<script")[0].split("hot-default")[1]
 
 
@@ -48,7 +74,7 @@ def test_the_links_of_a_spot_and_of_a_default_point_lead_to_their_cases(city: Ci
     client = client_for("community_staff", city.community)
     lon, lat = degrees(*STACK)
     box = f"{lon - 1e-7:.8f},{lat - 1e-7:.8f},{lon + 1e-7:.8f},{lat + 1e-7:.8f}"
-    assert f"bbox={box}" in client.get("/hotspots?cell=20").text
+    assert f"bbox={box}" in computed(client, "cell=20").text
     assert client.get(f"/api/incidents?bbox={box}&total=true").json()["total"] == COUNT
 
 
@@ -66,7 +92,7 @@ def test_cases_on_a_default_point_are_put_where_their_address_says(city: City, c
 
 
 def test_a_grid_leader_looks_at_the_own_grid(city: City, client_for: ClientFor) -> None:
-    page = client_for("grid_leader", city.grids["A1"]).get("/hotspots?cell=20")
+    page = computed(client_for("grid_leader", city.grids["A1"]), "cell=20")
     assert page.status_code == 200
     assert ">B2<" not in page.text
     assert client_for("building_warden", city.grids["A1"]).get("/hotspots").status_code == 403
@@ -92,13 +118,13 @@ def beside(city: City) -> City:
 
 
 def test_a_street_looks_at_all_its_communities(city: City, beside: City, client_for: ClientFor) -> None:
-    page = client_for("supervisor", city.street).get("/hotspots?cell=20&lang=en")
+    page = computed(client_for("supervisor", city.street), "cell=20&lang=en")
     assert page.status_code == 200, page.text
     assert "Cases cluster in 银杏里社区 C3" in page.text
     assert ">银杏里社区 C3</span><svg" in page.text
     assert "default point, left out" in page.text
     other = City.make(city.session, "310102001001")
-    elsewhere = client_for("supervisor", other.street).get("/hotspots?lang=en").text
+    elsewhere = computed(client_for("supervisor", other.street), "lang=en").text
     assert "银杏里" not in elsewhere
     assert "No case to look at on these days." in elsewhere
 
@@ -126,9 +152,7 @@ def test_the_numbers_of_a_street_are_those_of_its_list(city: City, beside: City,
 def test_whoever_has_grids_of_two_communities_chooses_one(city: City, beside: City, client_for: ClientFor) -> None:
     client = client_for("grid_leader", city.grids["A1"])
     account = city.session.scalars(select(accounts.Account).where(accounts.Account.name == "grid_leader")).one()
-    accounts.give(
-        city.session, access.SYSTEM, account=account, role_code="grid_leader", unit=beside.grids["A1"]
-    )  # fmt: skip
+    accounts.give(city.session, access.SYSTEM, account=account, role_code="grid_leader", unit=beside.grids["A1"])
     assert "Choose it" in client.get("/hotspots?lang=en").text
 
 
@@ -162,9 +186,9 @@ def test_a_hotspot_is_named_by_its_grids_and_by_the_buildings_of_the_first() -> 
 def test_the_page_says_why_cases_were_left_out(city: City, client_for: ClientFor) -> None:
     city.incident(5000, 50, reported_at=datetime.now(UTC))
     client = client_for("analyst", city.community)
-    text = client.get("/hotspots?cell=20&lang=en").text
+    text = computed(client, "cell=20&lang=en").text
     assert f"left out: 1 outside the grids, {COUNT} on a default point." in text
-    assert "Nothing was reported in 90 days." in client.get("/hotspots?category=inquiry.job&lang=en").text
+    assert "Nothing was reported in 90 days." in computed(client, "category=inquiry.job&lang=en").text
 
 
 @pytest.mark.parametrize("method", ["significant", "density", "points", "trend", "change"])
@@ -173,7 +197,7 @@ def test_every_method_has_its_page_and_those_over_time_their_sentence(
 ) -> None:
     client = client_for("analyst", city.community)
     for lang in ("zh", "en"):
-        page = client.get(f"/hotspots?cell=20&method={method}&lang={lang}")
+        page = computed(client, f"cell=20&method={method}&lang={lang}")
         assert page.status_code == 200, page.text
         assert ("data-course" in page.text) == (method in ("trend", "change"))
     sentence = {"trend": r"Over 12 weeks \d+ cells are getting hot", "change": r"more cases around [1-9]\d* cells"}
@@ -184,4 +208,4 @@ def test_every_method_has_its_page_and_those_over_time_their_sentence(
 def test_few_weeks_are_no_trend(city: City, client_for: ClientFor) -> None:
     today = datetime.now(UTC).date()
     query = f"method=trend&cell=20&lang=en&from={today - timedelta(days=13)}&to={today}"
-    assert "A trend needs at least 4 weeks." in client_for("analyst", city.community).get(f"/hotspots?{query}").text
+    assert "A trend needs at least 4 weeks." in computed(client_for("analyst", city.community), query).text

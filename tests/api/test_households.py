@@ -7,7 +7,11 @@ import json
 import pytest
 from sqlalchemy import select
 
+from api.base.request import LANGUAGE_COOKIE
+from data import buildings
+from data.base import access
 from data.base.audit import Audit
+from data.households import Household, Resident, Tenancy
 from tests.api.conftest import ClientFor
 from tests.city import City
 
@@ -19,9 +23,14 @@ def home(city: City) -> dict[str, int]:
     """The household of grid A1 with phone and a member who has every personal field."""
     household = city.household("A1", room="301", phone="13812346021", number="WT-1")
     person = city.resident(
-        household, name="欧阳小明", former_name="欧阳大明", identity_number=IDENTITY, phone="13987654321",
-        health="高血压", permit_number="P1234567890",
-    )  # fmt: skip
+        household,
+        name="欧阳小明",
+        former_name="欧阳大明",
+        identity_number=IDENTITY,
+        phone="13987654321",
+        health="高血压",
+        permit_number="P1234567890",
+    )
     return {"household": household.id, "resident": person.id, "dwelling": household.dwelling_id or 0}
 
 
@@ -33,14 +42,25 @@ def test_nothing_personal_leaves_unmasked(city: City, client_for: ClientFor, hom
     client.patch(f"/api/residents/{home['resident']}", json={"name": "欧阳小明", "born_on": "1949-12-31"})
     client.post(
         "/api/tenancies",
-        json={"dwelling_id": home["dwelling"], "landlord_name": "欧阳大明", "landlord_phone": "13812346021",
-              "valid_from": "2026-01-01", "tenant_ids": [home["resident"]]},
-    )  # fmt: skip
+        json={
+            "dwelling_id": home["dwelling"],
+            "landlord_name": "欧阳大明",
+            "landlord_phone": "13812346021",
+            "valid_from": "2026-01-01",
+            "tenant_ids": [home["resident"]],
+        },
+    )
     for address in (
-        "/api/households", "/api/residents", "/api/tenancies", "/api/residents?f=geojson", "/api/audit",
-        f"/api/households/{home['household']}", f"/api/residents/{home['resident']}",
-        f"/api/households/{home['household']}/history", f"/api/residents/{home['resident']}/history",
-    ):  # fmt: skip
+        "/api/households",
+        "/api/residents",
+        "/api/tenancies",
+        "/api/residents?f=geojson",
+        "/api/audit",
+        f"/api/households/{home['household']}",
+        f"/api/residents/{home['resident']}",
+        f"/api/households/{home['household']}/history",
+        f"/api/residents/{home['resident']}/history",
+    ):
         answer = client.get(address)
         assert answer.status_code == 200, address
         for secret in SECRETS:
@@ -48,6 +68,21 @@ def test_nothing_personal_leaves_unmasked(city: City, client_for: ClientFor, hom
     shown = client.get(f"/api/residents/{home['resident']}").json()
     assert (shown["name"], shown["identity_number"], shown["phone"]) == ("欧***", "1101**********002X", "139****4321")
     assert (shown["born_on"], shown["health"], shown["permit_number"]) == ("1949-**-**", "***", "P123***7890")
+
+
+@pytest.mark.parametrize("text", ["无法解密", "cannot be decrypted"])
+def test_what_stands_for_an_unreadable_value_is_not_written_over_it(
+    client_for: ClientFor, home: dict[str, int], text: str
+) -> None:
+    client = client_for("community_staff")
+    address = f"/api/residents/{home['resident']}"
+    before = client.get(address).json()
+    for field in ("phone", "permit_number", "health"):
+        answer = client.patch(address, json={field: text})
+        assert answer.status_code == 422, answer.text
+        assert text in answer.json()["detail"]
+    assert client.patch(f"/api/households/{home['household']}", json={"phone": text}).status_code == 422
+    assert client.get(address).json() == before
 
 
 def test_what_is_unmasked_needs_a_purpose_and_is_recorded(
@@ -75,6 +110,27 @@ def test_who_may_not_unmask_cannot(
     answer = client.post(f"/api/residents/{home['resident']}/unmask", json={"purpose": "好奇而已"})
     assert answer.status_code == status
     assert city.session.scalars(select(Audit).where(Audit.action == "unmask")).all() == []
+
+
+def test_a_household_and_a_resident_are_called_without_their_number_being_shown(
+    city: City, client_for: ClientFor, home: dict[str, int]
+) -> None:
+    leader = client_for("grid_leader", city.grids["A1"])
+    stranger = client_for("grid_leader", city.grids["B2"])
+    numbers = {"household": "13812346021", "resident": "13987654321"}
+    for kind, number in numbers.items():
+        address = f"/{kind}s/{home[kind]}"
+        page = leader.get(address, headers={"Accept": "text/html"}).text
+        assert f'hx-post="{address}/call"' in page
+        assert number not in page
+        answer = leader.post(f"{address}/call")
+        assert (answer.status_code, answer.headers["hx-redirect"]) == (204, f"tel:{number}")
+        (recorded,) = city.session.scalars(select(Audit).where(Audit.action == "call", Audit.record_kind == kind))
+        assert recorded.record_id == home[kind]
+        assert number not in f"{recorded.changes} {recorded.purpose}"
+        assert stranger.post(f"{address}/call").status_code == 404
+    silent = city.household("A1", room="302")
+    assert leader.post(f"/households/{silent.id}/call").status_code == 409
 
 
 def test_a_family_is_entered_moved_and_taken_out(city: City, client_for: ClientFor) -> None:
@@ -134,8 +190,9 @@ def test_special_groups_are_dated_and_filter_households(
     assert joined.status_code == 201
     twice = client.post(address, json={"group_code": "empty_nest", "valid_from": "2025-06-01"})
     assert (twice.status_code, twice.json()["detail"]) == (
-        409, "The household already belongs to this group during that time.",
-    )  # fmt: skip
+        409,
+        "The household already belongs to this group during that time.",
+    )
     for group in ("empty_nest", "*", "low_income,empty_nest"):
         found = client.get("/api/households", params={"group": group}).json()["items"]
         assert [(one["id"], one["groups"]) for one in found] == [(home["household"], ["empty_nest"])]
@@ -181,3 +238,65 @@ def test_the_pages_of_people_hold_everybody_once_whatever_the_sort(city: City, c
                 seen += [one["id"] for one in page["items"]]
                 address = page["next"]
             assert len(seen) == len(set(seen)) == client.get(f"/api/{kind}?total=true").json()["total"]
+
+
+def test_what_is_sent_back_masked_replaces_nothing(city: City, client_for: ClientFor, home: dict[str, int]) -> None:
+    client = client_for("information_officer", city.grids["A1"])
+    tenancy = city.session.get_one(
+        Tenancy,
+        client.post(
+            "/api/tenancies",
+            json={
+                "dwelling_id": home["dwelling"],
+                "landlord_name": "欧阳大明",
+                "landlord_phone": "13812346021",
+                "valid_from": "2026-01-01",
+            },
+        ).json()["id"],
+    )
+    person = city.session.get_one(Resident, home["resident"])
+    household = city.session.get_one(Household, home["household"])
+    masked = {"name", "former_name", "identity_number", "permit_number", "registered_address", "phone", "health"}
+    masked |= {"landlord_name", "landlord_phone"}
+    tried = 0
+    for kind, record in (("residents", person), ("households", household), ("tenancies", tenancy)):
+        path = f"/api/{kind}/{record.id}"
+        shown = client.get(path).json()
+        for field in masked & set(shown):
+            kept = getattr(record, field)
+            answer = client.patch(path, json={field: shown[field] or "1**"})
+            assert answer.status_code == 422, (kind, field, answer.text)
+            assert answer.json()["errors"] or answer.json()["facts"]["field"] == f"body.{field}"
+            city.session.refresh(record)
+            assert getattr(record, field) == kept, (kind, field)
+            # The right mask and a wrong one are answered alike.
+            other = client.patch(path, json={field: "9***"})
+            assert (other.status_code, other.json()["detail"]) == (422, answer.json()["detail"])
+            tried += 1
+    assert tried == 10
+    new = {"household_id": home["household"], "name": "李**", "relation": "52"}
+    assert client.post("/api/residents", json=new).status_code == 422
+
+
+def test_what_is_strange_about_a_household_is_told_and_kept(city: City, client_for: ClientFor) -> None:
+    client = client_for()
+    door = city.household("A1", room="301", number="WT-1").dwelling_id
+    new = {"dwelling_id": door, "number": "WT-2", "phone": "623 4567"}
+    answer = client.post("/api/households", json=new)
+    assert (answer.status_code, answer.json()["odd"]) == (
+        201,
+        ["The phone number has seven digits and no area code.", "1 other household lives in this dwelling."],
+    )
+    city.buildings["A1"].floors = 6
+    attic = buildings.add_dwelling(city.session, access.SYSTEM, city.buildings["A1"], unit="1", floor=1, room="9999")
+    changed = client.patch(
+        answer.headers["Location"], json={"dwelling_id": attic.id, "phone": "021-6234567"}, headers={"If-Match": "*"}
+    )
+    sentence = "Room 9999 lies above the highest floor of its building, 6."
+    assert changed.json()["odd"] == [sentence]
+    page = answer.headers["Location"].removeprefix("/api")
+    supervisor = client_for("supervisor", city.street)
+    for reader in (client, supervisor):
+        reader.cookies.set(LANGUAGE_COOKIE, "en")
+    assert sentence in client.get(page).text
+    assert sentence not in supervisor.get(page).text, "it is told to those who may mend it"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from data import calendars
+from data import calendars, teams
 from data.incidents import Incident
 from tests.api.conftest import ClientFor
 from tests.city import City, degrees
@@ -15,8 +15,13 @@ from tests.city import City, degrees
 def test_an_incident_is_reported_handled_and_closed(city: City, client_for: ClientFor) -> None:
     client = client_for("grid_leader", city.grids["A1"])
     lon, lat = degrees(20, 20)
-    body = {"community_id": city.community.id, "category_code": "facility.corridor_light",
-            "description": "三层廊灯不亮", "lon": lon, "lat": lat}  # fmt: skip
+    body = {
+        "community_id": city.community.id,
+        "category_code": "facility.corridor_light",
+        "description": "三层廊灯不亮",
+        "lon": lon,
+        "lat": lat,
+    }
     made = client.post("/api/incidents", json=body)
     assert made.status_code == 201
     told = made.json()
@@ -75,12 +80,24 @@ def test_filters_find_what_they_say_and_counts_agree(
     for incident in city.session.query(Incident):
         city.session.delete(incident)
     future = datetime.now(UTC) + timedelta(days=1)
-    city.incident(20, 20, number="early", reported_at=datetime(2026, 3, 17, 15, 59, tzinfo=UTC),
-                  due_at=datetime(2026, 3, 20, tzinfo=UTC))  # fmt: skip
+    city.incident(
+        20,
+        20,
+        number="early",
+        reported_at=datetime(2026, 3, 17, 15, 59, tzinfo=UTC),
+        due_at=datetime(2026, 3, 20, tzinfo=UTC),
+    )
     late = city.incident(20, 20, number="late", reported_at=datetime(2026, 3, 17, 16, 0, tzinfo=UTC), due_at=future)
     late.step = "closed"
-    city.incident(250, 250, number="far", category_code="environment.stray_cat", description="野猫较多",
-                  reported_at=datetime(2026, 3, 16, 20, 0, tzinfo=UTC), due_at=future)  # fmt: skip
+    city.incident(
+        250,
+        250,
+        number="far",
+        category_code="environment.stray_cat",
+        description="野猫较多",
+        reported_at=datetime(2026, 3, 16, 20, 0, tzinfo=UTC),
+        due_at=future,
+    )
     city.session.flush()
     client = client_for()
     found = client.get("/api/incidents", params=parameters).json()["items"]
@@ -147,16 +164,25 @@ def test_a_case_is_handled_over_http_from_triage_to_closing(city: City, client_f
     assert (refused.status_code, refused.json()["facts"]["step"]) == (409, "reported")
     told = client.post(f"{address}/actions", json={"action": "triage"}).json()
     assert (told["step"], told["state"], told["tier"], told["assignee_name"]) == (
-        "assigned", "in_progress", "grid", "community_staff",
-    )  # fmt: skip
+        "assigned",
+        "in_progress",
+        "grid",
+        "community_staff",
+    )
     for action in ("start", "resolve", "give_feedback", "close"):
         answer = client.post(f"{address}/actions", json={"action": action, "note": "已处理", "public": True})
         assert answer.status_code == 200, answer.text
     assert answer.json()["closed_at"] is not None
     steps = client.get(f"{address}/steps").json()
     assert [step["action"] for step in steps] == [
-        "report", "triage", "assign", "start", "resolve", "give_feedback", "close",
-    ]  # fmt: skip
+        "report",
+        "triage",
+        "assign",
+        "start",
+        "resolve",
+        "give_feedback",
+        "close",
+    ]
     assert steps[-1]["account_name"] == "community_staff"
     assert client.post(f"{address}/actions", json={"action": "report"}).status_code == 409
 
@@ -165,7 +191,6 @@ def test_a_case_is_settled_on_the_spot_over_http_all_or_nothing(city: City, clie
     client = client_for("grid_leader", city.grids["A1"])
     address = f"/api/incidents/{city.incident(20, 20).id}"
     told = {"note": "已更换灯泡", "told": "当面告知"}
-    assert client.post(f"{address}/settle", json=told).status_code == 409, "nobody has triaged it"
     client.post(f"{address}/actions", json={"action": "triage"})
     assert client.post(f"{address}/settle", json={"note": "已更换灯泡"}).status_code == 422
     assert client.post(f"{address}/settle", json={**told, "step": "in_progress"}).status_code == 409
@@ -174,9 +199,14 @@ def test_a_case_is_settled_on_the_spot_over_http_all_or_nothing(city: City, clie
     assert (answer["step"], answer["state"]) == ("closed", "closed")
     steps = client.get(f"{address}/steps").json()
     assert [(step["action"], step["note"]) for step in steps][-3:] == [
-        ("resolve", "已更换灯泡"), ("give_feedback", "当面告知"), ("close", None),
-    ]  # fmt: skip
+        ("resolve", "已更换灯泡"),
+        ("give_feedback", "当面告知"),
+        ("close", None),
+    ]
     assert client_for("grid_leader", city.grids["B2"]).post(f"{address}/settle", json=told).status_code == 404
+    untouched = f"/api/incidents/{city.incident(20, 20).id}"
+    settled = client.post(f"{untouched}/settle", json={**told, "step": "reported"}).json()
+    assert (settled["step"], settled["tier"], settled["assignee_name"]) == ("closed", "grid", "grid_leader")
 
 
 def test_who_looked_at_an_older_step_is_told(city: City, client_for: ClientFor) -> None:
@@ -208,9 +238,15 @@ def test_a_report_carries_answers_contact_and_accuracy_and_the_contact_is_shown_
     client = client_for("grid_leader", city.grids["A1"])
     lon, lat = degrees(20, 20)
     body = {
-        "community_id": city.community.id, "category_code": "facility.corridor_light", "lon": lon, "lat": lat,
-        "source": "phone", "contact": "13812346021", "accuracy_m": 12.5, "answers": {"floor": "3", "danger": False},
-    }  # fmt: skip
+        "community_id": city.community.id,
+        "category_code": "facility.corridor_light",
+        "lon": lon,
+        "lat": lat,
+        "source": "phone",
+        "contact": "13812346021",
+        "accuracy_m": 12.5,
+        "answers": {"floor": "3", "danger": False},
+    }
     told = client.post("/api/incidents", json=body).json()
     assert (told["source"], told["has_contact"], told["accuracy_m"]) == ("phone", True, 12.5)
     assert told["answers"] == {"floor": "3", "danger": False}
@@ -255,17 +291,58 @@ def test_many_are_assigned_at_once_or_none(city: City, client_for: ClientFor) ->
     assert answer.status_code == 409
 
 
+def test_a_service_team_does_the_work_of_a_case_while_somebody_sees_to_it(city: City, client_for: ClientFor) -> None:
+    repairs = teams.ServiceTeam(community_id=city.community.id, name="修理队")
+    elsewhere = City.make(city.session, "310101001002", beside=city, name="别的社区")
+    strangers = teams.ServiceTeam(community_id=elsewhere.community.id, name="别处队")
+    city.session.add_all([repairs, strangers])
+    city.session.flush()
+    leader = client_for("grid_leader", city.grids["A1"])
+    address = f"/api/incidents/{city.incident(20, 20).id}"
+    leader.post(f"{address}/actions", json={"action": "triage"})
+    assign = {"action": "assign", "service_team_id": repairs.id}
+    assert leader.post(f"{address}/actions", json={**assign, "service_team_id": strangers.id}).status_code == 422
+    given = leader.post(f"{address}/actions", json=assign).json()
+    assert (given["service_team_name"], given["assignee_name"]) == ("修理队", "grid_leader")
+    assert leader.get(f"{address}/steps").json()[-1]["service_team_name"] == "修理队"
+    theirs = leader.get("/api/incidents", params={"service_team": repairs.id}).json()["items"]
+    assert [incident["id"] for incident in theirs] == [given["id"]]
+    page = {"Accept": "text/html"}
+    for place in ("/incidents", "/incidents/board", f"/incidents/{given['id']}"):
+        assert "修理队 · grid_leader" in leader.get(place, headers=page).text, place
+    exported = leader.get("/api/export/incidents", params={"format": "csv", "service_team": repairs.id}).text
+    assert "修理队" in exported
+    assert len(exported.strip().splitlines()) == 2
+    returned = leader.post(f"{address}/actions", json={"action": "escalate"}).json()
+    assert returned["service_team_id"] is None
+    staff = client_for("community_staff", city.community)
+    body = {"incident_ids": [given["id"]], "service_team_id": repairs.id}
+    assert staff.post("/api/incidents/assign", json=body).json() == {"assigned": 1}
+    assert staff.get(address).json()["service_team_name"] == "修理队"
+
+
 def test_categories_carry_tiers_limits_and_questions(city: City, client_for: ClientFor) -> None:
     client = client_for()
     question = {
-        "code": "arm", "name_zh": "扶手", "name_en": "Arm rest", "kind": "choice", "required": True,
+        "code": "arm",
+        "name_zh": "扶手",
+        "name_en": "Arm rest",
+        "kind": "choice",
+        "required": True,
         "choices": [{"code": "left", "name_zh": "左", "name_en": "Left"}],
-    }  # fmt: skip
+    }
     body = {
-        "code": "facility.bench", "parent_code": "facility", "name_zh": "座椅损坏", "name_en": "Broken bench",
-        "tier": "grid", "days": 5, "limits": {"street": 20}, "questions": [question], "recurrence_days": 90,
+        "code": "facility.bench",
+        "parent_code": "facility",
+        "name_zh": "座椅损坏",
+        "name_en": "Broken bench",
+        "tier": "grid",
+        "days": 5,
+        "limits": {"street": 20},
+        "questions": [question],
+        "recurrence_days": 90,
         "external_code": "0105",
-    }  # fmt: skip
+    }
     made = client.post("/api/categories", json=body)
     assert made.status_code == 201
     assert body.items() <= made.json().items()
@@ -281,8 +358,13 @@ def test_templates_are_rows_to_edit(city: City, client_for: ClientFor) -> None:
     client = client_for()
     offered = client.get("/api/templates", params={"action": "give_feedback"}).json()
     assert {one["action"] for one in offered} == {"give_feedback"}
-    body = {"code": "resolved_door", "name_zh": "门禁已修好", "name_en": "Door mended", "action": "resolve",
-            "text": "{address}门禁已修复。"}  # fmt: skip
+    body = {
+        "code": "resolved_door",
+        "name_zh": "门禁已修好",
+        "name_en": "Door mended",
+        "action": "resolve",
+        "text": "{address}门禁已修复。",
+    }
     assert client.post("/api/templates", json=body).status_code == 201
     assert client.post("/api/templates", json=body).status_code == 409
     assert client.patch("/api/templates/resolved_door", json={"text": "已修复。"}).json()["text"] == "已修复。"

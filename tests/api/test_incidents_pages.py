@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data import incidents, photos, reminders
+from data import incidents, nearby, photos, reminders
 from data.base import access, audit
 from data.incidents import Action, Incident
 from tests.api.conftest import ClientFor, TestClient
@@ -83,11 +83,11 @@ def test_a_step_keeps_its_note_and_photos_and_says_who_sees_them(
 def test_what_was_seen_to_on_the_spot_is_one_form_with_what_was_told_and_a_photo(
     leader: TestClient, city: City, case: Incident
 ) -> None:
-    assert 'value="settle"' not in leader.get(f"/incidents/{case.id}").text
-    act(leader, case, "triage", tier="grid")
-    assert 'value="settle"' in leader.get(f"/incidents/{case.id}").text
+    page = leader.get(f"/incidents/{case.id}").text
+    assert 'value="settle"' in page, "nobody need have triaged it before"
+    assert "settle-told" in page[page.index('data-into="settle-told"') :], "what is often answered is offered"
     refused = act(leader, case, "settle", note="New bulb in", told=" ")
-    assert (refused.status_code, again(city.session, case).step) == (422, "assigned")
+    assert (refused.status_code, again(city.session, case).step) == (422, "reported")
     assert "New bulb in</textarea>" in refused.text
     files = [("photo", ("a.jpg", pictures.photo()))]
     done = act(leader, case, "settle", note="New bulb in", told="Told at the door", public="yes", files=files)
@@ -96,6 +96,9 @@ def test_what_was_seen_to_on_the_spot_is_one_form_with_what_was_told_and_a_photo
     (kept,) = photos.of_incident(city.session, SYSTEM, case.id)
     steps = {step.id: step for step in incidents.steps(city.session, SYSTEM, case)}
     assert steps[kept.step_id].note == "New bulb in"
+    done_by = [(step.action, step.tier) for step in steps.values() if step.action != "report"]
+    assert done_by[0] == ("triage", "grid")
+    assert [action for action, _tier in done_by[-3:]] == ["resolve", "give_feedback", "close"]
     page = leader.get(f"/incidents/{case.id}").text
     assert "Told at the door" in page
     assert act(leader, case, "settle", told="twice").status_code == 409
@@ -147,8 +150,80 @@ def test_the_contact_is_masked_until_it_is_asked_for_with_a_purpose(
     assert (row.record_kind, row.record_id, row.purpose) == ("incident", case.id, "Calling back")
 
 
+def test_a_masked_number_is_dialled_without_being_shown_and_the_call_is_recorded(
+    leader: TestClient, client_for: ClientFor, city: City, case: Incident
+) -> None:
+    page = leader.get(f"/incidents/{case.id}").text
+    assert f'hx-post="/incidents/{case.id}/call"' in page
+    assert "13812346021" not in page
+    answer = leader.post(f"/incidents/{case.id}/call")
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (204, "tel:13812346021")
+    assert answer.headers["cache-control"] == "no-store"
+    recorded = city.session.scalars(select(audit.Audit).where(audit.Audit.action == "call")).one()
+    assert (recorded.record_kind, recorded.record_id, recorded.purpose) == ("incident", case.id, "Phone call")
+    assert "13812346021" not in str(recorded.changes)
+    assert "called the number" in leader.get(f"/incidents/{case.id}/history").text
+    assert client_for("grid_leader", city.grids["B2"]).post(f"/incidents/{case.id}/call").status_code == 404
+    silent = city.incident(50, 50, contact="the one with the dog")
+    assert "/call" not in leader.get(f"/incidents/{silent.id}").text
+    assert leader.post(f"/incidents/{silent.id}/call").status_code == 409
+
+
+def test_a_case_tells_how_many_residents_have_seen_it_too(leader: TestClient, city: City, case: Incident) -> None:
+    assert "seen it too" not in leader.get(f"/incidents/{case.id}").text
+    for device in ("one phone", "another phone", "another phone"):
+        nearby.second(city.session, city.community.id, nearby.handle(case.id), device)
+    assert "2 residents have seen it too" in leader.get(f"/incidents/{case.id}").text
+
+
+def test_a_case_is_called_by_its_place_and_kind_wherever_it_is_named(leader: TestClient, city: City) -> None:
+    at_building = city.incident(50, 50, description="Dark on the second floor", building_id=city.buildings["A1"].id)
+    elsewhere = city.incident(50, 60, description="Dark by the gate", address="Gate of the school")
+    names = {
+        at_building.id: "Building 1 · Corridor light broken",
+        elsewhere.id: "Gate of the school · Corridor light broken",
+    }
+    for incident_id, name in names.items():
+        found = f"id={at_building.id}&id={elsewhere.id}"
+        for address in ("/incidents", "/incidents/board", f"/incidents/{incident_id}", f"/incidents/panel?{found}"):
+            page = leader.get(address).text
+            assert name in page, address
+            assert not re.search(r"<(h1|b)[^>]*>\s*Dark", page), address
+    asked = leader.post("/incidents/assign", data={"pick": [str(at_building.id), str(elsewhere.id)]}).text
+    assert all(name in asked for name in names.values())
+
+
+def test_a_report_brings_its_photos_and_how_exact_its_place_is(leader: TestClient, city: City) -> None:
+    lon, lat = degrees(50, 50)
+    values = {"category_code": "facility.corridor_light", "lon": lon, "lat": lat, "accuracy_m": "12.5"}
+    files = [("photo", ("a.jpg", pictures.photo())), ("photo", ("b.jpg", pictures.photo((20, 20))))]
+    answer = leader.post("/incidents", data=values, files=files)
+    assert answer.status_code == 303, answer.text
+    (reported,) = city.session.scalars(select(Incident).where(Incident.accuracy_m == 12.5))
+    assert [photo.step_id for photo in photos.of_incident(city.session, SYSTEM, reported.id)] == [None, None]
+    refused = leader.post("/incidents", data=values, files=[("photo", ("a.jpg", b"no photo"))])
+    assert refused.status_code == 422
+    assert "JPEG, PNG and WebP" in refused.text
+    (only,) = city.session.scalars(select(Incident).where(Incident.accuracy_m == 12.5))
+    assert only.id == reported.id, "all of a report or none of it"
+
+
+def test_the_kinds_that_are_reported_most_stand_in_front_and_the_others_with_their_groups(
+    leader: TestClient, city: City
+) -> None:
+    for _each in range(5):
+        city.incident(50, 50, category_code="environment.stray_cat")
+    page = leader.get("/incidents/new").text
+    front, *groups = page.split('<details class="tile-group"')
+    assert re.findall(r'name="category_code" value="([^"]+)"', front)[0] == "environment.stray_cat"
+    codes = re.findall(r'name="category_code" value="([^"]+)"', page)
+    assert len(codes) == len(set(codes)) == sum(1 for kind in incidents.categories(city.session) if kind.parent_code)
+    assert groups
+    assert 'type="hidden" id="lon"' in page
+
+
 def test_who_only_reads_is_offered_nothing_to_do(client_for: ClientFor, city: City, case: Incident) -> None:
-    reader = client_for("analyst", city.district)
+    reader = client_for("analyst", None)
     reader.headers["Accept"] = "text/html"
     page = reader.get(f"/incidents/{case.id}").text
     assert 'name="action"' not in page
@@ -191,9 +266,13 @@ def test_a_photo_is_shown_to_residents_or_removed_by_who_handles_its_case(
     leader: TestClient, client_for: ClientFor, city: City, case: Incident
 ) -> None:
     photo = photos.store(
-        city.session, SYSTEM, pictures.photo(), community_id=city.community.id, grid_id=case.grid_id,
+        city.session,
+        SYSTEM,
+        pictures.photo(),
+        community_id=city.community.id,
+        grid_id=case.grid_id,
         incident_id=case.id,
-    ).photo  # fmt: skip
+    ).photo
     city.session.flush()
     assert client_for("grid_leader", city.grids["C3"]).get(f"/photos/{photo.id}").status_code == 404
     assert leader.post(f"/photos/{photo.id}/public").headers["location"] == f"/incidents/{case.id}"
@@ -218,9 +297,14 @@ def test_open_cases_are_listed_by_their_limits_and_settled_ones_by_their_day(lea
         [("new", 9), ("on_hold", -30), ("in_progress", -2), ("to_verify", 1), ("new", -5), ("closed", -9)]
     ):
         city.incident(
-            50, 50, number=f"s-{number}", state=state, due_at=now + timedelta(days=days),
-            reported_at=now - timedelta(days=number), closed_at=now if state == "closed" else None,
-        )  # fmt: skip
+            50,
+            50,
+            number=f"s-{number}",
+            state=state,
+            due_at=now + timedelta(days=days),
+            reported_at=now - timedelta(days=number),
+            closed_at=now if state == "closed" else None,
+        )
     city.incident(50, 50, number="s-6", due_at=now, reported_at=now - timedelta(days=60)).due_at = None
     city.session.flush()
 
@@ -284,7 +368,7 @@ def test_a_case_says_what_was_done_and_will_be_as_its_limit_comes(
 def test_response_templates_are_added_changed_and_removed_on_a_page(
     client_for: ClientFor, leader: TestClient, city: City, case: Incident
 ) -> None:
-    admin = client_for("administrator", city.district)
+    admin = client_for("administrator", None)
     admin.cookies.set("wangge_language", "en")
     values = {"name_zh": "门禁已修好", "name_en": "Door mended", "action": "hold", "text": "{category}：等配件。"}
     refused = admin.post("/templates", data=values | {"text": ""})

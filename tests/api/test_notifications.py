@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from data import notifications
 from data.notifications import Notification
@@ -65,9 +65,7 @@ def test_who_is_told_is_changed_by_an_administrator_of_everything(client_for: Cl
     assert changed["overdue"] == rules["overdue"]
 
 
-def test_a_robot_is_added_changed_and_removed_and_its_key_is_not_handed_out(
-    client_for: ClientFor, city: City
-) -> None:  # fmt: skip
+def test_a_robot_is_added_changed_and_removed_and_its_key_is_not_handed_out(client_for: ClientFor, city: City) -> None:
     client = client_for("administrator", city.community)
     body = {"unit_id": city.community.id, "name": "值班群", "form": "wecom", "address": ROBOT, "kinds": ["urgent"]}
     made = client.post("/api/webhooks", json=body)
@@ -209,3 +207,16 @@ def test_calendars_over_http(client_for: ClientFor, city: City) -> None:
     assert client_for().put("/api/calendar/days", json=[day]).status_code == 200
     assert len(client.get("/api/calendar?year=2026").json()["days"]) == 39 + 1
     assert client.get("/api/calendar?year=2031").json()["days"] == []
+
+
+def test_addresses_that_cannot_be_decrypted_keep_nobody_from_the_rest(client_for: ClientFor, city: City) -> None:
+    client = client_for()
+    client.put("/api/notifications/choice", json={"email": "leader@example.org", "email_on": ["overdue"]})
+    body = {"unit_id": city.community.id, "name": "群", "form": "wecom", "address": ROBOT, "kinds": ["urgent"]}
+    assert client.post("/api/webhooks", json=body).status_code == 201
+    for table, column in (("notice_choice", "email"), ("webhook", "address")):
+        city.session.execute(text(f"UPDATE {table} SET {column} = set_byte({column}, 14, get_byte({column}, 14) # 1)"))
+    city.session.expire_all()
+    assert client.get("/api/notifications/choice").json() == {"email": None, "app_off": [], "email_on": ["overdue"]}
+    assert client.get("/notifications/choice").status_code == 200
+    assert [row["address"] for row in client.get("/api/webhooks").json()] == ["cannot be decrypted"]

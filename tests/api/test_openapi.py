@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from fastapi import FastAPI
 
-from api.errors import PROBLEM_JSON
+from api.base.errors import PROBLEM_JSON
 
 
 @pytest.fixture(scope="module")

@@ -31,9 +31,12 @@ def walked(count: int = 60, y: float = 30, first: int = 0, accuracy_m: float = 3
 def begin(client: TestClient, city: City, grid: str = "A1", **values: Any) -> dict[str, Any]:
     """A patrol that began."""
     body = {
-        "uuid": str(uuid4()), "community_id": city.community.id, "grid_id": city.grids[grid].id,
-        "started_at": START.isoformat(), **values,
-    }  # fmt: skip
+        "uuid": str(uuid4()),
+        "community_id": city.community.id,
+        "grid_id": city.grids[grid].id,
+        "started_at": START.isoformat(),
+        **values,
+    }
     answer = client.post("/api/patrols", json=body)
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
@@ -100,9 +103,13 @@ def test_a_check_in_counts_unless_the_phone_was_elsewhere(city: City, client_for
     near, far = degrees(50, 35), degrees(250, 235)
     for name, (lon, lat) in (("A1", near), ("B1", far)):
         body = {
-            "uuid": str(uuid4()), "building_id": city.buildings[name].id, "at": START.isoformat(), "lon": lon,
-            "lat": lat, "accuracy_m": 8,
-        }  # fmt: skip
+            "uuid": str(uuid4()),
+            "building_id": city.buildings[name].id,
+            "at": START.isoformat(),
+            "lon": lon,
+            "lat": lat,
+            "accuracy_m": 8,
+        }
         for _again in range(2):
             assert client.post(f"/api/patrols/{patrol['id']}/check-ins", json=body).status_code == 201
     detail = client.get(f"/api/patrols/{patrol['id']}").json()
@@ -116,9 +123,14 @@ def test_a_note_becomes_one_case_however_often_it_is_sent(city: City, client_for
     patrol = begin(client, city)
     lon, lat = degrees(20, 30)
     form = {
-        "uuid": str(uuid4()), "at": START.isoformat(), "category_code": "facility.street_light",
-        "description": "路灯不亮", "lon": str(lon), "lat": str(lat), "accuracy_m": "6",
-    }  # fmt: skip
+        "uuid": str(uuid4()),
+        "at": START.isoformat(),
+        "category_code": "facility.street_light",
+        "description": "路灯不亮",
+        "lon": str(lon),
+        "lat": str(lat),
+        "accuracy_m": "6",
+    }
     first, second = (client.post(f"/api/patrols/{patrol['id']}/notes", data=form) for _again in range(2))
     assert first.status_code == second.status_code == 201, first.text
     assert first.json() == second.json()
@@ -175,9 +187,11 @@ def test_a_point_that_cannot_be_is_dropped_with_its_reason(city: City, client_fo
 def test_a_time_that_cannot_be_is_refused_with_a_sentence(city: City, client_for: ClientFor) -> None:
     client = client_for("grid_leader", city.grids["A1"])
     body = {
-        "uuid": str(uuid4()), "community_id": city.community.id, "grid_id": city.grids["A1"].id,
+        "uuid": str(uuid4()),
+        "community_id": city.community.id,
+        "grid_id": city.grids["A1"].id,
         "started_at": "1970-01-01T00:00:00Z",
-    }  # fmt: skip
+    }
     answer = client.post("/api/patrols", json=body)
     assert answer.status_code == 422
     assert "1970" in answer.json()["detail"]
@@ -190,9 +204,13 @@ def test_what_a_walker_sees_across_the_street_is_reported_to_the_grid_it_is_in(
     patrol = begin(leader, city)
     lon, lat = degrees(105, 50)
     form = {
-        "uuid": str(uuid4()), "at": START.isoformat(), "category_code": "facility.corridor_light", "lon": lon,
-        "lat": lat, "building_id": city.buildings["A1"].id,
-    }  # fmt: skip
+        "uuid": str(uuid4()),
+        "at": START.isoformat(),
+        "category_code": "facility.corridor_light",
+        "lon": lon,
+        "lat": lat,
+        "building_id": city.buildings["A1"].id,
+    }
     first, again = (leader.post(f"/api/patrols/{patrol['id']}/notes", data=form) for _time in range(2))
     assert (first.status_code, again.json()) == (201, first.json())
     case = neighbour.get(f"/api/incidents/{first.json()['incident_id']}").json()
@@ -213,10 +231,16 @@ def looks(city: City) -> list[tuple[str, int]]:
 @pytest.mark.parametrize(
     "address",
     [
-        "/api/patrols/{id}", "/api/patrols/{id}/points", "/api/patrols/{id}/points?f=geojson", "/api/patrols?f=geojson",
-        "/patrols/{id}", "/patrols/{id}/track", "/patrols/replay/tracks?day={day}", "/views/replay?to={day}",
+        "/api/patrols/{id}",
+        "/api/patrols/{id}/points",
+        "/api/patrols/{id}/points?f=geojson",
+        "/api/patrols?f=geojson",
+        "/patrols/{id}",
+        "/patrols/{id}/track",
+        "/patrols/replay/tracks?day={day}",
+        "/views/replay?to={day}",
     ],
-)  # fmt: skip
+)
 def test_looking_at_the_track_of_another_is_recorded_and_at_ones_own_is_not(
     city: City, client_for: ClientFor, address: str
 ) -> None:

@@ -7,18 +7,20 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
 
-from api import static
-from api.pages import FOLDER
-from data import patrols, rounds
+from api.base import static
+from api.base.page import templates
+from data import buildings, patrols, rounds
 from data.base import access, settings
+from data.buildings import BuildingKind
 from tests.api.conftest import ClientFor, TestClient
 from tests.api.test_patrols import START, begin, send, walked
-from tests.city import City, degrees
+from tests.city import City, degrees, rectangle
 
 
 def gpx(*points: tuple[str, str, str]) -> bytes:
@@ -29,10 +31,10 @@ def gpx(*points: tuple[str, str, str]) -> bytes:
 
 
 def walk_file() -> bytes:
-    """A walk of sixty points, one of which has no place and one a time of long ago."""
+    """A walk of sixty points, one of which has no place and the last a time of long ago."""
     points = [(str(one["lat"]), str(one["lon"]), one["at"]) for one in walked()]
     points[10] = ("undefined", points[10][1], points[10][2])
-    points[20] = (*points[20][:2], "1901-01-01T00:00:00Z")
+    points[-1] = (*points[-1][:2], "1901-01-01T00:00:00Z")
     return gpx(*points)
 
 
@@ -45,6 +47,32 @@ def english(client: TestClient) -> TestClient:
 def upload(client: TestClient, path: str, content: bytes, **fields: str) -> Any:
     """Hand in a file."""
     return client.post(path, data=fields, files={"file": ("walk.gpx", content, "application/gpx+xml")})
+
+
+def test_the_page_of_patrols_obeys_every_filter_of_the_api(client_for: ClientFor, city: City) -> None:
+    client = english(client_for("community_staff", city.community))
+    walks = [
+        rounds.add(city.session, access.SYSTEM, community_id=city.community.id, name=name) for name in ("early", "late")
+    ]
+    made = [
+        patrols.start(
+            city.session,
+            access.SYSTEM,
+            uuid=uuid4(),
+            community_id=city.community.id,
+            round_id=walk.id,
+            started_at=datetime(2026, 3, day, tzinfo=UTC),
+        )
+        for day, walk in enumerate(walks, 1)
+    ]
+    city.session.flush()
+    for walk, patrol in zip(walks, made, strict=True):
+        listed = client.get("/api/patrols", params={"round": walk.id}).json()["items"]
+        assert [item["id"] for item in listed] == [patrol.id]
+        page = client.get("/patrols", params={"round": walk.id}).text
+        assert set(re.findall(r'href="/patrols/(\d+)"', page)) == {str(patrol.id)}
+        assert "Of one round" in page
+    assert "/patrols/" in client.get("/patrols?bbox=&utm_source=mail").text
 
 
 def test_the_page_that_a_phone_keeps_says_nothing_about_anybody(client_for: ClientFor, city: City) -> None:
@@ -66,7 +94,10 @@ def test_the_worker_keeps_every_script_that_the_page_imports_and_no_page_but_one
     (files,) = re.findall(r"const FILES = (\[.*?\]);", worker.text)
     addresses = json.loads(files)
     assert all(one.startswith(static.address()) for one in addresses)
-    assert {static.address("js/patrol/store.js"), static.address("js/map/patrolling.js")} <= set(addresses)
+    script = static.address("vendor/ours/js/patrols/map.js")
+    shared = set(re.findall(r'from"\.\./(shared/\w+\.js)"', client.get(script).text))
+    assert shared, "what several pages share lies in pieces of its own"
+    assert {script, *(static.address(f"vendor/ours/js/{name}") for name in shared)} <= set(addresses)
     assert all(client.get(one).status_code == 200 for one in addresses)
     page = client.get("/patrol").text
     assert set(re.findall(r'(?:src|href)="(/static/[^"#]+)', page)) <= set(addresses)
@@ -87,9 +118,13 @@ def test_a_phone_is_told_the_rounds_of_who_walks_them(client_for: ClientFor, cit
     leader, other = (city.account("grid_leader", city.grids["A1"], name) for name in ("first", "second"))
     for name, account in (("mine", leader.id), ("theirs", other.id), ("anybody's", None)):
         rounds.add(
-            city.session, access.SYSTEM, community_id=city.community.id, grid_id=city.grids["A1"].id, name=name,
+            city.session,
+            access.SYSTEM,
+            community_id=city.community.id,
+            grid_id=city.grids["A1"].id,
+            name=name,
             account_id=account,
-        )  # fmt: skip
+        )
     rounds.add(city.session, access.SYSTEM, community_id=city.community.id, name="paused", active=False)
     client = client_for("grid_leader", city.grids["A1"])
     found = client.get("/patrol/today").json()
@@ -197,9 +232,13 @@ def test_who_may_only_read_a_round_reads_names_and_stops_in_their_order(client_f
     staff = client_for("community_staff", city.community)
     line = {"type": "LineString", "coordinates": [degrees(150, 55), degrees(50, 55)]}
     plan = {
-        "community_id": city.community.id, "grid_id": city.grids["A1"].id, "name": "早巡", "geometry": line,
-        "building_ids": [city.buildings["B1"].id, city.buildings["A1"].id], "weekdays": [1, 2, 3, 4, 5],
-    }  # fmt: skip
+        "community_id": city.community.id,
+        "grid_id": city.grids["A1"].id,
+        "name": "早巡",
+        "geometry": line,
+        "building_ids": [city.buildings["B1"].id, city.buildings["A1"].id],
+        "weekdays": [1, 2, 3, 4, 5],
+    }
     made = staff.post("/api/rounds", json=plan).json()
     page = client_for("planner", city.community).get(f"/rounds/{made['id']}?lang=en").text
     assert re.search(r'id="field-grid_id">A1</output>', page)
@@ -261,6 +300,27 @@ def test_the_sentence_the_list_and_the_map_of_coverage_say_the_same(client_for: 
     listed = {int(one) for one in re.findall(r'data-at="building/(\d+)"', page)}
     assert listed == set(status) - set(seen)
     assert "community_staff" in json.dumps(features)
+
+
+def test_the_sentence_the_bars_and_the_list_of_coverage_count_the_same_buildings(
+    client_for: ClientFor, city: City
+) -> None:
+    """Also one that nobody lives in; one that lies in no grid is nobody's to pass, and counted nowhere."""
+    city.buildings["A2"].kind = BuildingKind.OTHER
+    outside = rectangle(-200, 40, 40, 20)
+    buildings.add(city.session, access.SYSTEM, community=city.community, code="77", number="77", geom=outside)
+    client = english(client_for("community_staff", city.community))
+    send(client, begin(client, city, grid_id=None), walked())
+    page = client.get("/coverage").text
+    said = re.search(r"Of (\d+) buildings, nobody passed (\d+)[^.]*\.(?: For (\d+) the GPS)?", page)
+    assert said
+    total, missed, poor = (int(part or 0) for part in said.groups())
+    bars = re.findall(r'share-number">(\d+)/(\d+) ·', page)
+    listed = re.search(r'<h4 data-kind="building">[^<]*<small>(\d+)<', page)
+    assert listed
+    rows = set(re.findall(r'data-at="(building/\d+)"', page))
+    assert total == sum(int(all_) for _seen, all_ in bars) == 9
+    assert missed + poor == total - sum(int(seen) for seen, _all in bars) == int(listed[1]) == len(rows)
 
 
 def test_a_distance_and_a_grid_of_ones_own_choice_are_kept_in_every_link(client_for: ClientFor, city: City) -> None:
@@ -331,11 +391,15 @@ def test_how_often_something_is_to_be_passed_is_said_on_the_page(client_for: Cli
 
 def test_pages_of_patrols_take_no_word_of_those_that_every_page_has() -> None:
     keys = re.compile(r'^\s*"(\w+)": _\(', re.MULTILINE)
-    everywhere = set(keys.findall((FOLDER / "_words.html").read_text("utf-8")))
+
+    def source(name: str) -> str:
+        return (templates().loader or templates()).get_source(templates(), name)[0]  # type: ignore[union-attr]
+
+    everywhere = set(keys.findall(source("_words.html")))
     assert everywhere
-    for path in [*FOLDER.glob("patrols/*.html"), *FOLDER.glob("coverage/*.html")]:
-        if "data-words" in (text := path.read_text("utf-8")):
-            assert not everywhere & set(keys.findall(text)), path.name
+    for name in templates().list_templates(["html"]):
+        if name.startswith(("patrols/", "rounds/", "coverage/")) and "data-words" in (text := source(name)):
+            assert not everywhere & set(keys.findall(text)), name
 
 
 def test_a_round_is_removed_and_its_patrols_stay(client_for: ClientFor, city: City) -> None:

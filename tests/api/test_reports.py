@@ -14,6 +14,7 @@ from data import assets, incidents, photos, place_codes, reports
 from data.base import access, language
 from data.incidents import Action, Incident
 from data.place_codes import CodeKind
+from data.reports import Effort
 from tests.api.conftest import ClientFor, TestClient
 from tests.city import City, degrees
 from tests.data import pictures
@@ -32,10 +33,14 @@ def resident(app: FastAPI, city: City) -> TestClient:
 def filled(city: City, **values: Any) -> dict[str, Any]:
     """A form that can be sent: a broken light at building 1."""
     return {
-        "community": city.community.code, "category_code": "facility.corridor_light",
-        "building_id": str(city.buildings["A1"].id), "address": "unit 2, floor 3", "description": "It is dark",
-        "once": reports.new_once(), **values,
-    }  # fmt: skip
+        "community": city.community.code,
+        "category_code": "facility.corridor_light",
+        "building_id": str(city.buildings["A1"].id),
+        "address": "unit 2, floor 3",
+        "description": "It is dark",
+        "once": reports.new_once(),
+        **values,
+    }
 
 
 def send(resident: TestClient, data: dict[str, Any], **more: Any) -> Any:
@@ -153,7 +158,7 @@ def test_what_is_no_photo_is_refused_in_words(resident: TestClient, city: City) 
 def test_what_is_too_long_is_refused_before_it_is_read(resident: TestClient, city: City) -> None:
     most = reports.PHOTOS * 15_000_000 + 500_001
     answer = resident.post("/r", content=b"x", headers={"Content-Length": str(most), "Content-Type": "text/plain"})
-    assert answer.status_code == 422
+    assert answer.status_code == 413
     assert "too large" in answer.text
 
 
@@ -227,7 +232,7 @@ def test_a_stranger_is_told_of_similar_cases_without_their_words(resident: TestC
     lon, lat = degrees(52, 50)
     query = {"community": city.community.code, "category": "facility.corridor_light", "lon": lon, "lat": lat}
     answer = resident.get("/r/similar", params=query)
-    assert "2 m away" in answer.text
+    assert "nearby" in answer.text
     assert "二层廊灯不亮" not in answer.text
     assert resident.get("/r/similar", params={**query, "category": "environment.noise"}).text.strip() == ""
 
@@ -276,3 +281,21 @@ def test_staff_print_codes_that_lead_residents_to_the_form(
     assert "A1" in cards
     leader = client_for("building_warden", city.grids["A1"])
     assert leader.post("/codes").status_code == 403
+
+
+def test_a_stranger_asks_for_similar_cases_so_many_times_an_hour_and_never_for_personal_ones(
+    resident: TestClient, city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lon, lat = degrees(52, 50)
+    city.incident(52, 50, category_code="dispute.family")
+    query = {"community": city.community.code, "category": "dispute.family", "lon": lon, "lat": lat}
+    assert resident.get("/r/similar", params=query).text.strip() == ""
+    assert resident.get("/r/similar", params={**query, "category": "dispute.petition"}).status_code == 422
+    page = resident.get("/r", params={"community": city.community.code}).text
+    assert 'value="dispute.family"' in page
+    assert "dispute.petition" not in page
+    answer = resident.get("/r/similar", params={**query, "category": "facility.corridor_light"}).text
+    assert "nearby" in answer
+    assert not re.search(r"\d m\b|Building", answer)
+    monkeypatch.setitem(reports.LIMITS, Effort.SIMILAR, 4)
+    assert [resident.get("/r/similar", params=query).status_code for _again in range(2)] == [200, 429]

@@ -32,8 +32,10 @@ def test_a_building_is_found_however_its_number_is_written(city: City, client_fo
 def test_a_door_is_found_by_its_short_form(city: City, client_for: ClientFor) -> None:
     first = search(client_for(), "5-1-101")[0]
     assert (first["kind"], first["id"], first["title"]) == (
-        "buildings", city.buildings["B2"].id, "Building 5 Unit 1, 101",
-    )  # fmt: skip
+        "buildings",
+        city.buildings["B2"].id,
+        "Building 5 Unit 1, 101",
+    )
 
 
 def test_a_grid_is_found_by_name_and_by_code_with_its_bounds(city: City, client_for: ClientFor) -> None:
@@ -53,30 +55,38 @@ def test_a_case_is_found_by_its_number_before_those_that_mention_it(city: City, 
     found = search(client, known.number)
     assert (found[0]["kind"], found[0]["id"]) == ("incidents", known.id)
     assert len(found) == 2
-    assert [one["title"] for one in search(client, "野猫")] == ["野猫较多"]
+    assert [one["title"] for one in search(client, "野猫")] == ["B2 · Stray cats"]
 
 
 def test_people_are_found_by_name_and_number_and_shown_masked(city: City, client_for: ClientFor) -> None:
     home = city.household("B2", room="201")
     resident = city.resident(home, name="欧阳晓峰", identity_number="11010519491231002X", phone="13800006021")
     client = client_for()
-    for q in ("欧阳晓峰", "欧阳", "晓峰", "11010519491231002X", "11010519491231002x", "13800006021"):
-        found = [one for one in search(client, q) if one["kind"] == "residents"]
+    for q in (
+        "欧阳晓峰",
+        "欧阳",
+        "晓峰",
+        "11010519491231002X",
+        "11010519491231002x",
+        "13800006021",
+        "１３８ 0000 6021",
+    ):
+        found = [one for one in search(client, q, purpose="电话核对住址") if one["kind"] == "residents"]
         assert [one["id"] for one in found] == [resident.id], q
         assert found[0]["title"] == "欧***"
         assert found[0]["subtitle"] == "Building 5 Unit 1, 201, B2, WT-B2-201"
         assert found[0]["href"] == f"/residents/{resident.id}"
         assert "晓峰" not in str(found)
     for part in ("1101051949123100", "1380000602", "138"):
-        assert [one for one in search(client, part) if one["kind"] == "residents"] == []
+        assert [one for one in search(client, part, purpose="核对") if one["kind"] == "residents"] == []
 
 
 def test_a_changed_phone_is_found_and_the_old_one_is_not(city: City, client_for: ClientFor) -> None:
     resident = city.resident(city.household("B2", room="201"), name="欧阳晓峰", phone="13800006021")
     change_resident(city.session, access.SYSTEM, resident, phone="13900001111")
     client = client_for()
-    assert search(client, "13800006021") == []
-    assert [one["id"] for one in search(client, "13900001111")] == [resident.id]
+    assert search(client, "13800006021", purpose="回访") == []
+    assert [one["id"] for one in search(client, "13900001111", purpose="回访")] == [resident.id]
 
 
 def test_only_what_one_may_see_is_found(city: City, client_for: ClientFor) -> None:

@@ -25,19 +25,27 @@ def city(city: City) -> City:
         x, y = places[number % 4]
         state, reported = states[number % 8], now - timedelta(days=number * 1.7 + 0.1)
         case = city.incident(
-            x, y, state=state, reported_at=reported, due_at=now + timedelta(days=number % 7 - 3, hours=1),
+            x,
+            y,
+            state=state,
+            reported_at=reported,
+            due_at=now + timedelta(days=number % 7 - 3, hours=1),
             category_code=["facility.corridor_light", "environment.stray_cat", "order.parking"][number % 3],
             closed_at=reported + timedelta(hours=5 * number + 1) if state == "closed" else None,
-        )  # fmt: skip
+        )
         if number % 3:
             city.session.add(Reminder(incident_id=case.id, threshold="due_soon:1", due_at=case.due_at, told=True))
         if number % 16 == 5:
             city.session.add(
                 IncidentStep(
-                    incident_id=case.id, community_id=case.community_id, grid_id=case.grid_id, action="reopen",
-                    step="in_progress", level="grid",
+                    incident_id=case.id,
+                    community_id=case.community_id,
+                    grid_id=case.grid_id,
+                    action="reopen",
+                    step="in_progress",
+                    level="grid",
                 )
-            )  # fmt: skip
+            )
     city.session.flush()
     return city
 
@@ -88,6 +96,22 @@ def test_every_number_equals_the_list_behind_its_link(
         one["href"]: (one["value"], total) for one in found if (total := behind(client, one["href"])) != one["value"]
     }
     assert wrong == {}
+
+
+def test_the_period_before_is_as_long_and_ends_where_this_one_begins(city: City, client_for: ClientFor) -> None:
+    client = client_for("community_staff", city.community)
+    last = (datetime.now(UTC) - timedelta(days=20)).date()
+    asked = {"unit": city.community.code, "from": (last - timedelta(days=9)).isoformat(), "to": last.isoformat()}
+    before = client.get("/api/stats", params=asked).json()["before"]
+    first = last - timedelta(days=19)
+    assert (before["first"], before["last"]) == (first.isoformat(), (last - timedelta(days=10)).isoformat())
+    earlier = {**asked, "from": before["first"], "to": before["last"]}
+    figures = client.get("/api/stats", params=earlier).json()["figures"]
+    assert before["new"]["value"] > 0
+    for name in ("new", "solved", "first_time"):
+        assert before[name] == figures[name], name
+    page = client.get("/stats", params={**asked, "lang": "en"}).text
+    assert f">{before['new']['value']}</a></small>" in page
 
 
 def test_the_numbers_of_the_page_are_those_of_the_api_and_lead_to_the_same_lists(

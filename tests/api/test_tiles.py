@@ -19,12 +19,13 @@ import mapbox_vector_tile
 import psycopg
 import pytest
 from fastapi import FastAPI
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from api import deps
 from api import tiles as served
 from api.app import create_app
+from api.base import deps
 from api.tiles import Lane
 from api.tiles.connections import Connection, ConnectionLost, Connections, ReadFailed
 from api.tiles.connections import text as as_text
@@ -32,7 +33,7 @@ from api.tiles.source import Drawn, Kept, Source
 from data import accounts, units
 from data.base import changes, db
 from data.base.access import SYSTEM, Actor
-from data.base.cluster import Cluster
+from data.base.cluster import REQUESTS, Cluster
 from data.buildings import Building
 from maps.tiles import LAYERS, Wanted
 from tests.api.conftest import ClientFor
@@ -131,10 +132,18 @@ def test_filters_mean_what_they_mean_in_the_list(client_for: ClientFor, city: Ci
     city.incident(160, 160, state="closed", category_code="environment.noise")
     sizes = []
     for query in (
-        "", "state=new", "state=closed,new", "state=none", "category=environment", "category=facility.corridor_light",
-        "from=2026-03-17", "to=2026-03-16", f"community={city.community.code}", "community=000",
+        "",
+        "state=new",
+        "state=closed,new",
+        "state=none",
+        "category=environment",
+        "category=facility.corridor_light",
+        "from=2026-03-17",
+        "to=2026-03-16",
+        f"community={city.community.code}",
+        "community=000",
         "state=new&category=environment.stray_cat&from=2026-03-01&to=2026-03-31",
-    ):  # fmt: skip
+    ):
         listed = {one["id"] for one in client.get(f"/api/incidents?{query}").json()["items"]}
         assert ids(client.get(address("incidents", query)).content) == listed, query
         sizes.append(len(listed))
@@ -144,6 +153,7 @@ def test_filters_mean_what_they_mean_in_the_list(client_for: ClientFor, city: Ci
 def test_the_classes_of_a_figure_begin_at_round_numbers_between_its_values(client_for: ClientFor, city: City) -> None:
     admin = client_for()
     leader, planner = client_for("grid_leader", city.grids["B2"]), client_for("planner", city.community)
+    warden = client_for("building_warden", city.community)
 
     def limits(query: str, client: Any = admin) -> Any:
         return client.get(f"/tiles/grids/limits?{query}").json()
@@ -154,7 +164,9 @@ def test_the_classes_of_a_figure_begin_at_round_numbers_between_its_values(clien
     assert limits(f"figure=households&community={city.community.code}") == {"breaks": [5.0, 10.0]}
     assert limits("figure=households&community=nowhere") == {"breaks": []}
     assert limits("figure=households", leader) == {"breaks": []}
-    assert limits("figure=residents", planner)["status"] == 403
+    assert limits("figure=households", planner) == limits("figure=households")
+    assert limits("figure=special_households", planner)["status"] == 403
+    assert limits("figure=residents", warden)["status"] == 403
     assert limits("figure=income")["status"] == 422
 
 
@@ -214,7 +226,7 @@ def town(cluster: Cluster, worker: str) -> Iterator[Town]:
                 {key: building.id for key, building in city.buildings.items()},
             )
             people: dict[str, tuple[str, units.Unit]] = {
-                "admin": ("administrator", city.district),
+                "admin": ("administrator", None),
                 "a1": ("grid_leader", city.grids["A1"]),
                 "b2": ("grid_leader", city.grids["B2"]),
                 "c3": ("grid_leader", city.grids["C3"]),
@@ -236,7 +248,7 @@ async def serving(town: Town, cache_mb: int = 16) -> AsyncIterator[tuple[FastAPI
     app.state.settings = app.state.settings.model_copy(update={"tile_cache_mb": cache_mb})
     app.state.transaction = partial(db.transaction, bind=town.engine)
     async with (
-        served.serving(app, town.dsn),
+        served.serving(app, make_conninfo(town.dsn, user=REQUESTS)),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
         while not changes.changes.following:
@@ -411,9 +423,13 @@ def test_the_lane_leaves_to_the_application_what_it_cannot_answer(town: Town) ->
     async def test(app: FastAPI, get: Get) -> None:
         await get(address("buildings"))
         for path, status in (
-            ("/tiles/nothing/1/0/0.mvt", 404), ("/tiles/buildings/1/7/0.mvt", 404), ("/tiles/buildings/1/a/0.mvt", 422),
-            (address("buildings", "x=1"), 422), ("/tiles/", 404), ("/tiles/buildings/1/0/0.png", 404),
-        ):  # fmt: skip
+            ("/tiles/nothing/1/0/0.mvt", 404),
+            ("/tiles/buildings/1/7/0.mvt", 404),
+            ("/tiles/buildings/1/a/0.mvt", 422),
+            (address("buildings", "x=1"), 422),
+            ("/tiles/", 404),
+            ("/tiles/buildings/1/0/0.png", 404),
+        ):
             answer = await get(path)
             assert (answer.status_code, path) == (status, path)
             assert answer.headers["x-request-id"]
@@ -421,6 +437,34 @@ def test_the_lane_leaves_to_the_application_what_it_cannot_answer(town: Town) ->
         app.state.actors.forget()
         town.tokens["stranger"] = "never given out"
         assert (await get(address("buildings"), "stranger")).status_code == 401
+
+    run(town, test)
+
+
+def test_a_fault_in_the_lane_is_in_the_log_and_a_refusal_is_not(
+    town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(app: FastAPI, get: Get) -> None:
+        await get(address("buildings"))
+        assert (await get(address("buildings", "x=1"))).status_code == 422
+        assert "lane" not in caplog.text
+        source = app.state.tiles
+        draw, calls = source.tile, 0
+
+        async def broken_once(*asked: Any) -> Drawn:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise RuntimeError("a fault of ours")
+            drawn: Drawn = await draw(*asked)
+            return drawn
+
+        monkeypatch.setattr(source, "tile", broken_once)
+        answer = await get(address("buildings"))
+        assert (answer.status_code, calls) == (200, 2)  # the ordinary way answered
+        assert answer.headers["x-request-id"]
+        assert "The lane of tiles failed at /tiles/buildings" in caplog.text
+        assert "a fault of ours" in caplog.text
 
     run(town, test)
 
@@ -440,7 +484,7 @@ def test_somebody_who_signs_out_gets_no_more_tiles(town: Town) -> None:
 def test_connections_that_the_server_closed_are_opened_again(town: Town) -> None:
     async def test(_app: FastAPI, get: Get) -> None:
         await asyncio.gather(*(get(address("buildings", x=x)) for x in range(0, 300, 50)))
-        with psycopg.connect(town.dsn, autocommit=True) as other:
+        with psycopg.connect(town.dsn, user=REQUESTS, autocommit=True) as other:
             other.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND application_name = 'wangge tiles'"
@@ -511,9 +555,14 @@ def test_values_are_written_as_postgresql_reads_them(town: Town) -> None:
     async def test(_app: FastAPI, _get: Get) -> None:
         connections = Connections(town.dsn, 1)
         for value, kind in (
-            (1.5, "float8"), (-3, "int4"), (True, "bool"), ("it's ,{}", "text"), ([3, 4], "int4[]"), ([], "int4[]"),
+            (1.5, "float8"),
+            (-3, "int4"),
+            (True, "bool"),
+            ("it's ,{}", "text"),
+            ([3, 4], "int4[]"),
+            ([], "int4[]"),
             (None, "text"),
-        ):  # fmt: skip
+        ):
             sql = f"SELECT $1::{kind}::text"
             result = await connections.read([(sql, (as_text(value),))])
             with psycopg.connect(town.dsn) as other:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from api.request import LANGUAGE_COOKIE
+from api.base.request import LANGUAGE_COOKIE
 from data import buildings, incidents, unlocated
 from data.base import access
 from data.base.audit import Audit
@@ -62,7 +62,7 @@ def test_the_lists_hold_what_waits_masked_and_by_reason(city: City, client_for: 
     (item,) = client.get("/api/unlocated/households").json()["items"]
     assert (item["id"], item["title"], item["reason"]) == (household.id, "WT-X-1, 赵**", "no_such_building")
     (item,) = client.get("/api/unlocated/incidents?reason=outside").json()["items"]
-    assert (item["id"], item["title"]) == (outside.id, "路灯不亮")
+    assert (item["id"], item["title"]) == (outside.id, "Corridor light broken")
     assert item["lon"] == pytest.approx(degrees(-500, 0)[0])
     features = client.get("/api/unlocated/incidents?f=geojson").json()["features"]
     assert sorted(bool(feature["geometry"]) for feature in features) == [False, True]
@@ -70,8 +70,15 @@ def test_the_lists_hold_what_waits_masked_and_by_reason(city: City, client_for: 
 
 
 def test_the_address_of_a_household_offers_what_it_may_mean(city: City, client_for: ClientFor) -> None:
-    buildings.add(city.session, access.SYSTEM, community=city.community, code="5a", number="5",
-                  address="锦绣路14弄5号楼", geom=rectangle(130, 170, 20, 20))  # fmt: skip
+    buildings.add(
+        city.session,
+        access.SYSTEM,
+        community=city.community,
+        code="5a",
+        number="5",
+        address="锦绣路14弄5号楼",
+        geom=rectangle(130, 170, 20, 20),
+    )
     household = lost_household(city, "5号楼2单元501室", "ambiguous")
     found = client_for().get(f"/api/unlocated/households/{household.id}").json()
     assert (found["unit"], found["room"]) == ("2", "501")
@@ -83,9 +90,13 @@ def test_the_address_of_a_household_offers_what_it_may_mean(city: City, client_f
 def test_letters_that_look_like_digits_are_offered_as_digits(city: City, client_for: ClientFor) -> None:
     for number in ("40", "41"):
         lost = buildings.add(
-            city.session, access.SYSTEM, community=city.community, code=number, number=number,
+            city.session,
+            access.SYSTEM,
+            community=city.community,
+            code=number,
+            number=number,
             geom=rectangle(10, 10, 5, 5),
-        )  # fmt: skip
+        )
     household = lost_household(city, "4l号楼2单元5O1")
     found = client_for().get(f"/api/unlocated/households/{household.id}").json()
     assert [one["building_id"] for one in found["candidates"]] == [lost.id]
@@ -99,9 +110,13 @@ def test_an_incident_placed_by_a_point_lies_in_the_grid_there_and_says_by_whom(
     lon, lat = degrees(250, 150)
     answer = client_for().post(f"/api/unlocated/incidents/{incident.id}", json={"lon": lon, "lat": lat})
     assert answer.json() == {
-        "kind": "incidents", "id": incident.id, "located_by": "manual", "grid_id": city.grids["C2"].id,
-        "building_id": None, "dwelling_id": None,
-    }  # fmt: skip
+        "kind": "incidents",
+        "id": incident.id,
+        "located_by": "manual",
+        "grid_id": city.grids["C2"].id,
+        "building_id": None,
+        "dwelling_id": None,
+    }
     changes = city.session.scalars(
         select(Audit.changes).where(Audit.record_kind == "incident", Audit.record_id == incident.id).order_by(Audit.id)
     ).all()
@@ -268,7 +283,8 @@ def test_the_work_list_shows_the_kinds_with_their_numbers_and_the_first_record(
     assert "WT-X-1, 赵**" in html
     assert "赵一鸣" not in html
     assert "Is it one of these?" in html
-    assert "路灯不亮" in on_pages(client_for("community_staff", city.community)).get("/unlocated?kind=incidents").text
+    page = on_pages(client_for("community_staff", city.community)).get("/unlocated?kind=incidents").text
+    assert "Street light broken" in page
 
 
 def test_a_record_is_placed_by_a_click_and_the_next_one_comes(city: City, client_for: ClientFor) -> None:

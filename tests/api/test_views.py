@@ -7,6 +7,8 @@ import logging
 import re
 
 import pytest
+from fastapi import FastAPI
+from httpx import Response
 
 from data import incidents
 from data.base import access
@@ -26,12 +28,23 @@ def city(city: City) -> City:
     return city
 
 
+def computed(client: TestClient, address: str) -> Response:
+    """A view; what nobody asked for yet is asked for first, as the page's script does."""
+    page = client.get(address)
+    assert page.status_code == 200, page.text
+    if "data-ask" in page.text:
+        asked = client.post(address)
+        assert asked.status_code == 303, asked.text
+        page = client.get(asked.headers["location"])
+        assert page.status_code == 200, page.text
+    return page
+
+
 @pytest.mark.parametrize("view", [view.value for view in names()])
 def test_every_view_opens_in_both_languages(city: City, client_for: ClientFor, view: str) -> None:
     client = client_for("community_staff", city.community)
     for lang in ("zh", "en"):
-        answer = client.get(f"/views/{view}?lang={lang}")
-        assert answer.status_code == 200, answer.text
+        answer = computed(client, f"/views/{view}?lang={lang}")
         for part in ("data-sentence", "data-period", "data-source", "picture-legend"):
             assert part in answer.text
         assert "style=" not in answer.text.split("<main")[1].split("</main>")[0], "the policy allows no inline styles"
@@ -68,6 +81,41 @@ def link(client: TestClient, city: City, **more: object) -> tuple[int, str]:
     made = client.post("/api/views/links", json=body)
     assert made.status_code == 201, made.text
     return made.json()["id"], "/v/" + made.json()["address"].rsplit("/", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("host", "public", "begins"),
+    [
+        ("evil.example", "", None),
+        ("evil.example:8000", "", None),
+        ("0.0.0.0", "", None),
+        ("localhost.evil.example", "", None),
+        ("localhost:8001", "", "http://localhost:8001/v/"),
+        ("127.0.0.1:8000", "", "http://127.0.0.1:8000/v/"),
+        ("[::1]:8000", "", "http://[::1]:8000/v/"),
+        ("testserver", "", "http://testserver/v/"),  # where the request came in
+        ("evil.example", "https://wangge.example", "https://wangge.example/v/"),
+    ],
+)
+def test_a_link_begins_with_an_address_of_ours_whatever_host_was_asked(
+    city: City,
+    client_for: ClientFor,
+    app: FastAPI,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    public: str,
+    begins: str | None,
+) -> None:
+    monkeypatch.setitem(app.state._state, "settings", app.state.settings.model_copy(update={"public_url": public}))
+    staff = client_for("community_staff", city.community)
+    body = {"view": "lights", "community": city.community.code, "days": 7}
+    made = staff.post("/api/views/links", json=body, headers={"Host": host})
+    if begins is None:
+        assert made.status_code == 409
+        assert host in made.json()["detail"]
+        assert "WANGGE_PUBLIC_URL" in made.json()["detail"]
+    else:
+        assert made.json()["address"].startswith(begins)
 
 
 def test_a_link_is_opened_without_signing_in_and_framed_only_there(
@@ -171,8 +219,7 @@ def test_every_view_shows_a_street_with_its_communities_told_apart(
     city: City, beside: City, client_for: ClientFor, client: TestClient, view: str
 ) -> None:
     street = client_for("community_staff", city.street)
-    page = street.get(f"/views/{view}?lang=en")
-    assert page.status_code == 200, page.text
+    page = computed(street, f"/views/{view}?lang=en")
     rows = re.findall(r'<th scope="row">([^<]+)</th>', page.text)
     if view in ("overview", "lights", "coverage"):
         assert any(row.startswith("银杏里社区 ") for row in rows), rows
@@ -188,7 +235,7 @@ def test_every_view_shows_a_street_with_its_communities_told_apart(
 def test_the_cells_of_a_street_are_told_by_every_method(city: City, beside: City, client_for: ClientFor) -> None:
     street = client_for("community_staff", city.street)
     for method in ("significant", "density", "clusters", "rate"):
-        answer = street.get(f"/views/hotspots?method={method}&lang=en")
+        answer = computed(street, f"/views/hotspots?method={method}&lang=en")
         assert answer.status_code == 200, answer.text
         assert names_the(beside, answer.text)
 
@@ -202,15 +249,14 @@ def test_a_large_analysis_is_waited_for_in_the_house_and_done_at_once_for_a_file
     monkeypatch.setattr("data.hotspots.runs.CELLS_AT_ONCE", 1)
     staff = client_for("community_staff", city.community)
     for view in ("hotspots", "unpatrolled"):
-        page = staff.get(f"/views/{view}?lang=en")
-        assert page.status_code == 200
+        page = computed(staff, f"/views/{view}?lang=en")
         (job,) = re.findall(r'data-job="(\d+)"', page.text)
         # The page that is loaded again waits for the same job, and begins no other.
         assert f'data-job="{job}"' in staff.get(f"/views/{view}?lang=en").text
     file = staff.get("/views/hotspots/file")
     assert file.status_code == 200
     assert "attachment" in file.headers["content-disposition"]
-    assert "picture-legend" in staff.get("/views/hotspots").text
+    assert "data-job" in staff.get("/views/hotspots").text
 
 
 def test_a_view_tells_of_open_cases_without_a_place(city: City, client_for: ClientFor) -> None:
@@ -230,7 +276,19 @@ def test_a_view_tells_of_open_cases_without_a_place(city: City, client_for: Clie
     ],
 )
 def test_a_method_says_what_it_shows(city: City, client_for: ClientFor, method: str, sentence: str) -> None:
-    page = client_for("community_staff", city.community).get(
-        f"/views/hotspots?method={method}&from=2026-03-01&to=2026-03-31&lang=en"
-    )
+    staff = client_for("community_staff", city.community)
+    page = computed(staff, f"/views/hotspots?method={method}&from=2026-03-01&to=2026-03-31&lang=en")
     assert re.search(sentence, page.text), re.findall(r"data-sentence>([^<]*)<", page.text)
+
+
+def test_a_link_begins_with_the_address_that_the_settings_name(
+    city: City, client_for: ClientFor, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = app.state.settings.model_copy(update={"public_url": "https://wangge.example"})
+    monkeypatch.setitem(app.state._state, "settings", named)
+    body = {"view": "lights", "community": city.community.code, "days": 7}
+    client = client_for(program=False)
+    made = client.post("/api/views/links", json=body, headers={"Host": "evil.example"})
+    assert made.json()["address"].startswith("https://wangge.example/v/")
+    page = client.post("/views/lights/links", data={"days": "7", "community": city.community.code})
+    assert "https://wangge.example/v/" in page.text

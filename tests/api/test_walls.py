@@ -17,6 +17,8 @@ from tests.api.walls import APART, RESIDENTS, WALKERS, Spot, World, address, as_
 
 #: Pages that need something in their address before they show anything.
 NEEDS_MORE = ("/new", "/choices", "/incidents/panel", "/incidents/similar", "/rounds/suggest")
+#: A plan is of the whole community: whoever has one grid of it does not see it.
+OF_COMMUNITIES = ("/api/plans/{plan_id}", "/plans/{plan_id}")
 #: Tracks of staff are shown to themselves, and to those who may read those of others.
 TRACKS = ("/api/patrols/{patrol_id}", "/patrols/{patrol_id}")
 
@@ -35,7 +37,15 @@ def test_every_route_declares_who_may_use_it(application: FastAPI) -> None:
 def test_what_anyone_may_use_is_only_signing_in_and_the_document(application: FastAPI) -> None:
     public = {context.path for context in walked(application) if None in declared(context)}
     # A link to a view opens what its maker let out; its own tests hold what that is.
-    assert public - RESIDENTS - {"/v/{token}"} == {"/signin", "/language", "/api/signin", "/api/openapi.json"}
+    assert public - RESIDENTS - {"/v/{token}"} == {
+        "/signin",
+        "/language",
+        "/type",
+        "/api/signin",
+        "/api/openapi.json",
+        "/healthz",
+        "/readyz",
+    }
 
 
 @pytest.mark.slow
@@ -65,7 +75,9 @@ def test_no_answer_bears_a_mark_from_outside(app: FastAPI, session: Session, pla
                 assert seen is None, f"{told}: {answer.text[max(0, seen.start() - 200) : seen.end() + 50]}"
                 if not allowed:
                     assert answer.status_code == 403, told
-                elif path.startswith(TRACKS) and "patrol.read" not in permissions:
+                elif (path.startswith(TRACKS) and "patrol.read" not in permissions) or (
+                    place == "grid" and path.startswith(OF_COMMUNITIES)
+                ):
                     assert answer.status_code == 404, told
                 elif spot is foreign and target != path and not parameters:
                     assert answer.status_code in (403, 404), told

@@ -30,11 +30,12 @@ from data import (
     patrols,
     photos,
     place_codes,
+    plans,
     rounds,
     teams,
 )
 from data.base import access, reference
-from tests.api.conftest import TestClient
+from tests.api.conftest import TestClient, signed_in
 from tests.city import City, degrees
 from tests.data import pictures
 
@@ -45,9 +46,20 @@ WALKERS = {"grid": ROLES, "community": ROLES, "elsewhere": ["administrator", "bu
 APART = ("/tiles/", "/static")
 #: Pages for residents without an account: they tell everybody the same, and their own tests hold what that is.
 RESIDENTS = {
-    "/r", "/r/{code}", "/r/ground", "/r/where", "/r/similar", "/r/photos", "/r/photos/{photo_id}/{key}", "/track",
-    "/track/{code}", "/track/{code}/rate", "/track/{code}/photos/{photo_id}",
-}  # fmt: skip
+    "/r",
+    "/r/{code}",
+    "/r/ground",
+    "/r/where",
+    "/r/similar",
+    "/r/second",
+    "/r/map",
+    "/r/photos",
+    "/r/photos/{photo_id}/{key}",
+    "/track",
+    "/track/{code}",
+    "/track/{code}/rate",
+    "/track/{code}/photos/{photo_id}",
+}
 
 
 def walked(app: FastAPI) -> list[RouteContext]:
@@ -88,35 +100,60 @@ class Spot:
         joined = households.join_group(session, access.SYSTEM, home, "empty_nest", first=date(2020, 1, 1))
         (door,) = buildings.dwellings(session, access.SYSTEM, building.id)
         let = households.add_tenancy(
-            session, access.SYSTEM, door, first=date(2020, 1, 1), landlord_name="王芳", note=mark,
+            session,
+            access.SYSTEM,
+            door,
+            first=date(2020, 1, 1),
+            landlord_name="王芳",
+            note=mark,
             tenant_ids=[person.id],
-        )  # fmt: skip
+        )
         x, y = "ABC".index(grid[0]) * 100 + 20, (int(grid[1]) - 1) * 100 + 20
         case = city.incident(x, y, address=f"{mark}路", description=mark, number=f"{mark}号")
         lost = incidents.report(
-            session, access.SYSTEM, community=city.community, category_code="facility.corridor_light",
-            description=f"秘{key}失", number=f"秘{key}{grid}失",
-        )  # fmt: skip
+            session,
+            access.SYSTEM,
+            community=city.community,
+            category_code="facility.corridor_light",
+            description=f"秘{key}失",
+            number=f"秘{key}{grid}失",
+        )
         walk = patrols.start(
-            session, access.SYSTEM, uuid=uuid4(), community_id=city.community.id, grid_id=unit.id, name=f"{mark}巡",
+            session,
+            access.SYSTEM,
+            uuid=uuid4(),
+            community_id=city.community.id,
+            grid_id=unit.id,
+            name=f"{mark}巡",
             started_at=datetime.now(UTC) - timedelta(hours=1),
-        )  # fmt: skip
+        )
         lon, lat = degrees(x, y)
         patrols.add_points(session, access.SYSTEM, walk, [patrols.Point(seq=0, at=walk.started_at, lon=lon, lat=lat)])
         coverage.refresh(session, walk)
         planned = rounds.add(session, access.SYSTEM, community_id=city.community.id, grid_id=unit.id, name=f"{mark}线")
         lamp = assets.add(
-            session, access.SYSTEM, community_id=city.community.id, kind="street_lamp", number=f"{mark}灯", lon=lon,
+            session,
+            access.SYSTEM,
+            community_id=city.community.id,
+            kind="street_lamp",
+            number=f"{mark}灯",
+            lon=lon,
             lat=lat,
-        )  # fmt: skip
+        )
         photo = photos.store(
-            session, access.SYSTEM, pictures.photo((8, 8)), community_id=city.community.id, grid_id=unit.id,
+            session,
+            access.SYSTEM,
+            pictures.photo((8, 8)),
+            community_id=city.community.id,
+            grid_id=unit.id,
             incident_id=case.id,
-        ).photo  # fmt: skip
+        ).photo
         analysis = hotspots.run(
-            session, access.SYSTEM, hotspots.Params(community=city.community.code, grid=unit.code, permutations=0),
+            session,
+            access.SYSTEM,
+            hotspots.Params(community=city.community.code, grid=unit.code, permutations=0),
             name=f"{mark}热",
-        )  # fmt: skip
+        )
         code = place_codes.PlaceCode(
             community_id=city.community.id, kind="building", building_id=building.id, code=f"{mark}码"
         )
@@ -125,18 +162,46 @@ class Spot:
             community_id=city.community.id, grid_id=unit.id, post="leader", name=f"{mark}长", phone="13812346021"
         )
         session.add(member)
+        # Everybody who has a grid of the community may call on its teams, so the name tells nothing of the place.
+        team = teams.ServiceTeam(community_id=city.community.id, name=f"{grid}队")
+        session.add(team)
         account = city.account("building_warden", unit, f"warden.{key}.{grid}")
         account.name = f"{mark}员"
         session.flush()
+        program, _secret = accounts.new_api_token(session, access.Actor(account_id=account.id), name=f"{mark}令")
         grant = session.scalars(select(accounts.Grant.id).where(accounts.Grant.account_id == account.id)).one()
+        plan = plans.draw_up(session, access.SYSTEM, city.community, name=f"{mark}划")
+        comment = plans.PlanComment(plan_id=plan.id, community_id=city.community.id, body=f"{mark}议")
+        session.add(comment)
+        session.flush()
         ids = {
-            "building_id": building.id, "dwelling_id": door.id, "household_id": home.id, "resident_id": person.id,
-            "tenancy_id": let.id, "incident_id": case.id, "grid_id": unit.id, "unit_id": unit.id,
-            "run_id": analysis.id, "photo_id": photo.id, "code_id": code.id,
-            "membership_id": joined.id, "community_id": city.community.id, "account_id": account.id,
-            "patrol_id": walk.id, "round_id": planned.id, "asset_id": lamp.id,
-            "grant_id": grant, "parent_id": city.community.id, "head_id": person.id, "lost_id": lost.id,
-        }  # fmt: skip
+            "building_id": building.id,
+            "dwelling_id": door.id,
+            "household_id": home.id,
+            "resident_id": person.id,
+            "tenancy_id": let.id,
+            "incident_id": case.id,
+            "grid_id": unit.id,
+            "unit_id": unit.id,
+            "run_id": analysis.id,
+            "photo_id": photo.id,
+            "code_id": code.id,
+            "membership_id": joined.id,
+            "community_id": city.community.id,
+            "account_id": account.id,
+            "patrol_id": walk.id,
+            "round_id": planned.id,
+            "asset_id": lamp.id,
+            "grant_id": grant,
+            "token_id": program.id,
+            "team_id": team.id,
+            "service_team_id": team.id,
+            "parent_id": city.community.id,
+            "head_id": person.id,
+            "lost_id": lost.id,
+            "plan_id": plan.id,
+            "comment_id": comment.id,
+        }
         return cls(mark, ids, {"grid": unit.code, "community": city.community.code})
 
 
@@ -189,21 +254,50 @@ class World:
     def state(self) -> dict[str, list[str]]:
         """Every row that somebody could change, as text."""
         tables = (
-            "unit", "division", "building", "dwelling", "household", "resident", "household_group", "tenancy",
-            "tenancy_tenant", "incident", "team_member", "account", '"grant"', "role", "role_permission", "category",
-            "special_group", "photo", "report", "hotspot_run",
-            "patrol", "patrol_point", "round", "asset", "check_in", "coverage_day", "coverage_rule",
-        )  # fmt: skip
+            "unit",
+            "division",
+            "building",
+            "dwelling",
+            "household",
+            "resident",
+            "household_group",
+            "tenancy",
+            "tenancy_tenant",
+            "incident",
+            "team_member",
+            "account",
+            '"grant"',
+            "role",
+            "role_permission",
+            "category",
+            "special_group",
+            "photo",
+            "api_token",
+            "report",
+            "hotspot_run",
+            "patrol",
+            "patrol_point",
+            "round",
+            "asset",
+            "check_in",
+            "coverage_day",
+            "coverage_rule",
+            "plan",
+            "plan_grid",
+            "plan_edit",
+            "plan_step",
+            "plan_comment",
+        )
         return {table: sorted(self.session.scalars(text(f"SELECT t::text FROM {table} t")).all()) for table in tables}
 
 
 def clients(app: FastAPI, world: World, place: str) -> Iterator[tuple[str, TestClient, set[str]]]:
-    """One client for each role that walks at a place, with its permissions."""
+    """One client for each role that walks at a place, signed in, with its permissions."""
     for role in WALKERS[place]:
         actor = world.here.actor(role, world.unit(place))
-        _row, token = accounts.new_api_token(world.session, actor, name="test")
-        headers = {"Authorization": f"Bearer {token}", "Accept": "*/*"}
-        yield role, TestClient(app, headers=headers, follow_redirects=False), set(actor.permissions)
+        client = signed_in(app, world.session, actor)
+        client.headers["Accept"] = "*/*"
+        yield role, client, set(actor.permissions)
 
 
 def address(context: RouteContext, spot: Spot) -> str | None:

@@ -25,15 +25,21 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.stage import DESKTOP, PASSWORD, PHONE, Watched
+from tests.browser.stage import DESKTOP, PHONE, Watched
+from tests.furnished import PASSWORD, furnish
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN_S = 600
 WAITS_MS = 20_000
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--disable-quic",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
 
 
 expect.set_options(timeout=WAITS_MS)
@@ -80,13 +86,18 @@ def _start(home: Path) -> dict[str, Any]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    furnish(home / "home")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANGGE_")}
     environment |= {"WANGGE_HOME": str(home / "home"), "WANGGE_PORT": str(port), "WANGGE_DEMO_PASSWORD": PASSWORD}
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log,
+            [sys.executable, "-m", "api.cli", "serve"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
-        )  # fmt: skip
+        )
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + STARTS_WITHIN_S
     while not _answers(address):
@@ -146,9 +157,13 @@ def opened(browser: Browser, server: Server) -> Iterator[Callable[..., Watched]]
 
     def open_page(size: tuple[int, int] = DESKTOP, language: str = "en") -> Watched:
         context = browser.new_context(
-            base_url=server.address, viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce",
-            is_mobile=size == PHONE, has_touch=size == PHONE, locale="zh-CN" if language == "zh" else "en-GB",
-        )  # fmt: skip
+            base_url=server.address,
+            viewport={"width": size[0], "height": size[1]},
+            reduced_motion="reduce",
+            is_mobile=size == PHONE,
+            has_touch=size == PHONE,
+            locale="zh-CN" if language == "zh" else "en-GB",
+        )
         context.set_default_timeout(WAITS_MS)
         context.add_cookies([{"name": "wangge_language", "value": language, "url": server.address}])
         contexts.append(context)

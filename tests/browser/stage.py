@@ -8,7 +8,6 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
-PASSWORD = "wutong-browser-2026"
 _ALL_TILES = """() => document.querySelectorAll('.leaflet-tile-loaded').length > 0
     && !document.querySelector('.leaflet-tile:not(.leaflet-tile-loaded)')"""
 DESKTOP, PHONE = (1440, 900), (390, 844)

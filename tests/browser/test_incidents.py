@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.stage import DESKTOP, PHONE, Watched, drawn, listed, on_the_map, spot
+from tests.data import pictures
 
 pytestmark = pytest.mark.browser
 Opens = Callable[..., Watched]
@@ -29,8 +30,8 @@ def test_a_case_is_reported_by_a_click_on_the_map_and_shown_there(signed_in: Ope
     page.get_by_role("button", name="Report").click()
     expect(page).to_have_url(re.compile(r"/map\?.*at=incidents/\d+"))
     expect(page.locator(".done")).to_contain_text(re.compile(r"Reported as \d{8}-\d{3}"))
-    expect(page.locator("#panel h2")).to_contain_text("Water from the ceiling")
-    expect(page.locator("#panel")).to_contain_text("Water leak")
+    expect(page.locator("#panel h2")).to_contain_text("· Water leak")
+    expect(page.locator("#panel")).to_contain_text("Water from the ceiling of the bicycle shed")
     expect(page.locator("#panel")).to_contain_text(re.compile(r"\d+ days left"))
     incident = page.url.split("at=incidents/")[1]
     found = page.request.get(f"/api/incidents/{incident}").json()
@@ -111,6 +112,75 @@ def test_a_case_is_edited_and_its_history_says_by_whom(signed_in: Opens) -> None
     newest = page.locator(".history li").first
     expect(newest).to_contain_text("周敏")
     expect(newest).to_contain_text("(checked)")
+
+
+def test_on_a_phone_a_case_is_reported_from_where_one_stands_with_a_photo_and_a_kind_that_was_searched(
+    signed_in: Opens, tmp_path: Path
+) -> None:
+    page = signed_in("leader", PHONE, "zh").page
+    page.context.grant_permissions(["geolocation"])
+    page.context.set_geolocation({"longitude": 120.8950, "latitude": 31.9922, "accuracy": 8})
+    page.goto("/incidents/new")
+    drawn(page)
+    expect(page.locator("#lon")).to_be_hidden()
+    page.get_by_label("搜全部类别").fill("电梯")
+    expect(page.locator(".tiles label:visible")).to_have_count(1)
+    page.get_by_label("搜全部类别").press("Enter")
+    expect(page.get_by_role("radio", name="电梯故障")).to_be_checked()
+    page.get_by_role("button", name="定位到我这里").click()
+    expect(page.locator("#lon")).to_have_value("120.895000")
+    photo = tmp_path / "lift.jpg"
+    photo.write_bytes(pictures.photo())
+    with page.expect_file_chooser() as chooser:
+        page.get_by_text("拍照").click()
+    chooser.value.set_files(photo)
+    expect(page.locator("[data-chosen] img")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    page.get_by_role("button", name="上报", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/map\?.*at=incidents/\d+"))
+    incident = re.findall(r"at=incidents/(\d+)", page.url)[0]
+    reported = page.request.get(f"/api/incidents/{incident}").json()
+    assert (reported["category_code"], reported["accuracy_m"]) == ("facility.lift", 8)
+    page.goto(f"/incidents/{incident}")
+    drawn_map, picture = page.locator(".case-map"), page.locator(".case-report img")
+    expect(page.locator("h1")).to_contain_text("· 电梯故障")
+    bottom = page.locator(".tabbar").bounding_box()
+    assert bottom
+    for part in (page.locator("h1"), picture, drawn_map):
+        box = part.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= bottom["y"], "kind, place, photo and map are seen without scrolling"
+
+
+def test_on_a_phone_what_was_settled_on_the_spot_is_closed_in_one_form_as_soon_as_it_was_reported(
+    signed_in: Opens,
+) -> None:
+    page = signed_in("staff", PHONE, "zh").page
+    case = listed(page, "/api/incidents?limit=1000&step=reported")[0]
+    page.goto(f"/incidents/{case['id']}")
+    page.locator("summary", has_text="当场办结").click()
+    form = page.locator("details[open] form.act")
+    form.get_by_role("button", name="灯已修好").click()
+    form.get_by_role("button", name="上门告知").click()
+    expect(form.locator("[name=told]")).to_have_value(re.compile("已上门"))
+    form.get_by_role("button", name="当场办结").click()
+    expect(page.locator(".done")).to_contain_text("办结")
+    assert page.request.get(f"/api/incidents/{case['id']}").json()["step"] == "closed"
+
+
+def test_a_masked_number_is_called_and_the_page_never_shows_it(signed_in: Opens) -> None:
+    page = signed_in("staff", PHONE, "zh").page
+    body = {"community_id": 0, "category_code": "facility.corridor_light", "contact": "13800006021"}
+    body["community_id"] = listed(page, "/api/incidents?limit=1")[0]["community_id"]
+    token = page.request.get("/incidents").text().split('name="csrf-token" content="')[1].split('"')[0]
+    case = page.request.post("/api/incidents", data=body, headers={"X-CSRF-Token": token}).json()
+    page.goto(f"/incidents/{case['id']}")
+    with page.expect_response(re.compile(r"/call$")) as answer:
+        page.get_by_role("button", name="拨打电话").click()
+    assert answer.value.headers["hx-redirect"] == "tel:13800006021"
+    expect(page.locator(".case-facts")).not_to_contain_text("13800006021")
+    page.goto(f"/incidents/{case['id']}/history")
+    expect(page.locator(".history li").first).to_contain_text("拨打了电话")
 
 
 def test_on_a_phone_a_row_is_an_item_that_opens(signed_in: Opens) -> None:

@@ -125,8 +125,8 @@ def test_a_broken_corridor_light_from_the_code_on_the_wall_to_the_resident_who_i
     stages = resident.locator(".stages li")
     expect(stages.filter(has_text="已更换灯具并通电试亮").locator("img")).to_have_count(1)
     expect(stages.filter(has_text="已反馈")).to_contain_text(number)
-    resident.get_by_role("button", name="满意", exact=True).click()
-    expect(resident.locator(".notice")).to_contain_text("已评价：满意")
+    resident.get_by_role("button", name="解决了", exact=True).click()
+    expect(resident.locator(".notice")).to_contain_text("已反馈：解决了")
 
 
 def test_what_is_urgent_climbs_to_the_street_at_once(opened: Opens, signed_in: Opens) -> None:
@@ -168,6 +168,7 @@ def test_what_the_grid_cannot_settle_is_escalated_level_by_level(opened: Opens, 
     leader = signed_in("leader", DESKTOP, "zh").page
     opened_case(leader, number)
     leader.get_by_role("button", name="分级", exact=True).click()
+    expect(leader.locator("summary", has_text="上报上级")).to_be_visible()
     for level in ("社区", "街道"):
         page = leader if level == "社区" else signed_in("staff", DESKTOP, "zh").page
         opened_case(page, number)
@@ -252,8 +253,12 @@ def test_a_card_is_moved_on_the_board_by_mouse_and_by_keyboard(signed_in: Opens,
     numbers = stray_cats_twice(opened, code)
     page = signed_in("leader", DESKTOP, "en").page
     page.goto("/incidents/board")
-    card = page.locator(".board-card", has_text=numbers[0])
-    card.drag_to(page.locator(".board-column[data-state=in_progress] h2"))
+    page.locator(".board-card", has_text=numbers[0]).hover()
+    page.mouse.down()
+    # The card is in the hand before the page moves: a long board scrolls to bring the other column into sight.
+    page.mouse.move(*(side / 2 for side in DESKTOP), steps=2)
+    page.locator(".board-column[data-state=in_progress] h2").hover()
+    page.mouse.up()
     expect(page.locator(".done")).to_contain_text(f"Triaged: {numbers[0]}")
     expect(page.locator("[data-state=in_progress]")).to_contain_text(numbers[0])
     box = page.get_by_label(f"Move {numbers[1]} to")

@@ -38,8 +38,11 @@ def photo(
     if place is not None:
         lon, lat = place
         noted[_GPS] = {
-            1: "N" if lat >= 0 else "S", 2: _sexagesimal(lat), 3: "E" if lon >= 0 else "W", 4: _sexagesimal(lon),
-        }  # fmt: skip
+            1: "N" if lat >= 0 else "S",
+            2: _sexagesimal(lat),
+            3: "E" if lon >= 0 else "W",
+            4: _sexagesimal(lon),
+        }
     out = io.BytesIO()
     more: dict[str, Any] = {"exif": noted} if kind != "PNG" or place or turned else {}
     image.convert(mode).save(out, kind, **more)

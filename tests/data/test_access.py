@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from data import buildings, grids, households, incidents, units
+from data import buildings, grids, households, incidents, panels, units
 from data.base import access, audit, db
 from data.base.errors import Forbidden, NotFound
 from tests.city import City
@@ -71,8 +71,30 @@ def test_without_an_area_nothing_gets_through_row_level_security(city: City) -> 
     assert city.session.scalars(select(buildings.Building)).all() == []
 
 
+def test_a_planner_counts_people_whom_the_wall_does_not_let_through(city: City) -> None:
+    planner = city.actor("planner", city.grids["B2"])
+    db.enter(city.session, planner)
+    rows = select(func.count()).select_from(households.Resident)
+    with db.counting(city.session, planner) as counter:
+        assert city.session.scalar(rows) == 1
+        assert city.session.scalar(access.visible(rows, counter, households.Resident)) == 1
+    assert city.session.scalar(rows) == 0
+    assert city.session.scalar(access.visible(rows, planner, households.Resident)) == 0
+    there = panels.people(city.session, planner, buildings.Building.grid_id == city.grids["B2"].id)
+    assert there == panels.People(households=1, special_households=None, residents=1)
+    elsewhere = panels.people(city.session, planner, buildings.Building.grid_id == city.grids["A1"].id)
+    assert (elsewhere.households, elsewhere.residents) == (0, 0)
+
+
+def test_who_may_not_count_people_counts_none(city: City) -> None:
+    analyst = city.actor("analyst", city.community)
+    assert analyst.counter is analyst
+    with db.counting(city.session, analyst) as counter:
+        assert not counter.may(access.PEOPLE)
+
+
 def test_the_audit_cannot_be_changed_by_the_application(city: City) -> None:
-    staff = city.actor("administrator", city.district)
+    staff = city.actor("administrator", None)
     db.enter(city.session, staff)
     with pytest.raises(ProgrammingError, match="permission denied"):
         city.session.execute(text("DELETE FROM audit"))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from data.base import access, bulk
 from data.basemaps import Basemap
-from data.households import Household
+from data.households import Household, Resident
 from data.incidents import Incident
 from tests.city import City
 
@@ -111,6 +111,67 @@ def test_a_large_load_of_wrong_rows_fails_as_a_whole(city: City, column: str, va
     assert city.session.scalar(text("SELECT count(*) FROM incident")) == 0
 
 
+@pytest.mark.usefixtures("lenient")
+def test_tables_that_refer_to_each_other_are_loaded_together_and_checked_at_the_end(city: City) -> None:
+    household: Any = Household.__table__
+    resident: Any = Resident.__table__
+    before = [keys_and_indexes(city.session, name) for name in ("household", "resident")]
+    with bulk.suspended(city.session, household, MANY, beside={resident: MANY}) as down:
+        assert down
+        homes, people = (bulk.reserve_ids(city.session, table, MANY) for table in (household, resident))
+        bulk.add(city.session, household, {**families(city, homes), "head_id": people})
+        bulk.add(city.session, resident, {**persons(city, people), "household_id": homes})
+    assert [keys_and_indexes(city.session, name) for name in ("household", "resident")] == before
+    query = "SELECT count(*) FROM household h JOIN resident r ON r.id = h.head_id AND r.household_id = h.id"
+    assert city.session.scalar(text(query)) == MANY
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_head_who_is_nobody_is_found_when_both_tables_are_checked(city: City) -> None:
+    household: Any = Household.__table__
+    resident: Any = Resident.__table__
+    savepoint = city.session.begin_nested()
+    homes, people = (bulk.reserve_ids(city.session, table, MANY) for table in (household, resident))
+    strangers = {**families(city, homes), "head_id": [*people[1:], 999_999_999]}
+    both = bulk.suspended(city.session, household, MANY, beside={resident: MANY})
+    with pytest.raises(IntegrityError, match="fk_household_head_id"), both:  # noqa: PT012 - it fails at the end
+        bulk.add(city.session, household, strangers)
+        bulk.add(city.session, resident, {**persons(city, people), "household_id": homes})
+    savepoint.rollback()
+    # Nothing is left of it: the next load takes indexes down again.
+    with bulk.suspended(city.session, household, MANY) as down:
+        assert down
+
+
+def test_tables_are_down_together_or_not_at_all(city: City) -> None:
+    household: Any = Household.__table__
+    before = keys_and_indexes(city.session, "household")
+    with bulk.suspended(city.session, household, MANY, beside={Resident.__table__: MANY - 1}) as down:
+        assert not down
+        assert keys_and_indexes(city.session, "household") == before
+
+
+def test_ids_are_reserved_without_gaps_of_ours_and_never_twice(city: City) -> None:
+    first, second = (bulk.reserve_ids(city.session, INCIDENT, count) for count in (1000, 3))
+    assert (len(first), len(second), len({*first, *second})) == (1000, 3, 1003)
+    assert bulk.reserve_ids(city.session, INCIDENT, 0) == []
+
+
+def families(city: City, ids: list[int]) -> dict[str, bulk.Values]:
+    """Households without a place."""
+    return {
+        "id": ids,
+        "community_id": bulk.Same(city.community.id),
+        "number": [f"F{number}" for number in ids],
+        "unlocated_reason": bulk.Same("no_place"),
+    }
+
+
+def persons(city: City, ids: list[int]) -> dict[str, bulk.Values]:
+    """Residents with a name."""
+    return {"id": ids, "community_id": bulk.Same(city.community.id), "name": [f"Person {number}" for number in ids]}
+
+
 def test_a_small_load_leaves_the_indexes_alone(city: City) -> None:
     before = keys_and_indexes(city.session, "incident")
     with bulk.suspended(city.session, INCIDENT, MANY - 1):
@@ -176,3 +237,18 @@ def test_a_merge_counts_what_is_new_what_differs_and_what_is_the_same(city: City
 def test_a_merge_of_nothing_does_nothing(city: City) -> None:
     merged = bulk.merge(city.session, access.SYSTEM, INCIDENT, cases(city, 0), key=("community_id", "number"))
     assert (merged.new, merged.updated, merged.unchanged) == (0, 0, 0)
+
+
+def test_a_large_load_leaves_statistics_that_are_true(city: City) -> None:
+    columns = cases(city, bulk.FEWEST_FOR_STATISTICS)
+    with bulk.as_owner(city.session):
+        bulk.load(city.session, INCIDENT, columns)
+    query = text("SELECT n_distinct FROM pg_stats WHERE tablename = 'incident' AND attname = 'number'")
+    assert city.session.scalar(query) == -1.0
+
+
+def test_what_is_run_as_owner_keeps_no_plans_and_leaves_the_others_alone(city: City) -> None:
+    mode = text("SELECT current_setting('plan_cache_mode')")
+    with bulk.as_owner(city.session):
+        assert city.session.scalar(mode) == "force_custom_plan"
+    assert city.session.scalar(mode) == "auto"

@@ -265,7 +265,31 @@ def test_a_file_without_days_is_refused_with_a_sentence(data: bytes) -> None:
 
 
 def test_our_own_reference_file_can_be_imported() -> None:
-    path = reference._FOLDER / "holidays.csv"
+    path = reference._paths()["holidays"]
     days, rejected = calendars.read(path.read_bytes())
     assert rejected == []
     assert {day: works for day, works, _name in days} == dict(OF_2026.exceptions)
+
+
+def test_a_line_folded_a_hundred_thousand_times_is_put_together_once() -> None:
+    folded = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261001\nSUMMARY:国庆节（休）\nX-NOTE:a\n" + " b\n" * 300_000
+    days, rejected = calendars.read(f"{folded}END:VEVENT\nEND:VCALENDAR\n".encode())
+    assert days == [(date(2026, 10, 1), False, "国庆节")]
+    assert rejected == []
+
+
+def test_a_file_of_days_without_end_is_refused() -> None:
+    with pytest.raises(Invalid, match="at most 10,000 days"):
+        calendars.read(("日期,结束日期\n" + "2026-01-01,2026-03-01\n" * 40_000).encode())
+
+
+def test_of_rows_that_are_no_days_the_first_are_told_and_how_many_more_there_are() -> None:
+    days, rejected = calendars.read(("日期\n2026-01-01\n" + "x\n" * 5000).encode())
+    assert len(days) == 1
+    assert len(rejected) == 201
+    assert rejected[-1].reason == "4800 more from here on were not taken."
+
+
+def test_a_cell_as_long_as_the_file_is_told_in_a_sentence() -> None:
+    with pytest.raises(Invalid, match="is no table"):
+        calendars.read(f"日期\n{'9' * 500_000}\n".encode())

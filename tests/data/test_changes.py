@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -161,3 +162,48 @@ def test_the_notice_of_a_commit_names_tables_and_communities(cluster: Cluster, e
             changes.touch(session, "audit")
         (heard,) = other.notifies(timeout=5, stop_after=1)
     assert heard.payload.endswith('{"building":[3,4]}]')
+
+
+def test_what_is_made_of_a_table_is_kept_until_it_is_written(session: Session) -> None:
+    made: list[int] = []
+    kept = changes.Kept[int](Unit)
+
+    def make() -> int:
+        made.append(len(made))
+        return made[-1]
+
+    assert [kept.get(session, "a", make) for _time in range(3)] == [0, 0, 0]
+    assert kept.get(session, "b", make) == 1
+    changes.changes.told({"building": None})
+    assert kept.get(session, "a", make) == 0
+    changes.changes.told({"unit": None})
+    assert kept.get(session, "a", make) == 2
+
+
+def test_what_a_session_wrote_itself_is_never_kept_before_it_is_committed(session: Session) -> None:
+    kept = changes.Kept[str](Unit)
+    assert kept.get(session, "a", lambda: "as it was") == "as it was"
+    changes.touch(session, "unit")
+    assert kept.get(session, "a", lambda: "as I wrote it") == "as I wrote it"
+    session.info.pop("changes")
+    assert kept.get(session, "a", lambda: "anew") == "as it was"
+
+
+def test_each_schema_keeps_its_own(session: Session) -> None:
+    kept = changes.Kept[str](Unit)
+    session.info["schema"] = "street_a"
+    assert kept.get(session, "leader", lambda: "of a") == "of a"
+    session.info["schema"] = "street_b"
+    assert kept.get(session, "leader", lambda: "of b") == "of b"
+    session.info["schema"] = "street_a"
+    assert kept.get(session, "leader", lambda: "anew") == "of a"
+
+
+def test_nothing_is_kept_for_longer_than_those_are_trusted_who_tell_nobody(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = changes.Kept[str](Unit)
+    assert kept.get(session, "a", lambda: "first") == "first"
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + changes.KEEP_S + 1)
+    assert kept.get(session, "a", lambda: "second") == "second"

@@ -60,9 +60,13 @@ def path(first: float, last: float, y: float, accuracy_m: float = 3, at: datetim
 
 def walk(city: City, points: list[Point], actor: access.Actor = access.SYSTEM, grid: str | None = None) -> Patrol:
     patrol = patrols.start(
-        city.session, actor, uuid=uuid4(), community_id=city.community.id,
-        grid_id=city.grids[grid].id if grid else None, started_at=points[0].at,
-    )  # fmt: skip
+        city.session,
+        actor,
+        uuid=uuid4(),
+        community_id=city.community.id,
+        grid_id=city.grids[grid].id if grid else None,
+        started_at=points[0].at,
+    )
     patrols.add_points(city.session, actor, patrol, points)
     coverage.refresh(city.session, patrol)
     return patrol
@@ -276,15 +280,23 @@ def test_the_rhythm_is_kept_by_days_or_weeks_that_are_over(city: City) -> None:
     weekly = told(city, last=NOON.date() + timedelta(days=13))[key]
     assert (weekly.rhythm, weekly.kept, weekly.due) == ("weekly", 2, 2)
     coverage.set_rule(
-        city.session, access.SYSTEM, community_id=city.community.id, grid_id=None, kind=Kind.BUILDING,
+        city.session,
+        access.SYSTEM,
+        community_id=city.community.id,
+        grid_id=None,
+        kind=Kind.BUILDING,
         rhythm=Rhythm.DAILY,
-    )  # fmt: skip
+    )
     daily = told(city, last=NOON.date() + timedelta(days=3))[key]
     assert (daily.rhythm, daily.kept, daily.due) == ("daily", 3, 4)
     coverage.set_rule(
-        city.session, access.SYSTEM, community_id=city.community.id, grid_id=city.grids["A1"].id, kind=Kind.BUILDING,
+        city.session,
+        access.SYSTEM,
+        community_id=city.community.id,
+        grid_id=city.grids["A1"].id,
+        kind=Kind.BUILDING,
         rhythm=Rhythm.WEEKLY,
-    )  # fmt: skip
+    )
     assert told(city)[key].rhythm == "weekly"
     assert told(city)["building", city.buildings["B1"].id].rhythm == "daily"
 
@@ -302,7 +314,7 @@ def test_who_saw_it_is_told_to_those_who_may_see_the_patrol(city: City) -> None:
     leader = city.actor("grid_leader", city.grids["A1"])
     walk(city, path(0, 100, 30), leader, "A1")
     key = ("building", city.buildings["A1"].id)
-    planner, neighbour = city.actor("planner", city.district), city.actor("grid_leader", city.grids["B1"])
+    planner, neighbour = city.actor("planner", None), city.actor("grid_leader", city.grids["B1"])
     assert told(city, leader)[key].by == "grid_leader"
     assert (told(city, planner)[key].status, told(city, planner)[key].by) == ("seen", None)
     assert key not in told(city, neighbour)

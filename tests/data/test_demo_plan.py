@@ -317,8 +317,11 @@ def test_every_case_has_a_history_that_the_workflow_allows(demo: Demo) -> None:
             assert before.at <= after.at < now
         last = history[-1]
         assert (last.step, last.tier, last.level, last.held_by) == (
-            incident.step, incident.tier, incident.level, incident.held_by
-        )  # fmt: skip
+            incident.step,
+            incident.tier,
+            incident.level,
+            incident.held_by,
+        )
         if incident.step == Step.CLOSED:
             assert incident.resolved_at < incident.feedback_at < incident.closed_at == last.at
         if incident.step in (Step.ASSIGNED, Step.IN_PROGRESS):

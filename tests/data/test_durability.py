@@ -5,6 +5,7 @@ The cluster here is a durable one (with fsync), because that is what is tested.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import shutil
@@ -16,13 +17,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
 from data import units
-from data.base import access, db
-from data.base.cluster import Cluster
+from data.base import access, db, processes, settings
+from data.base import cluster as clusters
+from data.base.cluster import Cluster, programs
+from data.base.errors import Busy
 from data.migrations import migrate
+from tests import furnished
 
 ROUNDS = 4
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
 #: a second row that belongs to it, so that a half-written transaction would show.
 WRITER = """
 import sys
-from data import accounts, incidents, units
-from data.base import access, audit, db
+from data import attaching, incidents, units
+from data.base import access, db
+attaching.attach()
 with db.transaction(access.SYSTEM) as session:
     community = units.by_code(session, access.SYSTEM, "310101001001")
 while True:
@@ -44,9 +50,9 @@ while True:
 """
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A running durable cluster with a migrated database and one community."""
+@pytest.fixture(scope="module")
+def made_once() -> Iterator[Path]:
+    """The home of a stopped durable cluster with a migrated database and one community."""
     home = Path(tempfile.mkdtemp(prefix="wangge-"))
     home.chmod(0o755)
     cluster = Cluster(home)
@@ -58,6 +64,18 @@ def home() -> Iterator[Path]:
         for level, code in (("district", "310101"), ("street", "310101001"), ("community", "310101001001")):
             above = units.add(session, access.SYSTEM, level=units.Level(level), code=code, name=level, parent=above)
     engine.dispose()
+    cluster.stop()
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def home(made_once: Path) -> Iterator[Path]:
+    """A copy of it that runs."""
+    home = Path(tempfile.mkdtemp(prefix="wangge-"))
+    furnished.copy(made_once, home)
+    cluster = Cluster(home)
+    cluster.start()
     yield home
     cluster.stop()
     shutil.rmtree(home, ignore_errors=True)
@@ -146,10 +164,23 @@ def test_a_killed_import_has_written_all_or_nothing(home: Path, victim: str) -> 
     seen = set()
     for round_ in range(ROUNDS + 1):
         importing = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "import", "buildings", str(file),
-             "--community", "310101001001", "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment, cwd=ROOT,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "api.cli",
+                "import",
+                "buildings",
+                str(file),
+                "--community",
+                "310101001001",
+                "--json",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+        )
         if round_ < ROUNDS:
             time.sleep(chance.uniform(0.8, 3.0))
             if victim == "postgres":
@@ -185,3 +216,79 @@ def test_a_connection_that_was_lost_while_it_rested_is_replaced_unnoticed(
     with db.transaction(access.SYSTEM, alone) as session:
         assert session.scalar(text("SELECT pg_backend_pid()")) != first
     alone.dispose()
+
+
+def connects(home: Path, role: str, as_user: processes.User | None = None) -> str:
+    """What ``psql`` says of a connection as ``role``, from a process of ``as_user``'s or our own."""
+    dsn = Cluster(home).dsn("postgres", role)
+    command = [str(programs() / "psql"), "--no-psqlrc", "-Atc", "SELECT current_user", dsn]
+    process = (as_user.start if as_user else subprocess.Popen)(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/"
+    )
+    said, _none = process.communicate(timeout=600)
+    return said.decode().strip()
+
+
+@pytest.mark.parametrize("before", ["made now", "made when everybody was trusted"])
+def test_nobody_but_root_and_the_owner_becomes_the_administrator(home: Path, before: str) -> None:
+    cluster = Cluster(home)
+    if before == "made when everybody was trusted":
+        (cluster.data / "pg_hba.conf").write_text("local all all trust\n")
+        cluster.start()
+    assert [connects(home, role) for role in ("postgres", "wangge")] == ["postgres", "wangge"]
+    with psycopg.connect(cluster.dsn("postgres", "postgres")) as connection:
+        lines = connection.execute("SELECT auth_method, options, error FROM pg_hba_file_rules").fetchall()
+    assert lines == [("peer", ["map=wangge"], None)]
+    if os.geteuid() == 0:
+        user = processes.service_user()
+        assert user is not None
+        assert connects(home, "wangge", user) == "wangge"
+        assert "Peer authentication failed" in connects(home, "postgres", user)
+        stranger = processes.User("nobody", 65534, 65534)
+        assert "Permission denied" in connects(home, "wangge", stranger)
+
+
+def test_a_database_that_recovers_is_left_alone_and_the_service_is_not_shut_out(home: Path) -> None:
+    cluster = Cluster(home)
+    mode = cluster.socket.stat().st_mode
+    with psycopg.connect(cluster.dsn("postgres", "postgres"), autocommit=True) as connection:
+        (backend,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+        os.kill(backend, signal.SIGKILL)
+    # The postmaster may notice only after the start has found it well; then it recovers by itself.
+    until = time.monotonic() + 60
+    cluster.start()
+    while not cluster.running() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert cluster.running()
+    assert cluster.socket.stat().st_mode == mode
+
+
+def test_whoever_finds_the_database_of_a_server_down_waits_for_the_server(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANGGE_HOME", str(home))
+    settings.get.cache_clear()
+    made = Cluster(home)
+    (made.data / "wangge.ready").touch()
+    made.stop()
+    waits = iter([False, False])
+
+    def looked_after(self: Cluster) -> bool:
+        if self is not made and next(waits, None) is None:
+            made.start()
+        return answers(self)
+
+    answers = Cluster.running
+    with (home / "serve.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with monkeypatch.context() as patch:
+            patch.setattr(Cluster, "running", looked_after)
+            with clusters.available():
+                assert answers(made)
+        assert answers(made), "it is the server's to stop"
+        made.stop()
+        monkeypatch.setattr(clusters, "_COMING_S", 0.2)
+        with pytest.raises(Busy, match="does not bring its database up"), clusters.available():
+            raise AssertionError
+    monkeypatch.undo()
+    settings.get.cache_clear()

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from data.base import identity, language, reference
 from data.base.errors import Invalid
-from data.exchange import columns, values
-from data.exchange.columns import Kind, fields, match_columns, parse_map, read_rows
-from data.exchange.reading import open_source
-from data.exchange.values import Order, Reading, Type
+from data.files import columns, values
+from data.files.columns import Kind, fields, match_columns, parse_map, read_rows
+from data.files.reading import open_source
+from data.files.values import Order, Reading, Type
 
 KINDS = list(Kind)
 
@@ -67,12 +67,32 @@ def test_fields_speak_the_readers_language() -> None:
 
 def test_the_ledger_of_the_picture_is_matched_but_for_its_second_note() -> None:
     headings = [
-        "户编号", "楼", "单元房号", "户主", "证件号", "电话", "人口数", "住户类型", "经度", "纬度", "登记日", "备注2",
-    ]  # fmt: skip
+        "户编号",
+        "楼",
+        "单元房号",
+        "户主",
+        "证件号",
+        "电话",
+        "人口数",
+        "住户类型",
+        "经度",
+        "纬度",
+        "登记日",
+        "备注2",
+    ]
     assert match_columns("households", headings) == {
-        "户编号": "number", "楼": "building", "单元房号": "dwelling", "户主": "head_name", "证件号": "identity_number",
-        "电话": "phone", "人口数": "people", "住户类型": "use", "经度": "lon", "纬度": "lat", "登记日": "registered_on",
-    }  # fmt: skip
+        "户编号": "number",
+        "楼": "building",
+        "单元房号": "dwelling",
+        "户主": "head_name",
+        "证件号": "identity_number",
+        "电话": "phone",
+        "人口数": "people",
+        "住户类型": "use",
+        "经度": "lon",
+        "纬度": "lat",
+        "登记日": "registered_on",
+    }
 
 
 def test_the_family_file_of_the_report_is_matched() -> None:
@@ -83,10 +103,28 @@ def test_the_family_file_of_the_report_is_matched() -> None:
 
 def test_the_person_fields_of_the_standard_are_matched() -> None:
     headings = [
-        "公民身份号码", "姓名", "曾用名", "性别", "出生日期", "民族", "籍贯", "婚姻", "政治面貌", "学历", "职业",
-        "服务处所", "联系方式", "户籍门楼详址", "现住门楼详址", "人户一致标识", "户号", "与户主关系", "流入原因",
-        "办证类型", "到期日期",
-    ]  # fmt: skip
+        "公民身份号码",
+        "姓名",
+        "曾用名",
+        "性别",
+        "出生日期",
+        "民族",
+        "籍贯",
+        "婚姻",
+        "政治面貌",
+        "学历",
+        "职业",
+        "服务处所",
+        "联系方式",
+        "户籍门楼详址",
+        "现住门楼详址",
+        "人户一致标识",
+        "户号",
+        "与户主关系",
+        "流入原因",
+        "办证类型",
+        "到期日期",
+    ]
     matched = match_columns("residents", headings)
     assert list(matched) == headings
     assert matched["婚姻"] == "marital_status"
@@ -98,10 +136,19 @@ def test_the_cases_of_another_city_are_matched(geodata: Path) -> None:
         headings = next(csv.reader(file))
     matched = match_columns("incidents", headings)
     assert matched == {
-        "CASE_ENQUIRY_ID": "number", "OPEN_DT": "reported_at", "TARGET_DT": "due_at", "CLOSED_DT": "closed_at",
-        "CASE_STATUS": "state", "CLOSURE_REASON": "note", "CASE_TITLE": "description", "TYPE": "category",
-        "Location": "address", "LATITUDE": "lat", "LONGITUDE": "lon", "Source": "source",
-    }  # fmt: skip
+        "CASE_ENQUIRY_ID": "number",
+        "OPEN_DT": "reported_at",
+        "TARGET_DT": "due_at",
+        "CLOSED_DT": "closed_at",
+        "CASE_STATUS": "state",
+        "CLOSURE_REASON": "note",
+        "CASE_TITLE": "description",
+        "TYPE": "category",
+        "Location": "address",
+        "LATITUDE": "lat",
+        "LONGITUDE": "lon",
+        "Source": "source",
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,15 +156,36 @@ def test_the_cases_of_another_city_are_matched(geodata: Path) -> None:
     [
         ("grids", "admin_cn/taipei_villages.geojson", {"VILLCODE": "code", "VILLNAME": "name"}),
         ("grids", "incidents/boston_neighborhoods.geojson", {"name": "name"}),
-        ("buildings", "buildings/nyc_south_buildings_osm.parquet",
-         {"id": "code", "kind_detail": "kind", "name": "name", "addr_housenumber": "number", "addr_street": "street"}),
+        (
+            "buildings",
+            "buildings/nyc_south_buildings_osm.parquet",
+            {
+                "id": "code",
+                "kind_detail": "kind",
+                "name": "name",
+                "addr_housenumber": "number",
+                "addr_street": "street",
+            },
+        ),
         ("basemap", "buildings/wuhan_roads_osm.geojson", {"id": "code", "name": "name", "kind": "kind"}),
-        ("incidents", "open311/chicago_requests.json",
-         {"service_request_id": "number", "status": "state", "service_name": "category", "requested_datetime":
-          "reported_at", "service_code": "external_code", "status_notes": "note", "updated_datetime": "updated_at",
-          "address": "address", "lat": "lat", "long": "lon"}),
+        (
+            "incidents",
+            "open311/chicago_requests.json",
+            {
+                "service_request_id": "number",
+                "status": "state",
+                "service_name": "category",
+                "requested_datetime": "reported_at",
+                "service_code": "external_code",
+                "status_notes": "note",
+                "updated_datetime": "updated_at",
+                "address": "address",
+                "lat": "lat",
+                "long": "lon",
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_real_files_are_matched(geodata: Path, kind: str, name: str, expected: dict[str, str]) -> None:
     source = open_source(geodata / name)
     matched = match_columns(kind, source.columns, source.sample())
@@ -175,12 +243,23 @@ def read_one(cell: Any, type: Type, **options: Any) -> Any:  # noqa: A002 - as t
 @pytest.mark.parametrize(
     "cell",
     [
-        "2026-03-18", "2026/3/18", "2026.3.18", "2026年3月18日", "20260318", "18/03/2026", " ２０２６－０３－１８ ",
-        46099, 46099.0, "46099", date(2026, 3, 18), datetime(2026, 3, 18, 9, 30, tzinfo=UTC),
+        "2026-03-18",
+        "2026/3/18",
+        "2026.3.18",
+        "2026年3月18日",
+        "20260318",
+        "18/03/2026",
+        " ２０２６－０３－１８ ",
+        46099,
+        46099.0,
+        "46099",
+        date(2026, 3, 18),
+        datetime(2026, 3, 18, 9, 30, tzinfo=UTC),
         pd.Timestamp("2026-03-18"),
-        "2026-03-18 09:30:00", np.datetime64("2026-03-18", "ms").item(),
+        "2026-03-18 09:30:00",
+        np.datetime64("2026-03-18", "ms").item(),
     ],
-)  # fmt: skip
+)
 def test_a_day_is_read_in_every_spelling(cell: object) -> None:
     assert read_one(cell, Type.DATE) == date(2026, 3, 18)
 
@@ -210,22 +289,29 @@ def test_the_column_tells_which_part_is_the_day() -> None:
 @given(st.dates(date(1927, 6, 1), date(2100, 1, 1)))
 def test_every_spelling_of_a_day_means_that_day(day: date) -> None:
     cells = [
-        day.isoformat(), f"{day.year}/{day.month}/{day.day}", f"{day:%Y%m%d}", (day - date(1899, 12, 30)).days,
-        f"{day.year}年{day.month}月{day.day}日", day,
-    ]  # fmt: skip
+        day.isoformat(),
+        f"{day.year}/{day.month}/{day.day}",
+        f"{day:%Y%m%d}",
+        (day - date(1899, 12, 30)).days,
+        f"{day.year}年{day.month}月{day.day}日",
+        day,
+    ]
     assert values.read(cells, Reading(label="Field", type=Type.DATE)) == ([day] * len(cells), {})
 
 
 @pytest.mark.parametrize(
     ("cell", "utc"),
     [
-        ("2026-03-18 09:30", "01:30:00"), ("2026-03-18T09:30:15+08:00", "01:30:15"),
+        ("2026-03-18 09:30", "01:30:00"),
+        ("2026-03-18T09:30:15+08:00", "01:30:15"),
         ("2026-03-18T01:30:00Z", "01:30:00"),
-        ("2026/3/18 上午9:30", "01:30:00"), ("2026年3月18日 9时30分", "01:30:00"),
+        ("2026/3/18 上午9:30", "01:30:00"),
+        ("2026年3月18日 9时30分", "01:30:00"),
         ("03/18/2026 09:30:00 PM", "13:30:00"),
-        ("2026-03-17T20:30:00-05:00", "01:30:00"), (46099.395833333336, "01:30:00"),
+        ("2026-03-17T20:30:00-05:00", "01:30:00"),
+        (46099.395833333336, "01:30:00"),
     ],
-)  # fmt: skip
+)
 def test_an_instant_is_read_with_its_zone_or_that_of_the_community(cell: object, utc: str) -> None:
     found = read_one(cell, Type.DATETIME)
     assert found.tzinfo is UTC
@@ -236,15 +322,31 @@ def test_an_instant_is_read_with_its_zone_or_that_of_the_community(cell: object,
 @pytest.mark.parametrize(
     ("cell", "type", "value"),
     [
-        ("1,556户", Type.INTEGER, 1556), ("３", Type.INTEGER, 3), (3.0, Type.INTEGER, 3), ("88.5㎡", Type.NUMBER, 88.5),
-        ("−12", Type.NUMBER, -12.0), ("是", Type.BOOLEAN, True), (np.bool_(False), Type.BOOLEAN, False),
-        ("138 1234-6021", Type.PHONE, "13812346021"), ("+86 13812346021", Type.PHONE, "13812346021"),
-        (13812346021.0, Type.PHONE, "13812346021"), ("010-62345678", Type.PHONE, "010-62345678"),
-        ("121°30′22.1″", Type.DEGREES, 121 + 30 / 60 + 22.1 / 3600), ("71.06W", Type.DEGREES, -71.06),
-        (18.0, Type.TEXT, "18"), ("'=A1", Type.TEXT, "=A1"), ("  ", Type.TEXT, None), (None, Type.DATE, None),
-        (float("nan"), Type.INTEGER, None), (pd.NaT, Type.DATE, None), (pd.NA, Type.TEXT, None),
+        ("1,556户", Type.INTEGER, 1556),
+        ("３", Type.INTEGER, 3),
+        (3.0, Type.INTEGER, 3),
+        ("88.5㎡", Type.NUMBER, 88.5),
+        ("−12", Type.NUMBER, -12.0),
+        ("是", Type.BOOLEAN, True),
+        (np.bool_(False), Type.BOOLEAN, False),
+        ("138 1234-6021", Type.PHONE, "13812346021"),
+        ("+86 13812346021", Type.PHONE, "13812346021"),
+        (13812346021.0, Type.PHONE, "13812346021"),
+        ("010-62345678", Type.PHONE, "010-62345678"),
+        ("121°30′22.1″", Type.DEGREES, round(121 + 30 / 60 + 22.1 / 3600, 12)),
+        ("71.06W", Type.DEGREES, -71.06),
+        (18.0, Type.TEXT, "18"),
+        ("无", Type.PHONE, None),
+        ("—", Type.DATE, None),
+        ("nan", Type.TEXT, None),
+        ("'=A1", Type.TEXT, "=A1"),
+        ("  ", Type.TEXT, None),
+        (None, Type.DATE, None),
+        (float("nan"), Type.INTEGER, None),
+        (pd.NaT, Type.DATE, None),
+        (pd.NA, Type.TEXT, None),
     ],
-)  # fmt: skip
+)
 def test_a_cell_is_read_as_what_it_means(cell: object, type: Type, value: object) -> None:  # noqa: A002
     found = read_one(cell, type)
     assert found == value
@@ -254,12 +356,17 @@ def test_a_cell_is_read_as_what_it_means(cell: object, type: Type, value: object
 @pytest.mark.parametrize(
     ("cell", "type"),
     [
-        ("4O", Type.INTEGER), ("2.5", Type.INTEGER), ("inf", Type.NUMBER), ("maybe", Type.BOOLEAN),
+        ("4O", Type.INTEGER),
+        ("2.5", Type.INTEGER),
+        ("inf", Type.NUMBER),
+        ("maybe", Type.BOOLEAN),
         (True, Type.INTEGER),
-        ("1381234", Type.BOOLEAN), ("138123460211", Type.PHONE), ("无", Type.PHONE), ("12O.5", Type.DEGREES),
+        ("1381234", Type.BOOLEAN),
+        ("138123460211", Type.PHONE),
+        ("12O.5", Type.DEGREES),
         (1.1010519491231e17, Type.IDENTITY),
     ],
-)  # fmt: skip
+)
 def test_a_cell_that_means_nothing_is_a_fault(cell: object, type: Type) -> None:  # noqa: A002
     assert isinstance(read_one(cell, type), values.Fault)
 
@@ -282,20 +389,29 @@ def test_a_wrong_identity_number_is_explained_without_being_repeated() -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "word", "code"),
     [
-        ("households", "use", "租住", "rented"), ("households", "use", "自住", "owner"),
+        ("households", "use", "租住", "rented"),
+        ("households", "use", "自住", "owner"),
         ("households", "hukou", "农业", "rural"),
-        ("residents", "sex", "男", "1"), ("residents", "sex", "Female", "2"), ("residents", "sex", 1, "1"),
-        ("residents", "ethnicity", "汉", "01"), ("residents", "ethnicity", 3, "03"),
+        ("residents", "sex", "男", "1"),
+        ("residents", "sex", "Female", "2"),
+        ("residents", "sex", 1, "1"),
+        ("residents", "ethnicity", "汉", "01"),
+        ("residents", "ethnicity", 3, "03"),
         ("residents", "relation", "妻子", "12"),
-        ("residents", "education", "本科", "20"), ("residents", "status", "流动人口", "floating"),
-        ("residents", "political_status", "党员", "01"), ("buildings", "kind", "apartments", "residential"),
-        ("buildings", "kind", "church", "other"), ("incidents", "state", "已办结", "closed"),
+        ("residents", "education", "本科", "20"),
+        ("residents", "status", "流动人口", "floating"),
+        ("residents", "political_status", "党员", "01"),
+        ("buildings", "kind", "apartments", "residential"),
+        ("buildings", "kind", "church", "other"),
+        ("incidents", "state", "已办结", "closed"),
         ("incidents", "state", "Open", "new"),
         ("incidents", "category", "Street Light Outages", "facility.street_light"),
-        ("incidents", "category", "Somewhat else", "Somewhat else"), ("basemap", "kind", "natural_wood", "green"),
-        ("basemap", "highway", "footway", "path"), ("basemap", "kind", "围墙", "wall"),
+        ("incidents", "category", "Somewhat else", "Somewhat else"),
+        ("basemap", "kind", "natural_wood", "green"),
+        ("basemap", "highway", "footway", "path"),
+        ("basemap", "kind", "围墙", "wall"),
     ],
-)  # fmt: skip
+)
 def test_words_of_both_languages_become_codes(kind: str, name: str, word: object, code: str) -> None:
     needed = [one.name for one in fields(kind) if one.required and one.name != name]
     frame = pd.DataFrame({"c": pd.Series([word], dtype=object)} | dict.fromkeys(needed, "x"))
@@ -325,8 +441,10 @@ def test_rejects_carry_the_row_the_reason_the_advice_and_the_own_columns() -> No
     assert rows.frame.index.tolist() == [0]
     empty, wrong = rows.rejects
     assert (empty.row, empty.reason, empty.advice) == (
-        781, "户号为空。 登记日期“2026/2/30”不存在。", "补户号，或删去这一行。 改为实际日期。",
-    )  # fmt: skip
+        781,
+        "户号为空。 登记日期“2026/2/30”不存在。",
+        "补户号，或删去这一行。 改为实际日期。",
+    )
     assert (wrong.row, wrong.reason, wrong.advice) == (1034, "登记日期“2026/2/30”不存在。", "改为实际日期。")
     assert wrong.values == {"户号": "WT-3", "登记日": "2026/2/30", "备注2": "c"}
 
@@ -354,3 +472,44 @@ def test_cells_are_read_fast_enough_for_a_large_file() -> None:
     frame = pd.DataFrame({"户号": [str(n) for n in range(200_000)], "登记日": days})
     rows = read_rows("households", frame, np.arange(200_000), {"户号": "number", "登记日": "registered_on"})
     assert len(rows.frame) == 200_000
+
+
+# Two columns for one field
+
+
+def test_the_column_that_knows_the_house_is_the_address_and_the_other_is_named() -> None:
+    cells = {"Location": ["New York, NY"] * 3, "Address": ["398 2nd Ave", "1 Main St", None]}
+    mapping = columns.match_columns("incidents", cells, cells)
+    assert mapping == {"Address": "address"}
+    (other,) = columns.left_out("incidents", cells, cells, mapping)
+    assert (other[0], other[1].name, other[2]) == ("Location", "address", "Address")
+
+
+@pytest.mark.parametrize(
+    ("kind", "better", "worse"),
+    [
+        ("incidents", {"位置": ["锦绣路12号", "锦绣路14号"]}, {"地址": ["上海市", "上海市"]}),
+        ("buildings", {"full_address": ["锦绣路12弄3号", "锦绣路12弄4号"]}, {"地址": ["浦东新区", "浦东新区"]}),
+        ("incidents", {"详细地址": ["锦绣路12号"]}, {"位置": ["锦绣路12号"]}),
+        ("incidents", {"address": [None]}, {"location": [None]}),
+        ("residents", {"full_name": ["李明", "王芳", "张伟", "赵静"]}, {"姓名": ["李明", None, None, None]}),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_columns_the_one_that_says_more_wins_wherever_it_stands(
+    kind: str, better: dict[str, list[str]], worse: dict[str, list[str]], first: bool
+) -> None:
+    cells = better | worse if first else worse | better
+    assert list(columns.match_columns(kind, cells, cells)) == list(better)
+
+
+def test_columns_of_which_the_person_said_something_are_not_named_as_left_out() -> None:
+    cells = {"Location": ["New York, NY"], "Address": ["398 2nd Ave"]}
+    for chosen in ({"Location": None}, {"Location": "address"}, {"Address": "address"}):
+        mapping = columns.match_columns("incidents", cells, cells, chosen)
+        assert columns.left_out("incidents", cells, cells, mapping, chosen) == []
+
+
+def test_an_empty_column_is_not_named_as_left_out() -> None:
+    cells = {"Location": ["", None], "Address": ["398 2nd Ave", "1 Main St"]}
+    assert columns.left_out("incidents", cells, cells, columns.match_columns("incidents", cells, cells)) == []

@@ -26,9 +26,10 @@ from data.base.access import Actor
 from data.base.audit import Audit
 from data.base.cluster import Cluster
 from data.base.errors import Forbidden, Invalid
-from data.exchange import exporting, importing, outgoing, shapefiles
+from data.exchange import exporting, importing, outgoing
 from data.exchange.exporting import Exported
-from data.exchange.writing import Format
+from data.files import shapefiles
+from data.files.writing import Format
 from data.households import homes, residents, tenancies
 from spatial import datums
 from tests.city import CRS, City, degrees, rectangle
@@ -57,9 +58,15 @@ def city(session: Session) -> City:
         households.join_group(session, access.SYSTEM, home, "disabled", first=date(2024, 6, 1))
         (door,) = buildings.dwellings(session, access.SYSTEM, city.buildings[grid].id)
         households.add_tenancy(
-            session, access.SYSTEM, door, first=date(2024, 1, 1), until=date(2025, 1, 1), landlord_name="张三",
-            landlord_phone=PHONE, tenant_ids=[head.id],
-        )  # fmt: skip
+            session,
+            access.SYSTEM,
+            door,
+            first=date(2024, 1, 1),
+            until=date(2025, 1, 1),
+            landlord_name="张三",
+            landlord_phone=PHONE,
+            tenant_ids=[head.id],
+        )
     city.incident(50, 50)
     city.incident(
         150, 150, category_code="environment.stray_cat", state="closed", closed_at=datetime(2026, 3, 18, tzinfo=UTC)
@@ -186,7 +193,7 @@ def test_no_format_holds_a_personal_value_or_its_ciphertext(
     layer: str,
     format: Format,  # noqa: A002
 ) -> None:
-    from data.exchange import reading
+    from data.files import reading
 
     path = tmp_path / f"export{format.suffix}"
     exported(city, layer, path, format=format)
@@ -221,8 +228,11 @@ def test_with_a_purpose_they_are_in_full_and_that_is_recorded_once(city: City, t
     assert "高血压" in set(found["health"])
     (row,) = recorded(city.session, "unmask")
     assert (row.account_id, row.record_kind, row.community_id, row.purpose) == (
-        leader.account_id, "residents", city.community.id, "入户核对",
-    )  # fmt: skip
+        leader.account_id,
+        "residents",
+        city.community.id,
+        "入户核对",
+    )
     assert row.changes["rows"] == [None, "4"]
 
 
@@ -241,7 +251,7 @@ def test_a_purpose_must_say_something_and_be_allowed(city: City, tmp_path: Path)
     with pytest.raises(Invalid, match="what the full data is needed for"):
         exported(city, "households", tmp_path / "a.gpkg", unmask_purpose=" x ")
     supervisor = city.actor("supervisor", city.community)
-    with pytest.raises(Forbidden, match=r"person\.unmask"):
+    with pytest.raises(Forbidden, match="See personal data in full"):
         exported(city, "households", tmp_path / "a.gpkg", supervisor, unmask_purpose="入户核对")
     assert not [*tmp_path.iterdir()]
 
@@ -316,9 +326,11 @@ def test_every_export_is_recorded_without_what_was_searched_for(city: City) -> N
     (row,) = recorded(city.session, "export")
     assert (row.record_kind, row.community_id, row.purpose) == ("residents", city.community.id, None)
     assert row.changes == {
-        "format": [None, "xlsx"], "rows": [None, "1"], "grid": [None, city.grids["A1"].code],
+        "format": [None, "xlsx"],
+        "rows": [None, "1"],
+        "grid": [None, city.grids["A1"].code],
         "person": [None, audit.HIDDEN],
-    }  # fmt: skip
+    }
     assert not recorded(city.session, "unmask")
 
 
@@ -343,9 +355,12 @@ def redrawn(city: City) -> City:
     """Since 1 March 2026 there are two grids: A1 has the west third, B2 the rest."""
     west, rest = rectangle(0, 0, 100, 300), rectangle(100, 0, 200, 300)
     grids.divide(
-        city.session, access.SYSTEM, city.community, {city.grids["A1"].id: west, city.grids["B2"].id: rest},
+        city.session,
+        access.SYSTEM,
+        city.community,
+        {city.grids["A1"].id: west, city.grids["B2"].id: rest},
         valid_from=date(2026, 3, 1),
-    )  # fmt: skip
+    )
     city.session.expire_all()
     return city
 
@@ -462,8 +477,13 @@ def test_a_loose_shapefile_is_whole_under_the_name_one_gave_it(city: City, tmp_p
     exporting.stream(city.session, access.SYSTEM, "grids", city.community, archive, format="shp", headings="zh")
     assert shapefiles.unpack(archive, tmp_path / "out.shp") == [tmp_path / "out.shp"]
     assert {path.name for path in tmp_path.iterdir()} == {
-        "out.shp", "out.shx", "out.dbf", "out.prj", "out.cpg", "out.fields.txt"
-    }  # fmt: skip
+        "out.shp",
+        "out.shx",
+        "out.dbf",
+        "out.prj",
+        "out.cpg",
+        "out.fields.txt",
+    }
     assert gpd.read_file(tmp_path / "out.shp")["网格名"].tolist() == [*city.grids]
 
 
@@ -526,9 +546,10 @@ def large(cluster: Cluster, worker: str) -> Iterator[str]:
 
 _MEASURE = """
 import resource, sys
-from data import incidents
+from data import attaching, incidents
 from data.base import access, db
 from data.exchange import exporting
+attaching.attach()
 dsn, path, states, day = sys.argv[1:]
 from datetime import date
 with db.transaction(access.SYSTEM, db.make_engine(dsn)) as session:
@@ -547,8 +568,13 @@ def test_ten_times_the_rows_take_no_more_memory(large: str, tmp_path: Path, suff
     for states, rows in (("new", 10_000), ("new,closed", 100_000)):
         run = subprocess.run(
             [sys.executable, "-c", _MEASURE, large, str(tmp_path / f"a.{suffix}"), states, day],
-            capture_output=True, text=True, check=True, timeout=600, cwd=ROOT, env={"WANGGE_HOME": str(HOME)},
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=600,
+            cwd=ROOT,
+            env={"WANGGE_HOME": str(HOME)},
+        )
         count, peak_mb = map(int, run.stdout.split())
         assert count == rows
         peaks.append(peak_mb)

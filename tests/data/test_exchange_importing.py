@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import openpyxl
 import pytest
 import shapely
 from shapely import Point, Polygon
@@ -20,6 +22,7 @@ from data.base import access, audit, bulk, db, identity, secrets
 from data.base.errors import Conflict, Forbidden, Invalid, NotFound
 from data.exchange import importing
 from data.exchange.importing import Refused, Report, pace
+from data.files import values
 from spatial.datums import Datum, convert_geometries
 from tests.city import City, degrees, rectangle
 
@@ -86,9 +89,16 @@ def test_buildings_lie_in_the_grid_that_covers_them_and_the_others_say_why_not(b
     report = bring(bare, "buildings", three(tmp_path / "b.geojson"))
 
     assert report.to_json() == {
-        "read": 3, "new": 3, "updated": 0, "unchanged": 0, "repaired": 0, "rejected": 0,
-        "located": {"point": 2}, "unlocated": {"outside": 1}, "rejects_file": None,
-    }  # fmt: skip
+        "read": 3,
+        "new": 3,
+        "updated": 0,
+        "unchanged": 0,
+        "repaired": 0,
+        "rejected": 0,
+        "located": {"point": 2},
+        "unlocated": {"outside": 1},
+        "rejects_file": None,
+    }
     found = {row.code: row for row in bare.session.scalars(select(buildings.Building))}
     assert found["b1"].grid_id == bare.grids["A1"].id
     assert found["b2"].grid_id == bare.grids["B2"].id
@@ -201,9 +211,19 @@ def test_the_good_rows_go_in_when_asked_and_the_others_come_back_with_their_own_
     assert report.rejects_file is not None
     with Path(report.rejects_file).open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["编号", "楼名", "层数", "经度", "纬度", "施工单位", "row", "reason", "advice"]
-    assert (rows[0]["编号"], rows[0]["施工单位"], rows[0]["row"]) == ("b2", "二建", "3")
-    assert "六层半" in rows[0]["reason"]
+    assert list(rows[0]) == [
+        "编号",
+        "楼名",
+        "层数",
+        "经度",
+        "纬度",
+        "施工单位",
+        "rejected row",
+        "reason of the rejection",
+        "what to do",
+    ]
+    assert (rows[0]["编号"], rows[0]["施工单位"], rows[0]["rejected row"]) == ("b2", "二建", "3")
+    assert "六层半" in rows[0]["reason of the rejection"]
     assert Path(report.rejects_file).stat().st_mode & 0o077 == 0
 
 
@@ -489,8 +509,12 @@ def test_households_find_their_door_or_get_one(city: City, tmp_path: Path) -> No
     made = city.session.get(buildings.Dwelling, found["H2"].dwelling_id)
     assert made is not None
     assert (made.building_id, made.unit, made.floor, made.room, made.use) == (
-        city.buildings["B1"].id, "2", 3, "301", "rented",
-    )  # fmt: skip
+        city.buildings["B1"].id,
+        "2",
+        3,
+        "301",
+        "rented",
+    )
     head = city.session.get(households.Resident, found["H1"].head_id)
     assert head is not None
     assert (head.name, head.sex, head.born_on, head.identity_number) == ("李小明", "1", date(1970, 1, 2), number(1))
@@ -526,6 +550,28 @@ def test_an_address_without_a_door_is_ambiguous_even_where_one_door_is_known(cit
 
 
 PEOPLE = ["户号", "姓名", "身份证号", "与户主关系", "联系电话", "健康状况", "现住地址"]
+
+
+@pytest.mark.slow
+def test_a_large_first_ledger_is_whole_and_the_same_when_it_comes_again(city: City, tmp_path: Path) -> None:
+    count = bulk.FEWEST_FOR_SUSPENSION
+    rows = [
+        (f"L{at}", f"锦绣路12弄{at // 600 + 1}号{at // 20 % 30 + 1}{at % 20 + 1:02}室", f"李{at}", f"139{at:08}")
+        for at in range(count)
+    ]
+    ledger = table(tmp_path / "h.csv", ("户号", "地址", "户主姓名", "联系电话"), *rows)
+
+    report = bring(city, "households", ledger)
+
+    assert (counted(report), report.read) == ((count, 0, 0), count)
+    query = (
+        "SELECT count(*) FROM household h JOIN resident r ON r.id = h.head_id AND r.household_id = h.id "
+        "AND r.name = '李' || substr(h.number, 2) WHERE h.number LIKE 'L%'"
+    )
+    assert city.session.scalar(text(query)) == count
+    last = city.session.scalars(select(households.Household).where(households.Household.number == rows[-1][0])).one()
+    assert (last.address, last.phone) == (rows[-1][1], rows[-1][3])
+    assert counted(bring(city, "households", ledger)) == (0, 0, count)
 
 
 def test_residents_join_their_household_and_are_found_by_their_number_again(city: City, tmp_path: Path) -> None:
@@ -644,3 +690,104 @@ def test_another_community_is_not_found(city: City, tmp_path: Path) -> None:
 def test_what_cannot_be_imported_is_named(city: City, tmp_path: Path, kind: str, sentence: str) -> None:
     with pytest.raises(Invalid, match=sentence):
         bring(city, kind, three(tmp_path / "b.geojson"))
+
+
+@pytest.mark.parametrize("datum", [Datum.GCJ02, Datum.BD09])
+@pytest.mark.parametrize("named", ["code", "name"])
+def test_a_known_boundary_that_comes_again_shifted_is_asked_about(
+    city: City, tmp_path: Path, datum: Datum, named: str
+) -> None:
+    grid = city.grids["B2"]
+    (shifted,) = convert_geometries(np.array([rectangle(100, 100, 100, 100)]), Datum.WGS84, datum)
+    path = geojson(tmp_path / "g.geojson", (shifted, {"name": grid.name, named: getattr(grid, named)}))
+    with pytest.raises(Conflict, match=datum.value):
+        bring(city, "grids", path)
+    assert counted(bring(city, "grids", path, crs=datum.value)) == (0, 0, 1)
+
+
+def test_a_known_building_that_comes_again_shifted_is_asked_about(city: City, tmp_path: Path) -> None:
+    (shifted,) = convert_geometries(np.array([rectangle(130, 140, 40, 20)]), Datum.WGS84, Datum.GCJ02)
+    path = geojson(tmp_path / "b.geojson", (shifted, {"code": "5"}))
+    with pytest.raises(Conflict, match="GCJ-02"):
+        bring(city, "buildings", path)
+    assert counted(bring(city, "buildings", path, crs="GCJ-02")) == (0, 0, 1)
+
+
+def test_a_building_of_unknown_kind_is_no_home_and_a_known_kind_stays(bare: City, tmp_path: Path) -> None:
+    kinds = {"b1": "yes", "b2": None, "b3": "apartments", "b4": "建筑", "b5": "school"}
+    places = [rectangle(10 + 30 * at, 10, 20, 10) for at in range(5)]
+    rows = [
+        (place, {"code": code, "building": kind}) for place, (code, kind) in zip(places, kinds.items(), strict=True)
+    ]
+    report = bring(bare, "buildings", geojson(tmp_path / "b.geojson", *rows))
+    found = {row.code: row.kind for row in bare.session.scalars(select(buildings.Building))}
+    assert found == {"b1": "other", "b2": "other", "b3": "residential", "b4": "other", "b5": "other"}
+    assert any(note.startswith("3 buildings are of no stated kind") for note in report.notes)
+
+    again = [(place, {"code": code, "building": "yes"}) for place, code in zip(places, kinds, strict=True)]
+    assert counted(bring(bare, "buildings", geojson(tmp_path / "b.geojson", *again))) == (0, 0, 5)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_rejects_hold_no_formula_and_are_read_as_the_input_was(bare: City, tmp_path: Path, suffix: str) -> None:
+    names = ["=1+1", "＝cmd", " @SUM(A1)", "'+1+1", "=HYPERLINK(1)"]
+    lon, lat = degrees(50, 50)
+    rows = [
+        ["编码", "楼栋名称", "层数", "经度", "纬度"],
+        *([str(at), name, "x", lon, lat] for at, name in enumerate(names)),
+    ]
+    path = tmp_path / f"buildings.{suffix}"
+    if suffix == "csv":
+        table(path, *rows)
+    else:
+        book = openpyxl.Workbook()
+        for at, row in enumerate(rows, start=1):
+            for column, value in enumerate(row, start=1):
+                book.active.cell(at, column, value).data_type = "s" if isinstance(value, str) else "n"
+        book.save(path)
+    with pytest.raises(Refused) as refused:
+        bring(bare, "buildings", path, rejects_path=tmp_path / "rejects")
+    sent_back = Path(str(refused.value.facts["rejects_file"]))
+    if suffix == "csv":
+        with sent_back.open(encoding="utf-8-sig", newline="") as file:
+            assert all(cell[:1] not in "=＝@+" or not cell for row in csv.reader(file) for cell in row)
+    else:
+        cells = [cell for row in openpyxl.load_workbook(sent_back).active.iter_rows() for cell in row]
+        assert "f" not in {cell.data_type for cell in cells}
+    once = importing.inspect(path, "buildings").source.frame["楼栋名称"]
+    again = importing.inspect(sent_back, "buildings").source.frame["楼栋名称"]
+    assert [values.clean(cell) for cell in again] == [values.clean(cell) for cell in once]
+
+
+def test_ground_of_openstreetmap_is_left_out_of_buildings_and_that_is_said(bare: City, tmp_path: Path) -> None:
+    words = [
+        {"building": "house"},
+        {"landuse": "forest"},
+        {"natural": "water"},
+        {"building": "yes", "landuse": "grass"},
+    ]
+    rows = [(rectangle(10 + 30 * at, 10, 20, 10), each) for at, each in enumerate(words)]
+    report = bring(bare, "buildings", geojson(tmp_path / "b.geojson", *rows))
+    assert (report.new, report.rejected) == (2, 0)
+    assert any(note.startswith("2 shapes are ground") for note in report.notes)
+    with pytest.raises(Invalid, match="1 shapes are ground"):
+        bring(bare, "buildings", geojson(tmp_path / "w.geojson", (rows[1][0], {"building": None, "landuse": "forest"})))
+
+
+def test_a_building_keeps_as_many_addresses_as_there_is_room_for_and_the_others_are_told(
+    bare: City, tmp_path: Path
+) -> None:
+    bring(bare, "buildings", geojson(tmp_path / "a.geojson", (rectangle(10, 10, 60, 60), {"code": "b1"})))
+    doors = [(metres(12 + n, 30), {"address": f"梧桐路{n:03}弄8号楼东侧沿街的门面房"}) for n in range(30)]
+    report = bring(bare, "buildings", geojson(tmp_path / "b.geojson", *doors))
+    held = bare.session.scalars(text("SELECT address FROM building")).one()
+    kept = held.split("；")
+    assert len(held) <= 200
+    assert kept == [values["address"] for _shape, values in doors[: len(kept)]]
+    assert any("left out" in note and f"({30 - len(kept)})" in note for note in report.notes)
+
+
+def test_an_address_of_parts_that_is_too_long_sends_its_row_back(city: City, tmp_path: Path) -> None:
+    path = table(tmp_path / "h.csv", ["户号", "小区", "地址", "楼栋"], ["1", "长" * 150, "路" * 60, "3"])
+    with pytest.raises(Refused, match=r"Address has 2\d\d characters, more than 200"):
+        bring(city, "households", path)

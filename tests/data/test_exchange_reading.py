@@ -5,9 +5,11 @@ Real files come from the folder of geodata; what is not there is made here, by a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import time
 import warnings
 import zipfile
@@ -20,8 +22,8 @@ import shapely
 
 from data.base import language
 from data.base.errors import Invalid
-from data.exchange import geojson
-from data.exchange.reading import CrsNeeded, LayerNeeded, Source, open_source
+from data.files import geojson
+from data.files.reading import CrsNeeded, LayerNeeded, Source, open_source
 from spatial.datums import Datum, convert_geometries
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -264,9 +266,14 @@ def test_the_points_of_a_track_are_there_for_who_asks(geodata: Path) -> None:
 # ---- formats -------------------------------------------------------------------------------------------------------
 
 DRIVERS = [
-    ("a.gpkg", "GPKG"), ("a.fgb", "FlatGeobuf"), ("a.geojson", "GeoJSON"), ("a.geojsonl", "GeoJSONSeq"),
-    ("a.shp", "ESRI Shapefile"), ("a.gdb", "OpenFileGDB"), ("a.kml", "LIBKML"),
-]  # fmt: skip
+    ("a.gpkg", "GPKG"),
+    ("a.fgb", "FlatGeobuf"),
+    ("a.geojson", "GeoJSON"),
+    ("a.geojsonl", "GeoJSONSeq"),
+    ("a.shp", "ESRI Shapefile"),
+    ("a.gdb", "OpenFileGDB"),
+    ("a.kml", "LIBKML"),
+]
 
 
 @pytest.mark.parametrize(("name", "driver"), DRIVERS)
@@ -434,3 +441,15 @@ def test_a_system_of_another_country_is_doubted(geodata: Path) -> None:
         open_source(geodata / "nasty/geotools/state.shp", crs="EPSG:7755")
     with pytest.raises(Invalid, match="“nonsense” is no known coordinate system"):
         open_source(geodata / "nasty/geotools/state.shp", crs="nonsense")
+
+
+def test_a_geopackage_of_nothing_but_a_view_is_refused_for_that(tmp_path: Path) -> None:
+    path = tmp_path / "view.gpkg"
+    gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(120, 30)], crs="EPSG:4326").to_file(path, layer="points")
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE VIEW shown AS SELECT * FROM points")
+        database.execute("DELETE FROM gpkg_contents")
+        database.execute("DELETE FROM gpkg_geometry_columns")
+    with pytest.raises(Invalid) as refused:
+        open_source(path)
+    assert "extension" not in refused.value.detail

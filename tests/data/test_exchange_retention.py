@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from data.base import access, settings
+from data.base import access, jobs, sealed, secrets, settings
 from data.base.jobs import Job, JobState, Upload
 from data.exchange import retention, uploads
 from tests.city import City
@@ -22,9 +22,9 @@ LIMIT = NOW - timedelta(days=30)
 
 
 @pytest.fixture
-def city(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> City:
-    """The small city in an installation whose folder is empty."""
-    monkeypatch.setattr(settings, "get", lambda: settings.Settings(home=tmp_path))
+def city(session: Session, new_home: Path) -> City:
+    """The small city in an installation whose folder holds nothing but its keys."""
+    secrets.make_keys()
     return City.make(session)
 
 
@@ -90,19 +90,22 @@ def test_a_file_that_another_upload_holds_too_stays(city: City) -> None:
     second = handed_in(city, b"twice", 3)
     aged(uploads.place(second), 90)
     assert swept(city) == (1, 0)
-    assert uploads.place(second).read_bytes() == b"twice"
+    with uploads.opened(second) as path:
+        assert path.read_bytes() == b"twice"
+        assert path.name == "a.csv"
+        assert path.stat().st_mode & 0o077 == 0
+    assert not path.parent.exists()
     assert first.sha256 == second.sha256
 
 
 def test_files_without_a_record_go_once_they_are_old_and_other_folders_are_left_alone(city: City) -> None:
     folder = settings.get().uploads
     digest = "ab" * 32
-    lost = [folder / "ab" / digest, folder / "x.part", folder / "rejects" / "7.csv", folder / "open" / "7" / "a.csv"]
+    lost = [folder / "ab" / digest, folder / "x.part", folder / "rejects" / "7.csv"]
     for path in lost:
         aged(path, 31)
-    aged(folder / "open" / "7", 31)
     young, other = aged(folder / "y.part", 1), aged(folder / "photos" / "ab" / digest, 900)
-    assert swept(city) == (0, 4)
+    assert swept(city) == (0, 3)
     assert not any(path.exists() for path in lost)
     assert young.exists()
     assert other.exists()
@@ -115,3 +118,42 @@ def test_nothing_is_removed_while_somebody_hands_a_file_in(city: City, engine: E
         assert swept(city) == (0, 0)
     assert swept(city) == (0, 1)
     assert not path.exists()
+
+
+def test_an_upload_is_never_on_the_disk_in_clear_but_while_it_is_read(city: City) -> None:
+    content = "姓名,身份证号\n李小明,310101194910012417\n".encode()
+    upload = handed_in(city, content, 1)
+    place = uploads.place(upload)
+    assert b"310101194910012417" not in place.read_bytes()
+    assert (place.stat().st_mode | place.parent.stat().st_mode) & 0o077 == 0
+
+    place.write_bytes(content)  # as it lay there before files were sealed
+    with uploads.opened(upload) as path:
+        assert path.read_bytes() == content
+    retention.seal_what_is_in_clear()
+    assert b"310101194910012417" not in place.read_bytes()
+    with uploads.opened(upload) as path:
+        assert path.read_bytes() == content
+
+    sealed.write(place, [b"another one"])
+    with pytest.raises(sealed.Unreadable, match="not the one that was handed in"), uploads.opened(upload):
+        raise AssertionError
+
+
+def test_a_job_that_was_cut_off_and_then_cancelled_leaves_nothing(city: City) -> None:
+    running = job(city, handed_in(city, b"a", 1), None)
+    kept = job(city, handed_in(city, b"b", 1), 1)
+    for one in (running, kept):
+        sealed.write(jobs.papers_folder() / f"{one.id}.csv", [b"rows"])
+        sealed.write(jobs.papers_folder() / f"{one.id}.look.json", [b"{}"])
+    jobs.cancel(city.session, access.SYSTEM, running.id)
+    assert running.state == JobState.CANCELLED
+    left = {path.name for path in jobs.papers_folder().iterdir()}
+    assert left == {f"{kept.id}.csv", f"{kept.id}.look.json"}
+
+    sealed.write(jobs.papers_folder() / f"{running.id}.csv", [b"rows"])
+    retention.remove_papers_of_cancelled(city.session)
+    assert {path.name for path in jobs.papers_folder().iterdir()} == left
+    jobs.cancel(city.session, access.SYSTEM, kept.id)
+    assert kept.state == JobState.DONE, "what is done stays done, with what it wrote"
+    assert {path.name for path in jobs.papers_folder().iterdir()} == left

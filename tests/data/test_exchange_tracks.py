@@ -23,17 +23,32 @@ from tests.city import City, degrees
 
 #: Files of the folder that hold no track, and a word of why.
 WITHOUT = {
-    "custom_schema_locations.gpx": "no track", "default_schema_locations.gpx": "no track", "unicode2.gpx": "no track",
-    "gpx1.1_with_extensions.gpx": "waypoints", "gpx1.1_with_extensions_without_namespaces.gpx": "waypoints",
-    "gpx_with_garmin_extension.gpx": "waypoints", "unicode.gpx": "waypoints", "unicode_with_bom.gpx": "waypoints",
-    "unicode_with_bom_noencoding.gpx": "waypoints", "route.gpx": "planned route",
-}  # fmt: skip
+    "custom_schema_locations.gpx": "no track",
+    "default_schema_locations.gpx": "no track",
+    "unicode2.gpx": "no track",
+    "gpx1.1_with_extensions.gpx": "waypoints",
+    "gpx1.1_with_extensions_without_namespaces.gpx": "waypoints",
+    "gpx_with_garmin_extension.gpx": "waypoints",
+    "unicode.gpx": "waypoints",
+    "unicode_with_bom.gpx": "waypoints",
+    "unicode_with_bom_noencoding.gpx": "waypoints",
+    "route.gpx": "planned route",
+}
 #: Points with coordinates, of tracks, as counted in the files by hand.
 POINTS = {
-    "mtk_logger.gpx": 817, "vitovtt-sample.gpx": 1866, "wbt-201.gpx": 4023, "Mojstrovka.gpx": 184, "run.gpx": 206,
-    "around-visnjan-with-car.gpx": 104, "korita-zbevnica.gpx": 871, "osm.gpx": 420, "multitrackgpx.gpx": 117,
-    "track-with-empty-segment.gpx": 9, "apple_watch_route.gpx": 44, "bad.gpx": 0,
-}  # fmt: skip
+    "mtk_logger.gpx": 817,
+    "vitovtt-sample.gpx": 1866,
+    "wbt-201.gpx": 4023,
+    "Mojstrovka.gpx": 184,
+    "run.gpx": 206,
+    "around-visnjan-with-car.gpx": 104,
+    "korita-zbevnica.gpx": 871,
+    "osm.gpx": 420,
+    "multitrackgpx.gpx": 117,
+    "track-with-empty-segment.gpx": 9,
+    "apple_watch_route.gpx": 44,
+    "bad.gpx": 0,
+}
 
 
 def gpx(points: str) -> bytes:
@@ -128,9 +143,10 @@ def test_lines_and_points_of_geojson_are_tracks() -> None:
         "properties": {"coordinateProperties": {"times": [times[:2], times[:1]]}},
     }
     point = {
-        "type": "Feature", "geometry": {"type": "Point", "coordinates": [120, 30]},
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [120, 30]},
         "properties": {"at": times[0], "accuracy_m": 6},
-    }  # fmt: skip
+    }
     document = json.dumps({"type": "FeatureCollection", "features": [line, both, point]}).encode()
     source, (first, second, third) = tracks.read(document, "x.geojson")
     assert source is Source.GEOJSON
@@ -185,3 +201,61 @@ def test_undefined_coordinates_are_named(session: Session, geodata: Path) -> Non
     content = (geodata / "tracks/togeojson/bad.gpx").read_bytes()
     with pytest.raises(Invalid, match="has coordinates"):
         walked.bring_in(session, access.SYSTEM, content, "bad.gpx", community=city.community)
+
+
+# Several people, several days
+
+
+def seen(whose: dict[str, object], at: datetime, x: float) -> dict[str, object]:
+    place = {"type": "Point", "coordinates": list(degrees(x, 30))}
+    return {"type": "Feature", "geometry": place, "properties": {**whose, "time": at.isoformat()}}
+
+
+def collection(*features: dict[str, object]) -> bytes:
+    return json.dumps({"type": "FeatureCollection", "features": list(features)}).encode()
+
+
+@pytest.mark.parametrize("key", ["User", "user_id", "trajectory_id", "deviceId", "轨迹编号"])
+def test_points_of_several_people_are_a_track_of_each(key: str) -> None:
+    start = datetime(2026, 3, 17, 1, tzinfo=UTC)
+    points = [
+        seen({key: whose}, start + timedelta(seconds=10 * n), 10 + 10 * n) for n in range(5) for whose in ("甲", "乙")
+    ]
+    _source, found = tracks.read(collection(*points), "x.geojson")
+    assert [(one.name, len(one.track.at)) for one in found] == [("甲", 5), ("乙", 5)]
+
+
+def test_each_day_is_a_patrol_of_its_own_and_a_night_is_one(session: Session) -> None:
+    city = City.make(session)
+    days = [datetime(2026, 3, day, 1, tzinfo=UTC) for day in (17, 18, 20)]
+    night = datetime(2026, 3, 20, 15, 58, tzinfo=UTC)  # midnight in Shanghai is at 16:00
+    chance = np.random.default_rng(3)
+    points = [
+        seen({"User": 7}, start + timedelta(seconds=10 * n), 10 + 8 * n + chance.normal(0, 0.4))
+        for start in [*reversed(days), night]
+        for n in range(25)
+    ]
+    done = walked.bring_in(session, access.SYSTEM, collection(*points), "x.geojson", community=city.community)
+    patrols = [session.get_one(Patrol, one.patrol_id) for one in done]
+    assert [(patrol.name, patrol.started_at) for patrol in patrols] == [
+        ("7 2026-03-17", days[0]),
+        ("7 2026-03-18", days[1]),
+        ("7 2026-03-20", days[2]),
+    ]
+    assert [one.points for one in done] == [25, 25, 50]
+    again = walked.bring_in(session, access.SYSTEM, collection(*points), "x.geojson", community=city.community)
+    assert all(one.known for one in again)
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b"\x0e\x10\xd9\x07\x00\x00\x00\x00.FIT" + bytes(40), "FIT"),
+        (b"$GPGGA,092750.000,5321.6802,N,00630.3372,W,1,8,1.03,61.7,M,55.2,M,,*76\r\n", "NMEA"),
+        (b"<TrainingCenterDatabase xmlns='x'><Activities/></TrainingCenterDatabase>", "TCX"),
+        (b"<kml xmlns='http://www.opengis.net/kml/2.2'><Document/></kml>", "KML"),
+    ],
+)
+def test_tracks_of_other_kinds_are_named_with_what_to_do(content: bytes, form: str) -> None:
+    with pytest.raises(Invalid, match=f"as {form}.*GPX"):
+        tracks.read(content, "x")

@@ -15,7 +15,7 @@ import pytest
 import shapely
 
 from data.base.errors import Invalid
-from data.exchange.reading import open_source
+from data.files.reading import open_source
 
 SQUARES = [shapely.box(121.50, 31.20, 121.51, 31.21), shapely.box(121.51, 31.20, 121.52, 31.21)]
 

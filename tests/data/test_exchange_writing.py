@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,11 +27,11 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.base import texts
 from data.base.errors import Invalid
-from data.exchange import reading, shapefiles, writing
-from data.exchange.texts import guarded
-from data.exchange.values import clean
-from data.exchange.writing import Format, blocks, write
+from data.files import reading, shapefiles, writing
+from data.files.values import clean, guarded
+from data.files.writing import Format, blocks, write
 from spatial.datums import Datum, convert_geometries
 
 SQUARES = [shapely.box(121.50, 31.20, 121.51, 31.21), shapely.box(121.51, 31.20, 121.52, 31.21), None]
@@ -244,8 +245,34 @@ def test_a_csv_opens_in_spreadsheets_and_runs_no_formula(tmp_path: Path) -> None
 def test_the_guard_against_formulas_is_taken_off_again(text: str) -> None:
     shown = guarded(text)
     assert shown[:1] not in ("=", "+", "-", "@", "\t", "\r") or shown.lstrip("+-").replace(".", "").isdecimal()
-    if text == text.strip() and not text.startswith("'"):
-        assert clean(shown) == clean(text)
+    if text == texts.clean(text).rstrip().rstrip("\u200b\ufeff") == text.rstrip():
+        assert clean(shown) == (text if shown != text else clean(text))
+    assert guarded(shown) != shown or shown == text, "what was guarded is guarded again when it is written again"
+
+
+FORMULAS = [
+    before + sign + "HYPERLINK(A1)"
+    for before in ("", " ", "\u3000", "\u200b", "\ufeff", "\u202e", "\u00ad", "'", "''", "＇", "\t")
+    for sign in ("=", "+", "-", "@", "＝", "＋", "－", "＠", "−", "\t", "\r", "\n")
+]
+
+
+@pytest.mark.parametrize("chosen", [Format.CSV, Format.XLSX])
+def test_no_text_is_a_formula_in_a_spreadsheet_and_each_is_read_back_as_it_was(tmp_path: Path, chosen: Format) -> None:
+    path = tmp_path / f"a.{chosen}"
+    written = FORMULAS
+    write(path, [pd.DataFrame({"=name": written, "at": range(len(written))})], format=chosen)
+    if chosen is Format.XLSX:
+        cells = [row[0] for row in openpyxl.load_workbook(path).active.iter_rows()]
+        assert all(cell.data_type == "s" and cell.quotePrefix for cell in cells)
+    else:
+        rows = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+        assert all(row[0].startswith("'") for row in rows)
+    frame = reading.open_source(path).frame
+    # What nobody sees is no part of a text that is read.
+    assert [clean(text) for text in frame.iloc[:, 0]] == [
+        re.sub("[\u200b\ufeff\u202e\u00ad]", "", text) for text in written
+    ]
 
 
 def test_a_spreadsheet_keeps_texts_as_texts_and_days_as_days(tmp_path: Path) -> None:
@@ -266,9 +293,7 @@ def test_a_spreadsheet_keeps_texts_as_texts_and_days_as_days(tmp_path: Path) -> 
 def test_a_shape_too_long_for_a_cell_is_left_out_and_counted(tmp_path: Path) -> None:
     large = shapely.Point(121.5, 31.2).buffer(0.1, quad_segs=1000)
     written = write(tmp_path / "a.xlsx", [frame([large, SQUARES[0], None])], format="xlsx")
-    assert written.notes == [
-        "1 shapes or texts are longer than a cell of a spreadsheet can be, and were left out."
-    ]  # fmt: skip
+    assert written.notes == ["1 shapes or texts are longer than a cell of a spreadsheet can be, and were left out."]
     assert reading.open_source(tmp_path / "a.xlsx").geometries[1].equals(SQUARES[0])
 
 
@@ -288,7 +313,7 @@ def test_short_names_fit_and_differ(names: list[str]) -> None:
 def test_a_long_text_is_cut_between_characters_and_that_is_said(tmp_path: Path) -> None:
     table = frame(SQUARES).assign(description="长" * 100)
     written = write(tmp_path / "a.zip", chunks(table), format="shp")
-    assert "3 texts were cut at 254 bytes." in written.notes
+    assert "3 texts of “description” were cut at 254 bytes, which is all that a shapefile holds." in written.notes
     assert reading.open_source(tmp_path / "a.zip").frame["description"].tolist() == ["长" * 84] * 3
     assert written.names["description"] == "descriptio"
 

@@ -94,9 +94,16 @@ def test_a_geocoders_default_point_in_the_demo_is_named_and_leaves_the_map_as_it
     point = shape.representative_point()
     for number in range(31):
         incidents.report(
-            demo, SYSTEM, community=community, category_code="facility.corridor_light", lon=point.x, lat=point.y,
-            address=f"梧桐路168弄{number % 17 + 1}号楼", number=f"d{number}", reported_at=NOW,
-        )  # fmt: skip
+            demo,
+            SYSTEM,
+            community=community,
+            category_code="facility.corridor_light",
+            lon=point.x,
+            lat=point.y,
+            address=f"梧桐路168弄{number % 17 + 1}号楼",
+            number=f"d{number}",
+            reported_at=NOW,
+        )
     left_out = hotspots.run(demo, SYSTEM, LIGHTS)
     (stack,) = hotspots.default_points(left_out)
     assert (stack["cases"], stack["addresses"], stack["left_out"]) == (31, 17, True)
@@ -161,29 +168,44 @@ def test_bostons_default_point_is_called_what_it_is_and_is_no_hotspot(session: S
     above = units.add(session, SYSTEM, level=units.Level.DISTRICT, code="025025", name="Suffolk")
     above = units.add(session, SYSTEM, level=units.Level.STREET, code="025025001", name="Boston", parent=above)
     community = units.add(
-        session, SYSTEM, level=units.Level.COMMUNITY, code="025025001001", name="Boston", parent=above,
+        session,
+        SYSTEM,
+        level=units.Level.COMMUNITY,
+        code="025025001001",
+        name="Boston",
+        parent=above,
         metric_crs="EPSG:32619",
-    )  # fmt: skip
+    )
     outages = pd.read_csv(geodata / "incidents" / "boston_2015" / "Street Light Outages.csv", low_memory=False)
     opened = pd.to_datetime(outages["OPEN_DT"], format="mixed").dt.tz_localize("US/Eastern", ambiguous=False)
     rows = [
         {
-            "community_id": community.id, "number": str(number), "category_code": "facility.street_light",
-            "address": address, "reported_at": at.to_pydatetime(), "geom": f"SRID=4326;POINT({lon} {lat})",
+            "community_id": community.id,
+            "number": str(number),
+            "category_code": "facility.street_light",
+            "address": address,
+            "reported_at": at.to_pydatetime(),
+            "geom": f"SRID=4326;POINT({lon} {lat})",
             "unlocated_reason": "outside",
         }
         for number, (address, at, lon, lat) in enumerate(
             zip(outages["Location"], opened, outages["LONGITUDE"], outages["LATITUDE"], strict=True)
         )
-    ]  # fmt: skip
+    ]
     for row in rows:
         row["address"] = row["address"] if isinstance(row["address"], str) else None
     session.execute(insert(Incident), rows)
     days = opened.dt.tz_convert("Asia/Shanghai").dt.date
     params = Params(
-        community=community.code, first=days.min(), last=days.max(), cell_m=100, bandwidth_m=200,
-        cluster_distance_m=100, period_days=366, permutations=9_999,
-    )  # fmt: skip
+        community=community.code,
+        first=days.min(),
+        last=days.max(),
+        cell_m=100,
+        bandwidth_m=200,
+        cluster_distance_m=100,
+        period_days=366,
+        permutations=9_999,
+    )
     run = hotspots.run(session, SYSTEM, params)
     (stack,) = hotspots.default_points(run)
     assert (stack["lon"], stack["lat"], stack["cases"], stack["addresses"]) == (-71.0587, 42.3594, 1039, 220)
@@ -341,10 +363,15 @@ def test_a_large_run_is_queued_and_done_by_the_worker(hot: City, monkeypatch: py
 @pytest.mark.parametrize(
     "values",
     [
-        {"first": date(2026, 3, 18)}, {"cell_m": 4.0}, {"rings": 0}, {"permutations": 100_000}, {"period_days": 0},
-        {"states": ("gone",)}, {"first": date(2000, 1, 1)},
+        {"first": date(2026, 3, 18)},
+        {"cell_m": 4.0},
+        {"rings": 0},
+        {"permutations": 100_000},
+        {"period_days": 0},
+        {"states": ("gone",)},
+        {"first": date(2000, 1, 1)},
     ],
-)  # fmt: skip
+)
 def test_parameters_that_make_no_sense_are_refused(hot: City, values: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         hotspots.run(hot.session, SYSTEM, asked(hot, **values))

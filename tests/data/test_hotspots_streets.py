@@ -49,9 +49,7 @@ def lit(city: City) -> City:
 
 def asked(city: City) -> Params:
     """A run over the last 30 days of the street."""
-    return Params(
-        unit=city.street.code, first=date(2026, 2, 16), last=date(2026, 3, 17), rings=1, permutations=9_999
-    )  # fmt: skip
+    return Params(unit=city.street.code, first=date(2026, 2, 16), last=date(2026, 3, 17), rings=1, permutations=9_999)
 
 
 def test_a_street_is_looked_at_as_a_whole(west: City, east: City) -> None:
@@ -114,12 +112,12 @@ def test_the_street_sees_its_run_and_nobody_of_a_part_of_it_or_of_another_street
 def test_who_may_analyse_one_community_of_a_street_gets_that_one(west: City, east: City) -> None:
     session = west.session
     staff = west.actor("community_staff", west.community)
+    leader = west.actor("grid_leader", west.grids["A1"])
     with db.transaction(staff, session.connection()) as inside:
         run = hotspots.run(inside, staff, asked(west))
         assert run.communities == [west.community.id]
         assert run.summary is not None
         assert (run.summary["used"], run.summary["outside"]) == (9, 0)
-    leader = west.actor("grid_leader", west.grids["A1"])
     with db.transaction(leader, session.connection()) as inside, pytest.raises(Forbidden):
         hotspots.run(inside, leader, asked(west))
 
@@ -138,9 +136,14 @@ def test_a_run_needs_one_place(west: City) -> None:
 
 def test_a_street_is_measured_in_the_system_that_most_of_its_communities_have(west: City, east: City) -> None:
     third = units.add(
-        west.session, SYSTEM, level=units.Level.COMMUNITY, code="310101001003", name="水杉里社区", parent=west.street,
+        west.session,
+        SYSTEM,
+        level=units.Level.COMMUNITY,
+        code="310101001003",
+        name="水杉里社区",
+        parent=west.street,
         metric_crs="EPSG:4548",
-    )  # fmt: skip
+    )
     assert units.metric_crs([third, west.community, east.community]) == west.community.metric_crs
     assert units.metric_crs([third]) == "EPSG:4548"
     assert units.metric_crs([]) == units.DEFAULT_METRIC_CRS

@@ -62,8 +62,12 @@ def test_every_step_has_a_state_and_every_way_leads_to_a_step() -> None:
 def test_only_feedback_leads_to_closing() -> None:
     before = [step for step, ways in TRANSITIONS.items() for then in ways.values() if then is Step.CLOSED]
     assert set(before) <= {Step.FEEDBACK_GIVEN, Step.CLOSED}
-    ways = [(step, action) for step, known in TRANSITIONS.items() for action, then in known.items()
-            if then is Step.FEEDBACK_GIVEN and step is not Step.FEEDBACK_GIVEN]  # fmt: skip
+    ways = [
+        (step, action)
+        for step, known in TRANSITIONS.items()
+        for action, then in known.items()
+        if then is Step.FEEDBACK_GIVEN and step is not Step.FEEDBACK_GIVEN
+    ]
     assert ways == [(Step.RESOLVED, Action.GIVE_FEEDBACK)]
 
 
@@ -109,11 +113,23 @@ def test_what_was_seen_to_on_the_spot_is_told_and_closed_at_once_and_has_the_sam
     assert [step.note for step in public][-2:] == ["已更换灯泡", "当面告知"]
 
 
-def test_nothing_is_settled_untold_or_before_it_is_somebodys_or_without_the_right_to_close(city: City) -> None:
-    leader_id = appoint(city, "A1")
+def test_what_nobody_has_triaged_is_settled_by_the_grid_and_is_theirs_who_saw_to_it(city: City) -> None:
+    leader = city.actor("grid_leader", city.grids["A1"])
     incident = city.incident(50, 50)
-    with pytest.raises(NotNow):
-        incidents.settle(city.session, SYSTEM, incident, note="x", told="y")
+    done = incidents.settle(city.session, leader, incident, note="已更换灯泡", told="当面告知")
+    assert [step.action for step in done] == ["resolve", "give_feedback", "close"]
+    assert actions(city, incident) == ["report", "triage", "assign", "resolve", "give_feedback", "close"]
+    assert (incident.tier, incident.assignee_id) == (Tier.GRID, leader.account_id)
+
+
+def test_nothing_is_settled_untold_or_while_it_is_nobodys_or_without_the_right_to_close(city: City) -> None:
+    incident = city.incident(50, 50)
+    with city.session.begin_nested() as trial:
+        with pytest.raises(Invalid, match="Nobody is there"):
+            incidents.settle(city.session, SYSTEM, incident, note="x", told="y")
+        trial.rollback()
+    city.session.expire_all()
+    leader_id = appoint(city, "A1")
     act(city, incident, Action.TRIAGE)
     assert incident.assignee_id == leader_id
     with city.session.begin_nested() as trial:
@@ -222,8 +238,12 @@ def test_the_one_who_has_it_may_work_on_it_but_not_decide_about_it(city: City) -
     act(city, incident, Action.TRIAGE)
     incidents.act(city.session, SYSTEM, incident, Action.ASSIGN, assignee_id=warden_id, level=Level.BUILDING)
     assert set(incidents.allowed(city.session, warden, incident)) == {
-        Action.START, Action.RESOLVE, Action.HOLD, Action.ESCALATE, Action.NOTE,
-    }  # fmt: skip
+        Action.START,
+        Action.RESOLVE,
+        Action.HOLD,
+        Action.ESCALATE,
+        Action.NOTE,
+    }
     act(city, incident, Action.START, Action.RESOLVE, Action.GIVE_FEEDBACK, actor=warden)
     with pytest.raises(Forbidden):
         act(city, incident, Action.CLOSE, actor=warden)
@@ -268,7 +288,7 @@ def test_many_are_assigned_all_or_none(city: City) -> None:
 def test_the_limit_is_that_of_the_tier_counted_from_the_report(city: City) -> None:
     incidents.change_category(
         city.session, SYSTEM, "facility.corridor_light", days=3, limits={"community": 6, "street": 12}
-    )  # fmt: skip
+    )
     incident = city.incident()
     for tier, days in (("grid", 3), ("community", 6), ("street", 12), ("grid", 3)):
         incidents.act(city.session, SYSTEM, incident, Action.TRIAGE, tier=Tier(tier))
@@ -291,8 +311,11 @@ def test_a_case_that_is_reopened_gets_a_new_limit_and_is_not_told_yet(city: City
     incident = city.incident(50, 50)
     act(city, incident, *ALL_THE_WAY, Action.REOPEN)
     assert (incident.step, incident.closed_at, incident.feedback_at, incident.resolved_at) == (
-        Step.ASSIGNED, None, None, None
-    )  # fmt: skip
+        Step.ASSIGNED,
+        None,
+        None,
+        None,
+    )
     assert incident.due_at > datetime.now(UTC)
     act(city, incident, Action.RESOLVE)
     with pytest.raises(NotNow):
@@ -312,9 +335,14 @@ def test_what_may_be_the_same_is_nearby_or_at_the_same_building_with_distance_an
     far_but_there.building_id = city.buildings["A1"].id
     lon, lat = degrees(50, 50)
     found = incidents.similar(
-        city.session, SYSTEM, community_id=city.community.id, category_code="facility.corridor_light",
-        lon=lon, lat=lat, building_id=city.buildings["A1"].id,
-    )  # fmt: skip
+        city.session,
+        SYSTEM,
+        community_id=city.community.id,
+        category_code="facility.corridor_light",
+        lon=lon,
+        lat=lat,
+        building_id=city.buildings["A1"].id,
+    )
     assert [row["id"] for row in found] == [near.id, far_but_there.id]
     assert found[0]["distance_m"] == pytest.approx(5, abs=0.01), "3, 4, 5"
     assert found[1]["distance_m"] == pytest.approx(141.42, abs=0.05)
@@ -502,10 +530,21 @@ def test_the_counter_begins_after_the_numbers_that_are_there(city: City) -> None
 def test_every_kind_of_the_report_is_there_with_tier_limit_and_words(city: City) -> None:
     kinds = {one.code: one for one in incidents.categories(city.session)}
     wanted = {
-        "facility.corridor_light", "facility.unlit_path", "facility.street_light", "environment.stray_cat",
-        "environment.sanitation", "help.repair", "inquiry.hukou", "inquiry.medical", "dispute.petition",
-        "safety.production", "order.security", "inquiry.civil", "inquiry.low_income", "inquiry.family_planning",
-    }  # fmt: skip
+        "facility.corridor_light",
+        "facility.unlit_path",
+        "facility.street_light",
+        "environment.stray_cat",
+        "environment.sanitation",
+        "help.repair",
+        "inquiry.hukou",
+        "inquiry.medical",
+        "dispute.petition",
+        "safety.production",
+        "order.security",
+        "inquiry.civil",
+        "inquiry.low_income",
+        "inquiry.family_planning",
+    }
     assert wanted <= set(kinds)
     for code in wanted:
         assert kinds[code].tier in set(Tier)

@@ -97,13 +97,15 @@ def test_an_export_comes_back_without_a_change(city: City, tmp_path: Path, form:
     city.incident(150, 160, building_id=city.buildings["B2"].id, source="hotline", state="in_progress")
     city.incident(250, 220, source="resident", state="closed", closed_at=datetime(2026, 3, 19, tzinfo=UTC))
     at_building = incidents.report(
-        city.session, access.SYSTEM, community=city.community, category_code="facility.door",
-        building_id=city.buildings["C3"].id, source="visit",
-    )  # fmt: skip
+        city.session,
+        access.SYSTEM,
+        community=city.community,
+        category_code="facility.door",
+        building_id=city.buildings["C3"].id,
+        source="visit",
+    )
     path = tmp_path / f"cases.{form}"
-    exporting.stream(
-        city.session, access.SYSTEM, "incidents", city.community, path, format=form, headings=language
-    )  # fmt: skip
+    exporting.stream(city.session, access.SYSTEM, "incidents", city.community, path, format=form, headings=language)
     report = bring(city, path)
     assert (report.new, report.updated, report.unchanged) == (0, 0, 4)
     assert found(city, at_building.number).source == "visit"
@@ -125,9 +127,7 @@ def test_a_number_given_out_after_an_import_is_free(city: City, tmp_path: Path) 
 
 def test_the_requests_of_a_real_server_come_in_with_their_services(city: City, geodata: Path) -> None:
     boston = geodata / "open311/boston_scrubbed/responses--0-1000--aa.json"
-    incidents.change_category(
-        city.session, access.SYSTEM, "order.parking", external_code="4f389210e75084437f0001e5"
-    )  # fmt: skip
+    incidents.change_category(city.session, access.SYSTEM, "order.parking", external_code="4f389210e75084437f0001e5")
     with pytest.raises(Refused):
         bring(city, boston, crs="EPSG:4326")
     report = bring(city, boston, crs="EPSG:4326", accept_valid=True)
@@ -222,3 +222,42 @@ def test_a_year_of_boston_runs_through_the_same_tables(city: City, geodata: Path
     assert count["report"] == 23_064
     assert count["take_over"] == kept[1]
     assert city.session.scalar(select(IncidentStep.id).where(IncidentStep.account_id.is_not(None))) is None
+
+
+def test_a_large_import_walks_through_no_table_for_each_row(city: City, tmp_path: Path) -> None:
+    """Also not on a connection whose plans are from when there was next to nothing."""
+
+    def cases(name: str, count: int) -> Path:
+        rows = (
+            [f"{name}-{n}", "路灯", "2026-03-17 09:00", "处置中", "", "", "", *degrees(50, 50)] for n in range(count)
+        )
+        return table(tmp_path / f"{name}.csv", *rows)
+
+    def visited() -> int:
+        query = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+        return int(city.session.scalar(text(query)))
+
+    city.session.execute(text("ANALYZE incident, incident_step"))
+    for few in range(14):
+        bring(city, cases(f"few{few}", 2))
+    before, many = visited(), 2000
+    assert bring(city, cases("many", many)).new == many
+    assert visited() - before < 60 * many
+
+
+def test_what_was_done_may_be_as_long_as_a_note(city: City, tmp_path: Path) -> None:
+    done = "已到现场核实，" * 100
+    bring(
+        city, table(tmp_path / "i.csv", ["n-1", "路灯", "2026-03-17 09:00", "已办结", "", done, "", *degrees(50, 50)])
+    )
+    assert course(city, "n-1")[-1][3] == done
+
+
+def test_a_kind_that_makes_the_description_too_long_sends_the_row_back(city: City, tmp_path: Path) -> None:
+    path = tmp_path / "i.csv"
+    path.write_text(
+        f"事件编号,上报时间,事件类别,事件描述\n1,2026-03-17,量子波动,{'长' * 3998}\n2,2026-03-17,量子波动,短\n"
+    )
+    report = bring(city, path, accept_valid=True)
+    assert [reject.reason for reject in report.rejects] == ["Description has 4,003 characters, more than 4,000."]
+    assert found(city, "2").description == "量子波动：短"

@@ -69,8 +69,10 @@ def test_addresses_find_building_and_dwelling(city: City) -> None:
     )
     assert [one.dwelling_id for one in found] == [door.id, door.id, None, None, None]
     assert [one.building_id for one in found[:3]] == [
-        city.buildings["C1"].id, city.buildings["C1"].id, city.buildings["A2"].id,
-    ]  # fmt: skip
+        city.buildings["C1"].id,
+        city.buildings["C1"].id,
+        city.buildings["A2"].id,
+    ]
     assert [one.reason for one in found[3:]] == ["no_such_building", "no_such_building"]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -76,9 +78,12 @@ def test_the_leader_of_the_grid_is_told_of_a_new_case_and_nobody_else(staff: Sta
 def test_nobody_is_told_of_their_own_act(staff: Staff) -> None:
     city = staff.city
     incident = incidents.report(
-        city.session, staff.leader, community=city.community, category_code="facility.corridor_light",
+        city.session,
+        staff.leader,
+        community=city.community,
+        category_code="facility.corridor_light",
         building_id=city.buildings["A1"].id,
-    )  # fmt: skip
+    )
     assert staff.told() == {}
     act(staff, staff.leader, incident, Action.TRIAGE)
     assert incident.assignee_id == staff.leader.account_id
@@ -274,9 +279,13 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     for thread in threads:
         thread.start()
     changed = Settings(
-        smtp_host="127.0.0.1", smtp_port=post.mail_port, smtp_security="none", smtp_from="wangge@street.example",
-        public_url="https://wangge.example", webhook_hosts=f"oapi.dingtalk.com, http://127.0.0.1:{post.robot_port}",
-    )  # fmt: skip
+        smtp_host="127.0.0.1",
+        smtp_port=post.mail_port,
+        smtp_security="none",
+        smtp_from="wangge@street.example",
+        public_url="https://wangge.example",
+        webhook_hosts=f"oapi.dingtalk.com, http://127.0.0.1:{post.robot_port}",
+    )
     monkeypatch.setattr(settings, "get", lambda: changed)
     yield post
     for server, thread in zip((mail, robot), threads, strict=True):
@@ -308,9 +317,15 @@ def mailed(staff: Staff, *kinds: str) -> None:
 def hooked(staff: Staff, post: Post, form: str = "dingtalk", secret: str | None = "SECkey") -> notifications.Webhook:
     """The community's robot is told of new and overdue cases."""
     return notifications.add_webhook(
-        staff.city.session, access.SYSTEM, staff.city.community, name="值班群", form=form, address=post.robot,
-        secret=secret, kinds=["reported", "overdue"],
-    )  # fmt: skip
+        staff.city.session,
+        access.SYSTEM,
+        staff.city.community,
+        name="值班群",
+        form=form,
+        address=post.robot,
+        secret=secret,
+        kinds=["reported", "overdue"],
+    )
 
 
 def test_an_e_mail_tells_number_category_grid_and_link_and_nobodys_name(
@@ -383,6 +398,97 @@ def test_a_mail_server_that_is_busy_is_tried_again(staff: Staff, post: Post, tra
     assert send(staff, transaction) == {"sent": 0, "failed": 0}  # not before its time
     staff.city.session.execute(text("UPDATE outgoing SET next_at = now()"))
     assert send(staff, transaction) == {"sent": 1, "failed": 0}
+    staff.city.incident(50, 50)
+    staff.city.session.execute(
+        text("UPDATE outgoing SET next_at = now() + interval '10 years' WHERE state = 'waiting'")
+    )
+    assert send(staff, transaction) == {"sent": 1, "failed": 0}, "a clock that was ahead keeps no message for years"
+
+
+def _silent(_connection: socket.socket) -> None:
+    """Take the connection and say nothing."""
+
+
+def _dripping(connection: socket.socket) -> None:
+    """Say a little now and then: never silent for long, and never done."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b"220-go on\r\n")
+            threading.Event().wait(0.05)
+
+
+def _leaving(connection: socket.socket) -> None:
+    """Hang up at once."""
+    connection.close()
+
+
+def _babbling(connection: socket.socket) -> None:
+    """Say what is no protocol."""
+    connection.sendall(b"\xff\x00\r\n" * 10)
+
+
+@contextlib.contextmanager
+def served_by(talk: Callable[[socket.socket], None]) -> Iterator[tuple[int, list[socket.socket]]]:
+    """A server that talks like this: its port, and who has come."""
+    came: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    came.append(server.accept()[0])
+                    threading.Thread(target=talk, args=(came[-1],), daemon=True).start()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], came
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for connection in came:
+        connection.close()
+
+
+def told_otherwise(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
+    """Change settings."""
+    given = settings.get().model_copy(update=changed)
+    monkeypatch.setattr(settings, "get", lambda: given)
+
+
+@pytest.mark.parametrize("talk", [_silent, _dripping, _leaving, _babbling])
+@pytest.mark.parametrize("channel", ["mail", "robot"])
+def test_a_server_that_answers_slowly_or_not_at_all_keeps_no_other_message_from_going_out(
+    staff: Staff,
+    post: Post,
+    transaction: Transactions,
+    monkeypatch: pytest.MonkeyPatch,
+    talk: Callable[[socket.socket], None],
+    channel: str,
+) -> None:
+    monkeypatch.setattr(sending, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(sending, "DEADLINE_S", 1.0)
+    mailed(staff, "reported")
+    with served_by(talk) as (port, came):
+        hosts = f"http://127.0.0.1:{port},http://127.0.0.1:{post.robot_port}"
+        changed: dict[str, Any] = {"smtp_port": port} if channel == "mail" else {"webhook_hosts": hosts}
+        told_otherwise(monkeypatch, **changed)
+        hook = hooked(staff, post)
+        if channel == "robot":
+            hook.address = f"http://127.0.0.1:{port}/robot/send"
+        for x in (20, 40, 60):
+            staff.city.incident(x, 50)
+        assert send(staff, transaction)["sent"] == 3
+        assert len(came) == 1 or talk is _babbling, "one has waited in vain, so the others do not"
+    assert len(post.calls if channel == "mail" else post.mails) == 3
+    waiting = staff.city.session.scalars(select(Outgoing).where(Outgoing.state == Sending.WAITING)).all()
+    assert len(waiting) == 3
+    assert all(row.next_at > datetime.now(UTC) for row in waiting)
+    if channel == "mail":
+        told_otherwise(monkeypatch, smtp_port=post.mail_port)
+    else:
+        hook.address = post.robot
+    staff.city.session.execute(text("UPDATE outgoing SET next_at = now()"))
+    staff.city.session.expire_all()
+    assert send(staff, transaction) == {"sent": 3, "failed": 0}
 
 
 class Killed(BaseException):

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,9 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from data import photos
-from data.base import access, settings
-from data.base.errors import Forbidden, NotFound
+from data.base import access, sealed, settings
+from data.base.errors import Busy, Forbidden, NotFound
+from data.files import pictures as drawing
 from tests.city import City
 from tests.data import pictures
 
@@ -60,7 +62,7 @@ def test_a_photo_that_was_turned_stands_upright() -> None:
 
 @given(lon=st.floats(-179.9, 179.9), lat=st.floats(-89.9, 89.9))
 def test_the_place_that_a_camera_noted_is_handed_back(lon: float, lat: float) -> None:
-    kept = photos.read(pictures.photo((8, 8), place=(lon, lat)))
+    kept = drawing.read(pictures.photo((8, 8), place=(lon, lat)))
     if (round(lon, 5), round(lat, 5)) != (0, 0):
         assert kept.lon == pytest.approx(lon, abs=1e-5)
         assert kept.lat == pytest.approx(lat, abs=1e-5)
@@ -74,7 +76,7 @@ def test_zeros_and_nonsense_are_no_place() -> None:
 def test_a_large_photo_becomes_smaller_and_its_thumbnail_small() -> None:
     kept = photos.read(pictures.photo((4000, 3000)))
     assert (kept.width, kept.height) == (2048, 1536)
-    assert max(opened(kept.small).size) == photos.THUMBNAIL
+    assert max(opened(kept.small).size) == drawing.THUMBNAIL
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_a_large_photo_becomes_smaller_and_its_thumbnail_small() -> None:
         (b"", "empty"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "JPEG, PNG and WebP"),
         (b"GIF89a" + bytes(100), "JPEG, PNG and WebP"),
-        (pictures.photo((400, 300))[:400], "JPEG, PNG and WebP"),
+        (pictures.photo((400, 300))[:400], "cut off on its way"),
         (b"\0\0\0\x18ftypheic" + bytes(200), "HEIC"),
         (bytes(15_000_001), "15.0 MB"),
     ],
@@ -106,10 +108,35 @@ def test_a_photo_is_found_under_the_hash_of_its_content(session: Session) -> Non
     stored = photos.store(
         session, SYSTEM, pictures.photo(), community_id=city.community.id, grid_id=case.grid_id, incident_id=case.id
     )
-    kept = photos.place(stored.photo.sha256).read_bytes()
+    kept = photos.content(stored.photo)
     assert hashlib.sha256(kept).hexdigest() == stored.photo.sha256
-    assert photos.place(stored.photo.sha256, thumbnail=True).stat().st_size < len(kept) + 1000
+    assert len(photos.content(stored.photo, thumbnail=True)) < len(kept) + 1000
     assert stored.claim == ""
+
+
+def test_a_photo_lies_sealed_and_one_from_before_is_shown_and_then_sealed(session: Session) -> None:
+    city = City.make(session)
+    case = city.incident()
+    photo = photos.store(
+        session, SYSTEM, pictures.photo((40, 41)), community_id=city.community.id, incident_id=case.id
+    ).photo
+    kept, places = photos.content(photo), [photos.place(photo.sha256, thumbnail=small) for small in (False, True)]
+    for path in places:
+        assert sealed.is_sealed(path)
+        assert path.stat().st_mode & 0o077 == 0
+    for path, content in [(path, b"".join(sealed.read(path))) for path in places]:
+        path.write_bytes(content)  # as an earlier version left them
+    assert photos.content(photo) == kept
+    assert photos.seal_what_is_in_clear() == 2
+    assert photos.seal_what_is_in_clear() == 0
+    assert sealed.is_sealed(places[0])
+    assert photos.content(photo) == kept
+    places[0].write_bytes(places[0].read_bytes()[:-1])
+    with pytest.raises(sealed.Unreadable, match="damaged"):
+        photos.content(photo)
+    places[0].unlink()
+    with pytest.raises(NotFound, match="gone"):
+        photos.content(photo)
 
 
 def test_photos_lie_among_the_uploads_that_a_backup_takes_along() -> None:
@@ -157,9 +184,7 @@ def test_a_claim_attaches_a_photo_once_and_only_in_its_community(session: Sessio
     stored = photos.store(session, SYSTEM, pictures.photo(), community_id=city.community.id)
 
     def attach(where: City, incident_id: int, claim: str) -> int:
-        return photos.attach(
-            session, [claim], community_id=where.community.id, grid_id=None, incident_id=incident_id
-        )  # fmt: skip
+        return photos.attach(session, [claim], community_id=where.community.id, grid_id=None, incident_id=incident_id)
 
     assert attach(other, strange.id, stored.claim) == 0
     assert attach(city, case.id, "guessed") == 0
@@ -188,3 +213,18 @@ def test_orphans_go_and_everything_else_stays(session: Session) -> None:
     there = {name: photos.place(sha256).exists() for name, sha256 in hashes.items()}
     assert there == {"kept": True, "orphan": False, "fresh": True}
     assert not photos.place(hashes["orphan"], thumbnail=True).exists()
+
+
+@pytest.mark.parametrize(("kind", "more"), [("PNG", {}), ("WEBP", {}), ("JPEG", {"progressive": True})])
+def test_what_must_be_unfolded_whole_may_have_fewer_pixels(kind: str, more: dict[str, Any]) -> None:
+    content = io.BytesIO()
+    Image.new("1" if kind == "PNG" else "L", (5000, 5000)).save(content, kind, **more)
+    with pytest.raises(photos.NotAPhoto, match="25 million pixels, more than 20"):
+        photos.read(content.getvalue())
+
+
+def test_photos_are_decoded_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "_PATIENCE_S", 0.0)
+    with photos._decoding, pytest.raises(Busy, match="Many photos"):
+        photos.read(pictures.photo())
+    assert photos.read(pictures.photo()).width == 64

@@ -97,8 +97,10 @@ def test_a_short_limit_is_reminded_of_in_its_last_fifth(city: City) -> None:
 def test_the_next_look_is_when_the_next_threshold_comes(city: City) -> None:
     incident = reported(city)
     for now, following in (
-        ("03-17 10:01", "03-24 09:00"), ("03-24 09:00", "03-24 17:30"), ("03-24 20:00", "03-25 17:30"),
-    ):  # fmt: skip
+        ("03-17 10:01", "03-24 09:00"),
+        ("03-24 09:00", "03-24 17:30"),
+        ("03-24 20:00", "03-25 17:30"),
+    ):
         swept(city, now)
         assert city.session.get_one(CaseWatch, incident.id, populate_existing=True).next_at == at(following)
     swept(city, "05-30 10:00")
@@ -147,8 +149,8 @@ def test_what_had_passed_before_a_case_was_recorded_is_noted_but_not_told(city: 
 
 def test_a_case_on_hold_or_at_its_end_is_left_alone(city: City) -> None:
     held, closed = reported(city), reported(city)
-    incidents.act(city.session, access.SYSTEM, held, Action.HOLD, reason="等配件")
-    incidents.act(city.session, access.SYSTEM, closed, Action.REJECT, reason="不属实")
+    incidents.act(city.session, access.SYSTEM, held, Action.HOLD, note="等配件")
+    incidents.act(city.session, access.SYSTEM, closed, Action.REJECT, note="不属实")
     city.session.execute(text("DELETE FROM notification"))
     assert swept(city, "05-30 10:00") == []
     assert noted(city) == []
@@ -272,15 +274,22 @@ def test_two_sweeps_at_once_share_the_work(engine: Engine) -> None:
 def test_of_each_kind_the_rules_of_the_lowest_unit_hold(city: City) -> None:
     session, system = city.session, access.SYSTEM
     assert [(rule.kind, rule.working_days) for rule in reminders.in_force(session, city.community.id)] == [
-        ("due_soon", 1), ("overdue", 0), ("escalation", 1), ("escalation", 3), ("supervision", 5),
-    ]  # fmt: skip
+        ("due_soon", 1),
+        ("overdue", 0),
+        ("escalation", 1),
+        ("escalation", 3),
+        ("supervision", 5),
+    ]
     reminders.add(session, system, city.street, kind="escalation", working_days=2)
     reminders.add(session, system, city.community, kind="supervision", working_days=0, active=False)
     last = reminders.add(session, system, city.community, kind="due_soon", working_days=2, share=1.0, tier="grid")
     held = reminders.in_force(session, city.community.id)
     assert [(rule.kind, rule.working_days, rule.active) for rule in held] == [
-        ("due_soon", 2, True), ("overdue", 0, True), ("escalation", 2, True), ("supervision", 0, False),
-    ]  # fmt: skip
+        ("due_soon", 2, True),
+        ("overdue", 0, True),
+        ("escalation", 2, True),
+        ("supervision", 0, False),
+    ]
     reminders.remove(session, system, last.id)
     assert reminders.in_force(session, city.community.id)[0].working_days == 1
     assert len(reminders.in_force(session, city.district.id)) == 5

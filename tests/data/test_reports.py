@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -182,17 +183,20 @@ def test_one_address_sends_so_much_in_an_hour_and_others_are_not_held_up(city: C
     city.session.execute(text("UPDATE report_attempt SET at = at - interval '61 minutes'"))
     reports.count(city.session, Effort.REPORT, "203.0.113.7")
     assert "203.0.113.7" not in str(city.session.execute(text("SELECT * FROM report_attempt")).all())
+    for _ in range(reports.LIMITS[Effort.REPORT] - 1):
+        reports.count(city.session, Effort.REPORT, "203.0.113.7")
+    city.session.execute(text("UPDATE report_attempt SET at = at + interval '10 years'"))
+    reports.count(city.session, Effort.REPORT, "203.0.113.7")  # the clock was put back
 
 
-def test_a_stranger_learns_of_a_similar_case_what_how_far_and_how_long_ago(city: City) -> None:
+def test_a_stranger_learns_of_a_similar_case_what_and_how_long_ago(city: City) -> None:
     lon, lat = degrees(50, 50)
     case = city.incident(50, 80, description="Mrs Wang on the third floor is afraid", reported_at=datetime.now(UTC))
     secret = photos.store(
         city.session, SYSTEM, pictures.photo(), community_id=city.community.id, incident_id=case.id
     ).photo
     (found,) = reports.similar(city.session, city.community.id, category_code=case.category_code, lon=lon, lat=lat)
-    assert found.distance_m == pytest.approx(30, abs=0.1)
-    assert found.photo_id is None
+    assert (found.category_code, found.same_building, found.photo_id) == (case.category_code, False, None)
     secret.public = True
     city.session.flush()
     (found,) = reports.similar(city.session, city.community.id, category_code=case.category_code, lon=lon, lat=lat)
@@ -288,3 +292,48 @@ def test_what_is_near_a_point_is_the_building_next_to_it(city: City) -> None:
     assert near.distance_m == pytest.approx(10, abs=0.2)
     far = place_codes.near(city.session, city.community.id, *degrees(-500, 50))
     assert (far.grid, far.building) == (None, None)
+
+
+def test_a_stranger_learns_nothing_of_personal_kinds_nor_of_those_that_residents_do_not_report(city: City) -> None:
+    lon, lat = degrees(50, 50)
+    kinds = {one.code: one for one in incidents.categories(city.session)}
+    for code in ("dispute.family", "help.elderly", "inquiry.allowance", "order.security", "other"):
+        assert kinds[code].personal, code
+        city.incident(50, 50, category_code=code)
+        building = city.buildings["A1"].id
+        found = reports.similar(
+            city.session, city.community.id, category_code=code, lon=lon, lat=lat, building_id=building
+        )
+        assert found == [], code
+    place = place_codes.community(city.session, city.community.code)
+    for code in ("dispute.petition", "facility", "nothing"):
+        assert code not in {one.code for one in reports.kinds(city.session)} - {"facility"}
+        with pytest.raises(Invalid, match="cannot be reported here"):
+            reports.similar(city.session, city.community.id, category_code=code, lon=lon, lat=lat)
+        with pytest.raises(Invalid, match="cannot be reported here"):
+            reports.send(city.session, place, category_code=code, lon=lon, lat=lat)
+    # Who decides is the community: the flags are data.
+    kinds["facility.corridor_light"].personal = True
+    city.incident(50, 50)
+    city.session.flush()
+    told = reports.similar(city.session, city.community.id, category_code="facility.corridor_light", lon=lon, lat=lat)
+    assert told == []
+
+
+def test_a_stranger_who_asks_from_everywhere_learns_a_cell_and_no_place(city: City) -> None:
+    """From all points of a cell the answer is the same, so that no ring of questions closes in on a case."""
+    city.incident(150, 150)
+    step = reports.CELL_DEG / 10
+    west, south = (math.floor(value / reports.CELL_DEG) * reports.CELL_DEG for value in degrees(150, 150))
+    answers: dict[tuple[int, int], set[int]] = {}
+    for column in range(-25, 35, 3):
+        for row in range(-25, 35, 3):
+            lon, lat = west + (column + 0.5) * step, south + (row + 0.5) * step
+            found = reports.similar(
+                city.session, city.community.id, category_code="facility.corridor_light", lon=lon, lat=lat
+            )
+            answers.setdefault((column // 10, row // 10), set()).add(len(found))
+    assert all(len(counts) == 1 for counts in answers.values())
+    assert {cell for cell, counts in answers.items() if counts == {1}} == {
+        (column, row) for column in (-1, 0, 1) for row in (-1, 0, 1)
+    }

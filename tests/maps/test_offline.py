@@ -29,7 +29,7 @@ def whole_map(basemap: basemaps.Basemap = OWN) -> folium.Map:
 )
 def test_every_map_loads_from_our_own_server_only(the_map: folium.Map) -> None:
     parts = offline.parts(the_map)
-    assert offline.outside_addresses(parts.text) == []
+    assert offline.outside([*parts.styles, *parts.scripts, *offline.fetched(parts.html)]) == []
     assert parts.styles == ("/static/vendor/leaflet.css",)
     assert parts.scripts == ("/static/vendor/leaflet.js", "/static/vendor/protomaps-leaflet.js")
     assert "L.map(" in parts.script
@@ -61,13 +61,42 @@ def test_icon_fonts_from_outside_are_refused() -> None:
         offline.parts(the_map)
 
 
-def test_an_address_in_a_layer_is_found_wherever_it_hides() -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<img src="//tracker.example.net/p.gif">',
+        "<img src='https:\\\\tracker.example.net/p.gif'>",
+        "<p style=\"background: URL( 'http://tracker.example.net/p.gif')\">",
+        "<style>@import 'https://tracker.example.net/p.css';</style>",
+        '<link rel="stylesheet" href="https://tracker.example.net/p.css">',
+        '<img srcset="/a.png 1x, //tracker.example.net/p.gif 2x">',
+        '<svg><use href="https://tracker.example.net/p.svg#a"></use></svg>',
+        '<iframe src="javascript:fetch(`//tracker.example.net`)"></iframe>',
+    ],
+)
+def test_an_address_that_a_layer_fetches_from_is_found_wherever_it_hides(content: str) -> None:
     the_map = whole_map()
-    folium.Marker((31.235, 121.505), popup='<img src="//tracker.example.net/p.gif">', icon=folium.DivIcon()).add_to(
+    folium.Marker((31.235, 121.505), popup=content, icon=folium.DivIcon()).add_to(the_map)
+    with pytest.raises(offline.OutsideAsset, match=r"tracker\.example\.net"):
+        offline.parts(the_map)
+
+
+def test_pictures_over_the_map_come_from_our_own_server() -> None:
+    the_map = whole_map()
+    folium.raster_layers.ImageOverlay("https://tracker.example.net/p.png", [[31.2, 121.5], [31.3, 121.6]]).add_to(
         the_map
     )
     with pytest.raises(offline.OutsideAsset, match=r"tracker\.example\.net"):
         offline.parts(the_map)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["见 https://example.com/", "//example.com/x.js", "url(https://example.com/a.png)", '<img src="//a.example">'],
+)
+def test_what_a_text_says_is_no_address(text: str) -> None:
+    the_map = overview.overview(bounds=BOUNDS, basemap=OWN, version="7", title=text)
+    assert "example" in offline.parts(the_map).script
 
 
 def test_picture_tiles_pass_only_when_the_settings_name_them() -> None:
@@ -79,9 +108,7 @@ def test_picture_tiles_pass_only_when_the_settings_name_them() -> None:
 
 def test_a_tile_server_of_the_same_host_but_another_path_does_not_pass() -> None:
     mine = basemaps.choose("https://tiles.example.org/roads/{z}/{x}/{y}.png")
-    assert offline.outside_addresses("https://tiles.example.org/spy.js", mine.prefixes) == [
-        "https://tiles.example.org/spy.js"
-    ]
+    assert offline.outside(["https://tiles.example.org/spy.js"], mine.prefixes) == ["https://tiles.example.org/spy.js"]
 
 
 def test_a_preview_is_thinned_before_it_comes_here() -> None:

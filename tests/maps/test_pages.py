@@ -15,12 +15,20 @@ from data.base import language
 from maps import offline
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = ROOT / "api" / "templates"
+TEMPLATES = ROOT / "api"
 STATIC = ROOT / "api" / "static"
 PAGES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(TEMPLATES), extensions=["jinja2.ext.i18n"], autoescape=True
+    loader=jinja2.FileSystemLoader([TEMPLATES, TEMPLATES / "base"]), extensions=["jinja2.ext.i18n"], autoescape=True
 )
+
+
+_ADDRESS = re.compile(r"(?:https?:|wss?:)?//[\w.{}-]+\.[\w{}.-]+[^\s\"'<>`\\)]*", re.IGNORECASE)
+
+
+def outside_addresses(text: str) -> list[str]:
+    """The addresses of other servers in a source of ours, but for the names of XML's vocabularies."""
+    return [address for address in _ADDRESS.findall(text) if not address.startswith("http://www.w3.org/")]
 
 
 def text_of(page: str) -> str:
@@ -47,7 +55,7 @@ def test_a_page_compiles(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_loads_nothing_from_outside(page: str) -> None:
-    assert offline.outside_addresses(text_of(page)) == []
+    assert outside_addresses(text_of(page)) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -57,7 +65,7 @@ def test_a_page_has_no_inline_style_or_handler_that_the_policy_would_block(page:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_form_that_changes_something_carries_the_token_against_forgery(page: str) -> None:
-    if page.startswith(("reports/", "tracking/")):
+    if page.startswith("reports/"):
         return  # residents have no session that somebody could act in; the origin of what they send is checked
     for form in re.findall(r'<form[^>]*method="post"[^>]*>.*?</form>', text_of(page), re.DOTALL):
         assert 'name="csrf_token"' in form or 'id="bulk"' in form, form[:120]
@@ -95,14 +103,14 @@ def test_every_word_that_a_script_says_is_on_the_page() -> None:
         return set(re.findall(r'(?:^  |[{,]\s*)"(\w+)": _\(', text, re.MULTILINE))
 
     own = [re.findall(r"<script[^>]*data-words>(.*?)</script>", text_of(page), re.DOTALL) for page in PAGES]
-    shared = words(text_of("_words.html"))
+    shared = words(text_of("base/_words.html"))
     assert spoken <= shared.union(*(words(text) for texts in own for text in texts))
     assert shared <= spoken
 
 
 def test_the_scripts_name_no_other_server() -> None:
     for script in (STATIC / "js").rglob("*.js"):
-        assert offline.outside_addresses(re.sub(r"^\s*//.*$", "", script.read_text("utf-8"), flags=re.MULTILINE)) == []
+        assert outside_addresses(re.sub(r"^\s*//.*$", "", script.read_text("utf-8"), flags=re.MULTILINE)) == []
 
 
 def loaded(script: Path) -> set[Path]:
@@ -112,7 +120,7 @@ def loaded(script: Path) -> set[Path]:
 
 
 def test_the_first_view_of_the_map_is_at_most_300_kb() -> None:
-    named = re.findall(r"static\('([\w./-]+)'\)", text_of("base.html") + text_of("map.html"))
+    named = re.findall(r"static\('([\w./-]+)'\)", text_of("base/base.html") + text_of("map/map.html"))
     files = {STATIC / name for name in named if (STATIC / name).suffix in {".css", ".js", ".svg"}}
     files |= {STATIC / "vendor" / name for name in ("leaflet.js", "leaflet.css", "protomaps-leaflet.js")}
     files |= loaded(STATIC / "js" / "shell.js") | loaded(STATIC / "js" / "map" / "overview.js")

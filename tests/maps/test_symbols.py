@@ -10,11 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data import incidents
 from data.incidents import State
-from maps import overview, symbols
+from maps import symbols
 
 
-@pytest.mark.parametrize("pair", symbols.text_pairs(), ids=lambda pair: pair[0].replace(" ", "-"))
+@pytest.mark.parametrize(
+    "pair",
+    [*symbols.text_pairs(), *((f"{what} in the dark", *pair) for what, *pair in symbols.text_pairs(dark=True))],
+    ids=lambda pair: pair[0].replace(" ", "-"),
+)
 def test_text_stands_out_from_its_ground(pair: tuple[str, str, str]) -> None:
     _, text, ground = pair
     assert symbols.contrast(text, ground) >= 4.5
@@ -30,6 +35,8 @@ def test_a_state_mark_stands_out_from_the_map(code: str) -> None:
 
 def test_controls_that_are_off_can_be_seen() -> None:
     assert symbols.contrast(symbols.PALETTE["control-off"], symbols.PALETTE["card"]) >= 3
+    assert symbols.contrast(symbols.DARK["control-off"], symbols.DARK["card"]) >= 3
+    assert symbols.contrast(symbols.DARK["brand-fill"], symbols.DARK["card"]) >= 3
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,7 @@ def test_contrast_agrees_with_published_measurements(text: str, ground: str, mea
 
 
 def test_every_incident_state_has_a_mark_and_a_word() -> None:
-    assert set(symbols.STATES) == {state.value for state in State} == set(overview.state_names())
+    assert set(symbols.STATES) == {state.value for state in State} == set(incidents.words.states())
 
 
 def test_no_two_states_share_shape_and_sign() -> None:

@@ -118,9 +118,15 @@ def city(session: Session) -> City:
     city.incident(250, 270, state="declined", category_code="environment.noise")
     city.incident(340, 340, due_at=later)  # in no grid
     session.add(
-        Basemap(community_id=city.community.id, code="r1", kind="road", name="锦绣路", width_m=8.0,
-                geom=shapely.LineString([degrees(-30, 100), degrees(330, 100)]).wkt)
-    )  # fmt: skip
+        Basemap(
+            community_id=city.community.id,
+            code="r1",
+            kind="road",
+            name="锦绣路",
+            width_m=8.0,
+            geom=shapely.LineString([degrees(-30, 100), degrees(330, 100)]).wkt,
+        )
+    )
     session.flush()
     return city
 
@@ -134,7 +140,7 @@ def _since(year: int) -> Any:
 @pytest.fixture
 def admin(city: City) -> Actor:
     """Somebody who sees everything."""
-    return city.actor("administrator", city.district)
+    return city.actor("administrator", None)
 
 
 # Where things lie
@@ -170,7 +176,7 @@ def test_a_tile_of_buildings_holds_those_that_meet_it_where_they_are(
 @pytest.mark.parametrize("zoom", [10, 11, 12, 13, 14, 17])
 def test_points_are_within_a_unit_of_the_projection_at_every_zoom(session: Session, zoom: int) -> None:
     far_north = City.make(session)
-    admin = far_north.actor("administrator", far_north.district)
+    admin = far_north.actor("administrator", None)
     tile = tile_at(*degrees(150, 150), zoom)
     (feature,) = features(session, admin, "communities", tile)
     border = in_tile(shapely.union_all(list(grids.shapes(session, far_north.community.id).values())), tile)
@@ -202,7 +208,7 @@ def test_a_grid_that_bends_around_its_middle_has_its_label_inside(session: Sessi
     city = City.make(session)
     around = rectangle(0, 0, 300, 300).difference(rectangle(50, 50, 200, 200))
     grids.divide(session, access.SYSTEM, city.community, {city.grids["A1"].id: around}, valid_from=date(2021, 1, 1))
-    admin = city.actor("administrator", city.district)
+    admin = city.actor("administrator", None)
     tile = tile_at(*degrees(150, 150), 14)
     (label,) = features(session, admin, "grids", tile, inner="grid_labels")
     assert in_tile(around, tile).contains(label["geometry"])
@@ -269,10 +275,18 @@ def test_open_incidents_of_a_grid_are_counted_by_their_states(session: Session, 
 
 
 def test_a_figure_that_one_may_not_see_is_unknown_not_zero(session: Session, city: City) -> None:
-    planner = city.actor("planner", city.community)  # sees grids, not households
-    found = everywhere(session, planner, "grids", 16, Wanted(figure="residents"))
+    warden = city.actor("building_warden", city.community)  # sees grids, not households
+    found = everywhere(session, warden, "grids", 16, Wanted(figure="residents"))
     assert len(ids(found)) == 9
     assert all("residents" not in one["properties"] for one in found)
+
+
+def test_a_planner_sees_how_many_live_in_a_grid_but_no_special_groups(session: Session, city: City) -> None:
+    planner, staff = city.actor("planner", city.community), city.actor("community_staff", city.community)
+    for figure in ("households", "residents"):
+        wanted = Wanted(figure=figure)
+        assert tiles.count(session, planner, wanted) == tiles.count(session, staff, wanted) != [0] * 9
+    assert tiles.count(session, planner, Wanted(figure="special_households")) == []
 
 
 # Incidents
@@ -343,7 +357,7 @@ def test_a_mark_for_one_says_what_it_is_and_a_mark_for_several_when_one_is_overd
 @pytest.mark.parametrize("zoom", [14, 15])
 def test_neighbouring_tiles_put_a_mark_to_the_same_place(session: Session, zoom: int) -> None:
     city = City.make(session)
-    admin = city.actor("administrator", city.district)
+    admin = city.actor("administrator", None)
     for x, y in [(10, 10), (290, 290), (150, 20), (20, 150), (280, 10), (150, 150), (152, 151), (99, 99), (101, 101)]:
         city.incident(x, y)
     places: dict[tuple[int, int], set[Any]] = {}
@@ -360,7 +374,7 @@ def test_neighbouring_tiles_put_a_mark_to_the_same_place(session: Session, zoom:
 
 def test_marks_that_stand_for_several_do_not_cover_each_other(session: Session) -> None:
     city = City.make(session)
-    admin = city.actor("administrator", city.district)
+    admin = city.actor("administrator", None)
     scattered = np.random.default_rng(3).uniform(0, 300, (220, 2))
     for x, y in scattered.tolist():
         city.incident(x, y)
@@ -457,7 +471,7 @@ def test_a_community_can_be_asked_for_by_its_code(session: Session, city: City) 
 
 
 def test_without_the_permission_a_layer_is_empty(session: Session, city: City) -> None:
-    auditor = city.actor("auditor", city.district)  # sees units and grids only
+    auditor = city.actor("auditor", None)  # sees units and grids only
     seen = _seen(session, auditor)
     assert seen["grids"]
     assert not seen["buildings"]
@@ -489,7 +503,9 @@ def test_those_with_equal_areas_share_a_tile_and_others_do_not(session: Session,
     planner = city.actor("planner", city.community)
     leader = city.actor("grid_leader", city.grids["A1"])
     assert layer.areas(staff, plain) == layer.areas(planner, plain) != layer.areas(leader, plain)
-    assert layer.areas(staff, people) != layer.areas(planner, people)
+    assert layer.areas(staff, people) == layer.areas(planner, people)  # how many there are is the same for both
+    special = Wanted(figure="special_households")
+    assert layer.areas(staff, special) != layer.areas(planner, special)
 
 
 def test_a_tile_names_all_tables_that_it_is_made_from() -> None:

@@ -17,29 +17,44 @@ from data.base import language
 from data.views.scenes import FEWEST, Case, Ground, Shape, Walk
 from maps import offline
 from maps.hotspots import heat_names
+from maps.programs import Drawing
 from maps.views import cases, hotspots, patrols
 from maps.views.cases import Told
-from maps.views.frame import Drawing, Picture, place
+from maps.views.frame import Picture, place
 from maps.views.hotspots import Found
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 3, 18, 10, 0, tzinfo=ZONE)
 SQUARE = {"type": "Polygon", "coordinates": [[[120, 30], [120.003, 30], [120.003, 30.003], [120, 30.003], [120, 30]]]}
 GROUND = Ground(
-    "here", "EPSG:4549", (30.0, 120.0, 30.003, 120.003), communities=[Shape(SQUARE, "community")],
-    grids=[Shape(SQUARE, "grid", "Grid 1", id=1, at=(120.0015, 30.0015))], area_m2=90_000.0,
-)  # fmt: skip
+    "here",
+    "EPSG:4549",
+    (30.0, 120.0, 30.003, 120.003),
+    communities=[Shape(SQUARE, "community")],
+    grids=[Shape(SQUARE, "grid", "Grid 1", id=1, at=(120.0015, 30.0015))],
+    area_m2=90_000.0,
+)
 VIEWS = [cases.overview, cases.lights, cases.overdue, cases.timeline]
 
 
 def case(number: int = 1, *, days: float = 10, home: bool = False, **values: Any) -> Case:
     given = {
-        "id": number, "number": f"N{number}", "category_code": "facility.street_light", "category_zh": "路灯不亮",
-        "category_en": "Street light broken", "state": "new", "overdue": True,
-        "reported_at": NOW - timedelta(days=days), "due_at": NOW - timedelta(days=days - 5), "closed_at": None,
-        "lon": 120.001, "lat": 30.001, "grid_id": 1,
-        "grid_name": "Grid 1", "home": home,
-    }  # fmt: skip
+        "id": number,
+        "number": f"N{number}",
+        "category_code": "facility.street_light",
+        "category_zh": "路灯不亮",
+        "category_en": "Street light broken",
+        "state": "new",
+        "overdue": True,
+        "reported_at": NOW - timedelta(days=days),
+        "due_at": NOW - timedelta(days=days - 5),
+        "closed_at": None,
+        "lon": 120.001,
+        "lat": 30.001,
+        "grid_id": 1,
+        "grid_name": "Grid 1",
+        "home": home,
+    }
     return Case(**{**given, **values})
 
 
@@ -74,7 +89,7 @@ def test_every_view_has_a_title_a_sentence_a_period_a_source_and_a_legend(view: 
     with language.using("zh"):
         assert view(GROUND, [case(number) for number in range(count)], told()).sentence.endswith("。")
     parts = offline.parts(picture.figure)
-    assert offline.outside_addresses(parts.text) == []
+    assert offline.outside([*parts.styles, *parts.scripts, *offline.fetched(parts.html)]) == []
     assert parts.scripts == ("/static/vendor/leaflet.js",)
 
 
@@ -131,11 +146,13 @@ def test_a_case_is_seen_from_its_report_to_its_end() -> None:
 def test_the_bars_are_how_many_marks_are_seen(spans: list[tuple[float, float | None]]) -> None:
     made = [
         case(
-            number, days=days, state="new" if lasts is None else "closed",
+            number,
+            days=days,
+            state="new" if lasts is None else "closed",
             closed_at=None if lasts is None else NOW - timedelta(days=days) + timedelta(days=lasts),
         )
         for number, (days, lasts) in enumerate(spans)
-    ]  # fmt: skip
+    ]
     picture = cases.timeline(GROUND, made, told())
     counts = config(picture)["steps"]["counts"]
     marks = drawn(picture, "mark")

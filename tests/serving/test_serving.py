@@ -5,6 +5,7 @@ It starts, says how to sign in, serves one folder once, stops cleanly, and loses
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,13 +18,15 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from data.base import processes
 from data.base.cluster import Cluster
+from tests.furnished import PASSWORD
 
-PASSWORD = "open sesame, please"
 START_S = 600
 ROUNDS = 3
 
@@ -59,7 +62,7 @@ class Server:
         while True:
             assert self.process.poll() is None, self.said()
             try:
-                httpx.get(f"{self.address}/api/openapi.json", timeout=5)
+                httpx.get(f"{self.address}/healthz", timeout=5)
                 return
             except httpx.TransportError:
                 assert time.monotonic() < until, self.said()
@@ -77,7 +80,7 @@ class Server:
 
     def sign_in(self, name: str = "staff") -> httpx.Client:
         """Somebody who is signed in."""
-        client = httpx.Client(base_url=self.address, timeout=30)
+        client = httpx.Client(base_url=self.address, timeout=START_S)
         answer = client.post("/api/signin", json={"username": name, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
@@ -108,8 +111,12 @@ def test_a_second_server_on_the_same_folder_is_refused_with_a_sentence(server: S
     other = Server(server.home)
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "serve"],
-        env=other.environment(), capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        env=other.environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 2
     assert "Another wangge serves" in done.stderr
 
@@ -117,8 +124,12 @@ def test_a_second_server_on_the_same_folder_is_refused_with_a_sentence(server: S
 def test_a_taken_port_is_refused_with_a_sentence(server: Server) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "serve"],
-        env=server.environment(), capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        env=server.environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 2
     assert f"Port {server.port}" in done.stderr
 
@@ -127,21 +138,130 @@ def test_a_folder_that_cannot_be_made_is_refused_with_a_sentence(server: Server)
     other = Server(server.home / "said.log" / "below a file")
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "serve"],
-        env=other.environment(), capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        env=other.environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 2
     assert f"{other.home}: Not a directory" in done.stderr
     assert "WANGGE_HOME" in done.stderr
 
 
-def test_a_worker_whose_server_was_killed_meanwhile_leaves_the_database_alone(server: Server) -> None:
+@pytest.mark.parametrize("part", ["worker", "web"])
+def test_a_part_whose_server_was_killed_meanwhile_ends_and_leaves_the_database_alone(server: Server, part: str) -> None:
     other = Server(server.home / "another")
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli", "worker"],
-        env=other.environment() | {"WANGGE_SERVER_PID": "1"}, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = subprocess.run(
+            [sys.executable, "-m", "api.cli", "part", part, str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            env=other.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=600,
+            check=False,
+        )
+    assert done.returncode in (0, -signal.SIGTERM), done.stderr
     assert not (other.home / "pg").exists()
+
+
+def parts_of(server: Server) -> dict[str, int]:
+    """The processes of a server's parts: its children by what they call themselves, and the cluster's first one."""
+    assert server.process is not None
+    pids = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    found: dict[str, int] = {}
+    for pid in pids:
+        called = Path(f"/proc/{pid}/comm").read_text().strip()
+        if called.startswith("wangge "):
+            found[called.removeprefix("wangge ")] = int(pid)
+        else:  # it has only just begun
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            found.setdefault(words[words.index(b"part") + 1].decode(), int(pid))
+    return found | {"database": int((server.home / "pg" / "postmaster.pid").read_text().split()[0])}
+
+
+def told(server: Server) -> dict[str, dict[str, object]]:
+    """What the server tells of its parts."""
+    states: dict[str, dict[str, object]] = json.loads((server.home / "serving.json").read_text())
+    return states
+
+
+@pytest.mark.parametrize("part", ["worker", "web", "database"])
+def test_a_part_that_is_killed_is_started_again_and_that_is_told(server: Server, part: str) -> None:
+    before, restarts = parts_of(server), told(server)[part]["restarts"]
+    os.kill(before[part], signal.SIGKILL)
+    until = time.monotonic() + START_S
+    with httpx.Client(base_url=server.address, timeout=START_S) as client:
+        while told(server)[part]["restarts"] == restarts or client.get("/readyz").json() != {
+            "ready": True,
+            "parts": {"database": "up", "web": "up", "worker": "up"},
+        }:
+            assert time.monotonic() < until, server.said()
+            time.sleep(0.05)
+        assert client.get("/healthz").status_code == 200
+    assert parts_of(server)[part] != before[part]
+    assert "is up again" in (server.home / "logs" / "serve.log").read_text()
+    found = {finding["check"]: finding for finding in doctor(server)["findings"]}
+    name = {"worker": "background worker", "web": "web application", "database": "database server"}[part]
+    assert found[name]["good"]
+    assert "started again" in found[name]["found"]
+    assert "signal 9" in found[name]["found"] or part == "database"
+
+
+def doctor(server: Server) -> dict[str, Any]:
+    """What ``wangge doctor`` finds."""
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "doctor", "--json"],
+        env=server.environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    findings: dict[str, Any] = json.loads(done.stdout)
+    assert findings["good"] == (done.returncode == 0)
+    return findings
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_started_by_root_nothing_that_people_talk_to_is_root(server: Server) -> None:
+    with closing(server.sign_in()) as client:
+        client.get("/map")
+    user = processes.known_user()
+    assert user is not None
+    marker = f"WANGGE_HOME={server.home}".encode()
+    owners = {
+        process.name: process.stat().st_uid
+        for process in Path("/proc").glob("[0-9]*")
+        if marker in _environment_of(process) and b"api." in (process / "cmdline").read_bytes()
+    }
+    assert server.process is not None
+    assert owners.pop(str(server.process.pid)) == 0
+    assert len(owners) >= 3, "web application, its hands, worker"
+    assert set(owners.values()) == {user.uid}
+    keys = (server.home / "keys.json").stat()
+    assert (keys.st_uid, keys.st_mode & 0o777) == (user.uid, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_what_a_command_of_root_leaves_is_handed_over(server: Server) -> None:
+    left = server.home / "uploads" / "left"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text("a file of root's")
+    outside = server.home.parent / f"{server.home.name}-outside"
+    outside.write_text("a file that the service has linked")
+    os.link(outside, left.with_name("linked"))
+    left.with_name("elsewhere").symlink_to(outside)
+    doctor(server)
+    user = processes.known_user()
+    assert user is not None
+    assert (left.stat().st_uid, left.parent.stat().st_uid) == (user.uid, user.uid)
+    assert outside.stat().st_uid == 0
+    assert (server.home / "pg").stat().st_uid not in (0, user.uid)
+    for one in ("linked", "elsewhere", "left"):
+        left.with_name(one).unlink()
+    outside.unlink()
 
 
 def test_killed_at_any_moment_it_keeps_every_incident_it_acknowledged(server: Server) -> None:
@@ -180,3 +300,13 @@ def _environment_of(process: Path) -> bytes:
         return (process / "environ").read_bytes()
     except OSError:
         return b""
+
+
+def test_the_doctor_says_what_is_down_and_starts_nothing_for_it(server: Server) -> None:
+    findings = doctor(server)
+    assert not findings["good"]
+    found = {finding["check"]: finding for finding in findings["findings"]}
+    assert found["server"]["found"] == "not running"
+    assert (found["database"]["good"], found["database"]["found"]) == (False, "not running")
+    assert "wangge serve" in found["database"]["mend"]
+    assert not (server.home / "pg" / "postmaster.pid").exists()

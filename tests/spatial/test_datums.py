@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pyproj
@@ -143,19 +146,30 @@ def test_where_no_zone_is_there_is_no_metric_system(lon: float, lat: float) -> N
 @pytest.mark.parametrize(
     ("text", "datum"),
     [
-        ("GCJ-02", Datum.GCJ02), ("gcj02", Datum.GCJ02), ("火星坐标系", Datum.GCJ02), ("BD-09", Datum.BD09),
-        ("bd09", Datum.BD09), ("BD09LL", Datum.BD09), ("wgs 84", Datum.WGS84), ("CGCS2000", Datum.WGS84),
+        ("GCJ-02", Datum.GCJ02),
+        ("gcj02", Datum.GCJ02),
+        ("火星坐标系", Datum.GCJ02),
+        ("BD-09", Datum.BD09),
+        ("bd09", Datum.BD09),
+        ("BD09LL", Datum.BD09),
+        ("wgs 84", Datum.WGS84),
+        ("CGCS2000", Datum.WGS84),
     ],
-)  # fmt: skip
+)
 def test_datums_are_known_by_the_names_people_use(text: str, datum: Datum) -> None:
     assert datums.parse_crs(text) == datum
 
 
 @pytest.mark.parametrize(
     ("text", "epsg"),
-    [("EPSG:4549", 4549), ("epsg:4490", 4490), ("4326", 4326), ("+init=epsg:32619", None),
-     ("CGCS2000 / 3-degree Gauss-Kruger CM 114E", 4547)],
-)  # fmt: skip
+    [
+        ("EPSG:4549", 4549),
+        ("epsg:4490", 4490),
+        ("4326", 4326),
+        ("+init=epsg:32619", None),
+        ("CGCS2000 / 3-degree Gauss-Kruger CM 114E", 4547),
+    ],
+)
 def test_codes_and_names_of_the_registry_are_read(text: str, epsg: int | None) -> None:
     crs = datums.parse_crs(text)
     assert isinstance(crs, pyproj.CRS)
@@ -193,3 +207,82 @@ def test_heights_are_dropped_and_the_unprojectable_is_found_by_its_bounds() -> N
     assert not shapely.has_z(flat[0])
     beyond = datums.reproject(np.array([shapely.Point(0, 95)], dtype=object), "EPSG:4326", "EPSG:32631")
     assert check_bounds(beyond) == [Fault.NOT_FINITE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IAU_2015:30100",
+        "IAU_2015:49900",
+        "ESRI:104903",
+        "EPSG:5714",
+        "EPSG:0",
+        "EPSG:",
+        "",
+        " ",
+        "4" * 400,
+        "-1",
+        "+proj=longlat +a=1737400 +b=1737400 +no_defs",
+        "+proj=geocent +datum=WGS84",
+        "+proj=nonsense",
+        "\x00",
+        "urn:ogc:def:crs:IAU_2015::30100",
+        "{}",
+        '{"type": "ProjectedCRS"}',
+        "[",
+        "GEOGCS[",
+        "(" * 5000,
+        "\ud800",
+        "EPSG:4326+5714+1",
+        'LOCAL_CS["x",UNIT["metre",1]]',
+        "EPSG:4978",
+        "/etc/passwd",
+        "🌍",
+        "null",
+        "EPSG:99999999999999999999",
+    ],
+)
+def test_what_is_no_system_of_the_ground_of_the_earth_is_refused_whatever_proj_makes_of_it(text: str) -> None:
+    with pytest.raises(datums.UnknownCrs):
+        datums.parse_crs(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+proj=longlat +nadgrids={file} +type=crs",
+        "+proj=utm +zone=51 +NADGRIDS=@{file}",
+        "+proj=longlat +nadgrids=@null,{file} +type=crs",
+        "+proj=longlat +ellps=krass +geoidgrids={file} +type=crs",
+        "+type=crs +init={file}:x",
+        "init={file}:x",
+        "+proj=pipeline +step +proj=gridshift +grids={file}",
+        "+proj=defmodel +model={file} +type=crs",
+        "+proj=tinshift +file={file} +type=crs",
+        pyproj.CRS("+proj=longlat +nadgrids=other +type=crs").to_wkt().replace("other", "{file}"),
+        pyproj.CRS("+proj=longlat +nadgrids=other +type=crs").to_wkt("WKT1_GDAL").replace("other", "{file}"),
+        pyproj.CRS("+proj=longlat +nadgrids=other +type=crs").to_json().replace("other", "{file}"),
+    ],
+)
+def test_no_file_is_opened_because_a_text_names_it(text: str, tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    os.mkfifo(endless)  # whoever opens it waits for ever
+    named = text.replace("{file}", str(endless))
+    assert datums.names_a_file(named)
+    with pytest.raises(datums.UnknownCrs):
+        datums.parse_crs(named)
+
+
+@pytest.mark.parametrize("form", ["WKT1_GDAL", "WKT1_ESRI", "WKT2_2019"])
+@pytest.mark.parametrize("code", [3857, 4326, 4490, 4549, 4214, 2436])
+def test_a_system_of_the_registry_names_no_file(code: int, form: str) -> None:
+    crs = pyproj.CRS(code)
+    assert not datums.names_a_file(crs.to_wkt(form))
+    assert not datums.names_a_file(crs.to_json())
+
+
+def test_web_mercator_is_read_with_the_grid_that_is_none() -> None:
+    said = (
+        "+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +k=1 +units=m +nadgrids=@null +wktext +no_defs +type=crs"
+    )
+    assert isinstance(datums.parse_crs(said), pyproj.CRS)

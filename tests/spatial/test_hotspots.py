@@ -25,8 +25,10 @@ def test_importing_hotspots_loads_no_slow_library() -> None:
     slow = {"sklearn", "esda", "libpysal", "scipy.stats", "scipy.sparse", "scipy.spatial"}
     said = subprocess.run(
         [sys.executable, "-c", f"import spatial.hotspots, sys; print({slow!r} & set(sys.modules))"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert said.stdout.strip() == "set()"
 
 
@@ -72,9 +74,16 @@ def test_cells_of_an_area_are_those_with_their_centre_inside_and_those_with_some
     assert len(lattice.cover(None)) == 0
 
 
-@pytest.mark.parametrize(("shape", "rings", "expected"), [
-    ("hexagon", 1, 7), ("hexagon", 2, 19), ("hexagon", 3, 37), ("square", 1, 9), ("square", 2, 25),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "rings", "expected"),
+    [
+        ("hexagon", 1, 7),
+        ("hexagon", 2, 19),
+        ("hexagon", 3, 37),
+        ("square", 1, 9),
+        ("square", 2, 25),
+    ],
+)
 def test_neighbours_are_the_cells_within_some_rings(shape: str, rings: int, expected: int) -> None:
     lattice = Lattice(36, Shape(shape))
     cells = lattice.cover(shapely.box(0, 0, 500, 500))
@@ -141,8 +150,9 @@ def test_the_density_agrees_with_scipy() -> None:
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-500, 500), st.floats(-500, 500)), min_size=1, max_size=20),
-    st.floats(10, 80), st.floats(-1e5, 1e5),
-)  # fmt: skip
+    st.floats(10, 80),
+    st.floats(-1e5, 1e5),
+)
 def test_the_density_adds_up_to_the_points_wherever_they_are(
     points: list[tuple[float, float]], bandwidth: float, shift: float
 ) -> None:

@@ -31,9 +31,15 @@ def theirs(values: np.ndarray, near: Neighbours, permutations: int = 0) -> Any:
 
         rows = {cell: near.indices[near.starts[cell] : near.starts[cell + 1]].tolist() for cell in range(len(values))}
         return G_Local(
-            values, W(rows, silence_warnings=True), transform="B", star=True, permutations=permutations,
-            keep_simulations=False, n_jobs=1, seed=1,
-        )  # fmt: skip
+            values,
+            W(rows, silence_warnings=True),
+            transform="B",
+            star=True,
+            permutations=permutations,
+            keep_simulations=False,
+            n_jobs=1,
+            seed=1,
+        )
 
 
 @pytest.mark.parametrize("rings", [1, 2, 3])

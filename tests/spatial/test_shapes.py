@@ -143,8 +143,15 @@ def test_bounds_tell_what_is_wrong_with_a_place() -> None:
     places = [(113, 28), (28, 113), (113, 280), (180.00000000000003, -90), (500000, 3000000)]
     shapes = np.array([*shapely.points(places), None, shapely.Point(), shapely.Point(np.nan, 1)], dtype=object)
     assert check_bounds(shapes) == [
-        None, Fault.SWAPPED, Fault.OUT_OF_RANGE, None, Fault.OUT_OF_RANGE, Fault.MISSING, Fault.EMPTY, Fault.NOT_FINITE,
-    ]  # fmt: skip
+        None,
+        Fault.SWAPPED,
+        Fault.OUT_OF_RANGE,
+        None,
+        Fault.OUT_OF_RANGE,
+        Fault.MISSING,
+        Fault.EMPTY,
+        Fault.NOT_FINITE,
+    ]
 
 
 def test_one_coordinate_out_of_many_is_enough_to_be_out_of_bounds() -> None:
@@ -159,8 +166,12 @@ def test_parts_know_where_they_came_from() -> None:
     nested = "GEOMETRYCOLLECTION (MULTIPOINT ((1 1), (2 2)), GEOMETRYCOLLECTION (POINT (3 3)))"
     parts, owners = singles(wkt("POINT (0 0)", None, nested, "POLYGON EMPTY", "MULTILINESTRING ((0 0, 1 1))"))
     assert shapely.to_wkt(parts).tolist() == [
-        "POINT (0 0)", "POINT (1 1)", "POINT (2 2)", "POINT (3 3)", "LINESTRING (0 0, 1 1)",
-    ]  # fmt: skip
+        "POINT (0 0)",
+        "POINT (1 1)",
+        "POINT (2 2)",
+        "POINT (3 3)",
+        "LINESTRING (0 0, 1 1)",
+    ]
     assert owners.tolist() == [0, 2, 2, 2, 4]
 
 
@@ -170,6 +181,10 @@ def test_everything_becomes_multi_except_what_is_mixed_or_missing() -> None:
         wkt("POLYGON ((0 0, 1 0, 1 1, 0 0))", "MULTIPOINT ((1 1), (2 2))", mixed, None, "LINESTRING EMPTY")
     )
     assert [None if shape is None else shape.geom_type for shape in multi] == [
-        "MultiPolygon", "MultiPoint", "GeometryCollection", None, "LineString",
-    ]  # fmt: skip
+        "MultiPolygon",
+        "MultiPoint",
+        "GeometryCollection",
+        None,
+        "LineString",
+    ]
     assert len(multi[1].geoms) == 2

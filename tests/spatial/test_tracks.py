@@ -215,12 +215,15 @@ def test_no_points_are_no_track() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.floats(-1e4, 1e4) | NOTHING, st.floats(-1e4, 1e4), st.floats(0, 2000) | NOTHING,
-            st.floats(0, 150) | NOTHING, st.integers(0, 3),
+            st.floats(-1e4, 1e4) | NOTHING,
+            st.floats(-1e4, 1e4),
+            st.floats(0, 2000) | NOTHING,
+            st.floats(0, 150) | NOTHING,
+            st.integers(0, 3),
         ),
         max_size=60,
     )
-)  # fmt: skip
+)
 def test_whatever_comes_every_point_is_kept_or_has_a_reason(
     points: list[tuple[float, float, float, float, int]],
 ) -> None:

@@ -38,6 +38,6 @@ export const typing = (event) =>
   event.target instanceof Element &&
   event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") !== null;
 
-export const phone = matchMedia("(max-width: 575.98px)");
-export const tablet = matchMedia("(max-width: 991.98px)");
+export const phone = matchMedia("(max-width: 35.99875em)");
+export const tablet = matchMedia("(max-width: 61.99875em)");
 export const still = matchMedia("(prefers-reduced-motion: reduce)");

@@ -78,7 +78,8 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// Personal values: ask for the purpose, show the value for a minute, then the mask again.
+// Personal values: ask for the purpose once, show the value for a minute, then the mask again.
+let purpose = "";
 document.addEventListener("click", (event) => {
   const dialog = document.getElementById("purpose");
   const ask = event.target.closest("[data-unmask]");
@@ -87,7 +88,13 @@ document.addEventListener("click", (event) => {
     form.reset();
     form.elements.field.value = ask.dataset.unmask;
     form.setAttribute("hx-target", `#field-${ask.dataset.unmask}-value`);
-    dialog.showModal();
+    if (purpose) {
+      form.elements.purpose.value = purpose;
+      form.requestSubmit();
+    } else dialog.showModal();
+  } else if (event.target.closest("[data-purpose]")) {
+    dialog.querySelector("[name=purpose]").value = event.target.closest("[data-purpose]").textContent.trim();
+    dialog.querySelector("form").requestSubmit();
   } else if (event.target.closest("[data-cancel]")) event.target.closest("dialog").close();
 });
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -96,7 +103,9 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   const shown = detail.target.querySelector?.("[data-unmasked]");
   if (!shown) return;
-  document.getElementById("purpose").close();
+  const dialog = document.getElementById("purpose");
+  purpose = dialog.querySelector("[name=purpose]").value;
+  dialog.close();
   say(word("unmasked"));
   setTimeout(() => (detail.target.textContent = detail.target.dataset.mask), Number(shown.dataset.unmasked) * 1000);
 });

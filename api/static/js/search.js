@@ -12,7 +12,8 @@ const ICONS = {
   units: "hierarchy-2",
 };
 
-const TOKEN = document.querySelector("meta[name=csrf-token]")?.content ?? "";
+/** Of the session as it is now: it may have been opened anew over the page. */
+const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? "";
 const input = document.getElementById("search");
 const list = document.getElementById("search-results");
 let found = [];
@@ -79,7 +80,7 @@ const ask = debounced(async () => {
     const answer = await fetch("/api/search", {
       method: "POST",
       signal: asking.signal,
-      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": TOKEN },
+      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": token() },
       body: JSON.stringify({ q: query, community: input.dataset.community || null }),
     });
     if (!answer.ok) throw new Error(String(answer.status));

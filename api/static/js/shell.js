@@ -4,6 +4,7 @@ import { make, typing } from "./dom.js";
 import { say, word } from "./words.js";
 import "./search.js";
 import "./forms.js";
+import "./drafts/drafts.js";
 
 const GO = { m: "/map", s: "/incidents", z: "/visits", g: "/grids", l: "/households" };
 let going = 0;

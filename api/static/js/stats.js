@@ -73,7 +73,6 @@ async function draw() {
     });
     const resize = () => chart.resize();
     new ResizeObserver(resize).observe(place);
-    addEventListener("beforeprint", resize);
     place.dataset.ready = "true";
   }
 }

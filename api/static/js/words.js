@@ -1,4 +1,4 @@
-// The words that scripts say, from the page (templates/_words.html, and a page's own): so every text is translated in one place.
+// The words that scripts say, from the page (_words.html, and a page's own): so every text is translated in one place.
 
 const said = [...document.querySelectorAll("#words, script[data-words]")];
 const WORDS = Object.assign({}, ...said.map((element) => JSON.parse(element.textContent)));

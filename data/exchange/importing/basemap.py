@@ -30,15 +30,19 @@ def load(batch: Batch) -> None:
     batch.settle()
     batch.begin("Writing")
     kinds = _kinds(batch)
+    codes = _codes(batch, kinds)
+    first = batch.is_first_load("basemap")
+    if not first:
+        shapes.keep_held(batch, "basemap", codes)
     columns: dict[str, bulk.Values] = {
         "community_id": bulk.Same(batch.community.id),
-        "code": _codes(batch, kinds),
+        "code": codes,
         "kind": kinds,
         **{name: batch.values[name] for name in ("name", "width_m") if batch.has(name)},
         "geom": bulk.wkb(batch.geometries),
     }
     table: Any = Basemap.__table__
-    if batch.is_first_load("basemap"):
+    if first:
         with bulk.suspended(batch.session, table, batch.count):
             bulk.load(batch.session, table, columns, told=batch.told)
         batch.report.new += batch.count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,8 +18,8 @@ from data.base.access import Actor
 from data.base.bulk import Merged
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import remedies
-from data.exchange.values import Reject, RejectKind
+from data.files import remedies
+from data.files.values import Reject, RejectKind
 
 Geometries = NDArray[np.object_]
 Positions = NDArray[np.int64]
@@ -90,8 +90,16 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report for programs."""
         names = (
-            "read", "new", "updated", "unchanged", "repaired", "rejected", "located", "unlocated", "rejects_file",
-        )  # fmt: skip
+            "read",
+            "new",
+            "updated",
+            "unchanged",
+            "repaired",
+            "rejected",
+            "located",
+            "unlocated",
+            "rejects_file",
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -111,6 +119,8 @@ class Batch:
         The input's own columns of a row.
     accept_valid
         Whether good rows go in without the bad ones.
+    only
+        The numbers of the rows that are wanted; the others are there to compare with. All without it.
     """
 
     session: Session
@@ -122,6 +132,7 @@ class Batch:
     rows: Sequence[int]
     original: Callable[[int], Mapping[str, Any]]
     accept_valid: bool = False
+    only: Collection[int] | None = None
     clean_m: float | None = None
     progress: Progress = silent
     report: Report = field(default_factory=Report)
@@ -180,16 +191,21 @@ class Batch:
         rejects += self.rejected.values()
         rejects.sort(key=lambda reject: reject.row)
         good = self.good()
+        if self.only is not None:
+            rejects[:] = [reject for reject in rejects if reject.row in self.only]
+            good = good[[self.rows[at] in self.only for at in good]]
         if rejects and (not self.accept_valid or not len(good)):
             raise Refused(_refusal(rejects, self.report.read), rejects)
-        if self._alike:
+        if self._alike and self.only is None:
             self.report.unchanged += len(self._alike)
             first = [f"{self.rows[at]} = {self.rows[earlier]}" for at, earlier in list(self._alike.items())[:10]]
             self.report.notes.append(
-                _("Rows that say exactly what an earlier row says count once: {rows}.",
-                  rows=", ".join(first) + (" …" if len(self._alike) > len(first) else ""))
-            )  # fmt: skip
-        if self.rejected or self._alike:
+                _(
+                    "Rows that say exactly what an earlier row says count once: {rows}.",
+                    rows=", ".join(first) + (" …" if len(self._alike) > len(first) else ""),
+                )
+            )
+        if self.rejected or self._alike or self.only is not None:
             self.keep(good)
 
     def keep(self, positions: Positions) -> None:
@@ -275,8 +291,12 @@ def _refusal(rejects: Sequence[Reject], read: int) -> str:
     first = rejects[0]
     return _(
         "{count} of {read} rows cannot be imported, so none was. The first is row {row}: {reason} {advice}",
-        count=len(rejects), read=read, row=first.row, reason=first.reason, advice=first.advice,
-    )  # fmt: skip
+        count=len(rejects),
+        read=read,
+        row=first.row,
+        reason=first.reason,
+        advice=first.advice,
+    )
 
 
 def points_of(geometries: Geometries) -> Geometries:

@@ -15,14 +15,14 @@ import shapely
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data import grids, units
-from data.base import bulk
+from data import grids, plans, units
+from data.base import bulk, settings
 from data.base.errors import Invalid
 from data.base.language import _
-from data.exchange import remedies
 from data.exchange.importing import shapes
 from data.exchange.importing.batch import Batch, Geometries
-from data.exchange.values import RejectKind
+from data.files import remedies
+from data.files.values import RejectKind
 
 #: A gap that is narrower (metres) was hardly meant.
 SLIVER_M = 5.0
@@ -46,6 +46,7 @@ def load(batch: Batch) -> None:
     if batch.clean_m:
         _clean(batch)
     matched = _matched(batch, known)
+    _keep_held(batch, matched, held)
     coming = {unit.id for unit in matched if unit}
     others = {known_id: shape for known_id, shape in held.items() if known_id not in coming}
     _reject_overlaps(batch, others)
@@ -54,14 +55,40 @@ def load(batch: Batch) -> None:
     batch.begin("Writing")
     ids, changed = _write_units(batch, matched)
     drawn = dict(zip(ids, batch.geometries, strict=True))
-    moved = [unit_id for unit_id, shape in drawn.items() if not _same(held.get(unit_id), shape)]
+    moved = [unit_id for unit_id, shape in drawn.items() if shape is not held.get(unit_id)]
     if moved:
         by_code = _order(batch.session, {**others, **drawn})
-        grids.divide(batch.session, batch.actor, batch.community, by_code)
+        _take_effect(batch, by_code)
     batch.report.new = sum(unit is None for unit in matched)
     batch.report.updated = len((changed | set(moved)) & {unit.id for unit in matched if unit})
     batch.report.unchanged = batch.count - batch.report.new - batch.report.updated
     batch.count_located({"point": batch.count})
+
+
+def _take_effect(batch: Batch, by_code: dict[int, Any]) -> None:
+    """The boundaries become a plan that takes effect at once; buildings that they cut are named."""
+    name = _("Import of {day}", day=settings.today().isoformat())
+    _plan, cut = plans.enact(batch.session, batch.actor, batch.community, by_code, name=name)
+    if cut:
+        listed = _(", ").join(finding.building or "" for finding in cut[:_NAMED])
+        batch.report.notes.append(
+            _(
+                "The boundaries cut through {count} buildings: {names}{more}. Each counts with the grid that its "
+                "middle lies in. Hand them over in a plan, and the edge goes around them.",
+                count=len(cut),
+                names=listed,
+                more=" …" if len(cut) > _NAMED else "",
+            )
+        )
+
+
+def _keep_held(batch: Batch, matched: list[units.Unit | None], held: dict[int, Any]) -> None:
+    """Take the boundaries that grids have for those that are the same within a millimetre."""
+    from spatial.shapes import same
+
+    theirs = np.array([held.get(unit.id) if unit else None for unit in matched], dtype=object)
+    for at in np.flatnonzero(same(batch.geometries, theirs)).tolist():
+        batch.geometries[at] = theirs[at]
 
 
 def _known(session: Session, community: units.Unit) -> list[units.Unit]:
@@ -107,55 +134,60 @@ def _reject_taken_codes(batch: Batch, known: list[units.Unit]) -> None:
 
 def _clean(batch: Batch) -> None:
     """Close gaps and overlaps within the file up to the tolerance; what is wider is rejected or listed later on."""
-    from spatial import partitions
+    from spatial.partition import cleaning
 
     assert batch.clean_m is not None
     crs = batch.community.metric_crs
     if not batch.clean_m > 0:
         raise Invalid(_("Gaps are closed up to a width above 0 metres, not {width}.", width=batch.clean_m))
-    before = [len(find(batch.geometries, crs)) for find in (partitions.overlaps, partitions.gaps)]
+    before = [len(find(batch.geometries, crs)) for find in (cleaning.overlaps, cleaning.gaps)]
     try:
-        batch.geometries = partitions.clean(batch.geometries, batch.clean_m, crs).geometries
-    except partitions.OverlapTooWide:
+        batch.geometries = cleaning.clean(batch.geometries, batch.clean_m, crs).geometries
+    except cleaning.OverlapTooWide:
         return
-    except partitions.CannotClean as error:
+    except cleaning.CannotClean as error:
         raise Invalid(
             _("Closing gaps of {width} m would make a grid vanish. Give a smaller width.", width=batch.clean_m)
         ) from error
-    after = [len(find(batch.geometries, crs)) for find in (partitions.overlaps, partitions.gaps)]
+    after = [len(find(batch.geometries, crs)) for find in (cleaning.overlaps, cleaning.gaps)]
     batch.report.notes.append(
         _(
             "{overlaps} overlaps and {gaps} gaps up to {width} m wide were closed.",
-            overlaps=before[0] - after[0], gaps=before[1] - after[1], width=batch.clean_m,
+            overlaps=before[0] - after[0],
+            gaps=before[1] - after[1],
+            width=batch.clean_m,
         )
-    )  # fmt: skip
+    )
 
 
 def _reject_overlaps(batch: Batch, others: dict[int, Any]) -> None:
     """Reject what overlaps a row before it, or a grid that the file does not name; list slivers."""
-    from spatial import partitions
+    from spatial.partition import cleaning
 
     crs = batch.community.metric_crs
     together: Geometries = np.array([*batch.geometries, *others.values()], dtype=object)
-    found = partitions.overlaps(together, crs)
+    found = cleaning.overlaps(together, crs)
     for pair in zip(*(found[name].tolist() for name in ("left", "right", "area_m2", "width_m")), strict=True):
         if pair[0] < batch.count:
             _reject_pair(batch, *pair)
-    gaps = partitions.gaps(batch.geometries, crs)
+    gaps = cleaning.gaps(batch.geometries, crs)
     slivers = gaps[gaps["width_m"] < SLIVER_M]
     if len(slivers):
         listed = _("; ").join(f"{area:.1f} m²" for area in slivers["area_m2"].tolist()[:_NAMED])
         batch.report.notes.append(
             _(
-                "{count} slivers between grids belong to none: {areas}{more}. {remedy}", count=len(slivers),
-                areas=listed, more=" …" if len(slivers) > _NAMED else "", remedy=remedies.close_gaps(),
+                "{count} slivers between grids belong to none: {areas}{more}. {remedy}",
+                count=len(slivers),
+                areas=listed,
+                more=" …" if len(slivers) > _NAMED else "",
+                remedy=remedies.close_gaps(),
             )
-        )  # fmt: skip
+        )
 
 
 def _reject_pair(batch: Batch, left: int, right: int, area_m2: float, width_m: float) -> None:
     """Reject one of two rows that overlap: the later one, unless the earlier is out already."""
-    if {left, right} & set(batch.rejected):
+    if left in batch.rejected or right in batch.rejected:
         return
     at = right if right < batch.count else left
     inside = right < batch.count
@@ -230,14 +262,6 @@ def _codes(batch: Batch, fresh: list[int]) -> list[str]:
             number += 1
         codes[at] = given[at] or f"{prefix}{number:0{width}d}"
     return [codes[at] for at in fresh]
-
-
-def _same(held: Any, drawn: Any) -> bool:
-    """Whether a boundary is the one that is held, wherever its rings begin."""
-    if held is None:
-        return False
-    first, second = (shapely.normalize(shapely.multipolygons(shapely.get_parts([shape]))) for shape in (held, drawn))
-    return bool(shapely.equals_exact(first, second, tolerance=0))
 
 
 def _order(session: Session, drawn: dict[int, Any]) -> dict[int, Any]:

@@ -15,36 +15,40 @@ from sqlalchemy import text
 
 from data.base import bulk, settings
 from data.base.language import _
-from data.exchange import columns
-from data.exchange.importing import homes, residents, sealing
+from data.exchange.importing import homes, numbering, residents, sealing
 from data.exchange.importing.batch import Batch
-from data.households import Household, HouseholdGroup
+from data.files import columns
+from data.households import Household, HouseholdGroup, Resident
 
 
 def load(batch: Batch) -> None:
     """Bring a batch of households in."""
-    numbers = batch.column("number")
-    batch.reject_repeated(numbers, lambda at: _("The household number {number}", number=numbers[at]))
+    given = batch.column("number")
+    batch.reject_repeated(given, lambda at: _("The household number {number}", number=given[at]))
     residents.check_identities(batch)
     batch.settle()
     batch.begin("Locating")
     found = homes.find(batch)
     batch.count_places(found)
     batch.begin("Writing")
-    ids, fresh = identify(batch, batch.column("number"))
+    ids, fresh = numbering.identify(batch, batch.column("number"))
+    known = set(ids).difference(fresh)
+    homes.tell_impossible(batch, found, ids)
+    emptied = {name: batch.values[name] for name in ("hukou", "note", "phone") if batch.has(name)}
+    homes.tell_emptied(batch, "household", ids, emptied, known=known)
     names = [name for name in ("hukou", "note") if batch.has(name)]
     everything: dict[str, bulk.Values] = {
         "id": ids,
         "community_id": bulk.Same(batch.community.id),
         "number": batch.column("number"),
-        "address": [_written(batch, at) for at in range(batch.count)],
+        "address": _written(batch),
         **{name: batch.values[name] for name in names},
-        "phone": sealing.seal(batch, "household", "phone", ids, batch.column("phone")),
+        "phone": sealing.seal(batch, "household", "phone", ids, batch.column("phone"), known=known),
         **found.columns(),
     }
-    table: Any = Household.__table__
-    merged = bulk.merge(batch.session, batch.actor, table, everything, key=("id",), place=homes.PLACE, told=batch.told)
-    grown = _add_groups(batch, ids) | _add_heads(batch, ids, fresh)
+    heads = _heads(batch, ids, fresh)
+    merged, touched = _write(batch, everything, heads, fresh)
+    grown = _add_groups(batch, ids) | touched
     # A household whose own row is the same counts as changed when its head or groups are.
     more = len(grown - set(fresh) - merged.changed_ids)
     batch.report.new += merged.new
@@ -56,26 +60,10 @@ def load(batch: Batch) -> None:
             batch.report.notes.append(_("“{name}” is not kept: import the members as residents.", name=label))
 
 
-def _written(batch: Batch, at: int) -> str | None:
-    """The address as the row gives it; put together from its parts where there is none that names the building."""
-    given: str | None = batch.column("address")[at]
-    return given if given and batch.column("building")[at] else homes.address(batch, at)
-
-
-def identify(batch: Batch, numbers: Any) -> tuple[list[int], list[int]]:
-    """The id of each household by its number, new ones for those that are not there; and the new ones."""
-    known = {
-        row.number: row.id
-        for row in batch.session.execute(
-            text("SELECT id, number FROM household WHERE community_id = :community AND number = ANY(:numbers)"),
-            {"community": batch.community.id, "numbers": [*numbers]},
-        )
-    }
-    table: Any = Household.__table__
-    missing = [number for number in dict.fromkeys(numbers) if number not in known]
-    fresh = bulk.reserve_ids(batch.session, table, len(missing))
-    known |= dict(zip(missing, fresh, strict=True))
-    return [known[number] for number in numbers], fresh
+def _written(batch: Batch) -> list[str | None]:
+    """The address as each row gives it; put together from its parts where there is none that names the building."""
+    columns = (batch.column("address"), batch.column("building"), homes.addresses(batch))
+    return [given if given and building else whole for given, building, whole in zip(*columns, strict=True)]
 
 
 def _add_groups(batch: Batch, ids: list[int]) -> set[int]:
@@ -114,23 +102,52 @@ def _add_groups(batch: Batch, ids: list[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-def _add_heads(batch: Batch, ids: list[int], fresh: list[int]) -> set[int]:
-    """Bring the heads in as residents; returns the households concerned.
+def _heads(batch: Batch, ids: list[int], fresh: list[int]) -> residents.People:
+    """The heads that rows name, as residents.
 
     The phone is the household's; it is taken for the head's own only where nobody of the household is known yet.
     """
-    heads = [at for at in range(batch.count) if batch.column("head_name")[at]]
-    if not heads:
-        return set()
+    names, identities = batch.column("head_name"), batch.column("identity_number")
+    heads = [at for at, name in enumerate(names) if name]
     members = residents.Members(
         household_id=[ids[at] for at in heads],
-        name=[batch.column("head_name")[at] for at in heads],
-        identity_number=[batch.column("identity_number")[at] for at in heads],
+        name=[names[at] for at in heads],
+        identity_number=[identities[at] for at in heads],
         born_on=[None] * len(heads),
         is_head=[True] * len(heads),
     )
     unknown = set(fresh)
-    phones = [batch.column("phone")[at] if ids[at] in unknown else None for at in heads]
-    workplaces = [batch.column("workplace")[at] for at in heads]
-    written = residents.write(batch, members, {"phone": phones, "workplace": workplaces}, unknown)
-    return {ids[heads[place]] for place in written.touched}
+    phone, workplace = batch.column("phone"), batch.column("workplace")
+    phones = [phone[at] if ids[at] in unknown else None for at in heads]
+    workplaces = [workplace[at] for at in heads]
+    return residents.prepare(batch, members, {"phone": phones, "workplace": workplaces}, unknown)
+
+
+def _write(
+    batch: Batch, everything: dict[str, bulk.Values], heads: residents.People, fresh: list[int]
+) -> tuple[bulk.Merged, set[int]]:
+    """Write households and their heads; returns the households whose head is new, another, or differs.
+
+    They refer to each other. Where all are new and keys are checked at the end, each household goes in with its head;
+    else the heads are named once they are there.
+    """
+    table: Any = Household.__table__
+    people: Any = Resident.__table__
+    if len(fresh) < batch.count or not heads.all_new:
+        merged = bulk.merge(
+            batch.session, batch.actor, table, everything, key=("id",), place=homes.PLACE, told=batch.told
+        )
+        return merged, _write_heads(batch, heads, fresh)
+    with bulk.suspended(batch.session, table, batch.count, beside={people: len(heads.ids)}) as together:
+        if together:
+            head_of = dict(zip(heads.members.household_id, heads.ids, strict=True))
+            everything = {**everything, "head_id": [head_of.get(each) for each in fresh]}
+        merged = bulk.add(batch.session, table, everything, told=batch.told)
+        return merged, _write_heads(batch, heads, fresh, with_heads=together)
+
+
+def _write_heads(batch: Batch, heads: residents.People, fresh: list[int], *, with_heads: bool = False) -> set[int]:
+    if not heads.ids:
+        return set()
+    written = residents.write(batch, heads, set(fresh), with_heads=with_heads)
+    return {heads.members.household_id[place] for place in written.touched}

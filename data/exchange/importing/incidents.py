@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from sqlalchemy import Row, exists, func, select, text
 
 from data import incidents, locating
-from data.base import bulk, changes
+from data.base import bulk, changes, texts
 from data.base.language import _
+from data.exchange.importing import homes, lengths
 from data.exchange.importing.batch import Batch
-from data.exchange.values import RejectKind
+from data.files.columns import Kind, kept
+from data.files.values import RejectKind
 from data.incidents import STEP_OF, Action, Category, Incident, IncidentStep, State
 from data.locating import Located
+from spatial.shapes import MILLIMETRE
 
 #: Where kinds go that the list of categories does not know; the kind is kept in the description.
 OTHER = "other"
@@ -37,16 +40,19 @@ def load(batch: Batch) -> None:
     batch.reject_repeated(
         batch.column("number"), lambda at: _("The number {number}", number=batch.column("number")[at]), alike=True
     )
-    batch.settle()
     _categorise(batch)
+    batch.settle()
     batch.begin("Locating")
     known = {one.number: one for one in _known(batch)}
     pointed = shapely.get_type_id(batch.geometries) >= 0
     located = locating.locate(batch.session, batch.community, batch.geometries, _addresses(batch))
     batch.count_places(located)
+    homes.tell_rest(batch, located.rest)
     _house(batch, located, known, pointed)
     _close(batch)
-    names = ("address", "description", "source", "reported_at", "due_at", "closed_at")
+    # How a case stands and what it is called are worked out above.
+    fields = kept(Kind.INCIDENTS, Incident.__table__.c.keys())
+    names = [field.name for field in fields if field.name not in ("number", "state")]
     columns: dict[str, bulk.Values] = {"number": batch.column("number"), "category_code": batch.column("category")}
     columns |= {name: batch.values[name] for name in names if batch.has(name)}
     if batch.has("state"):
@@ -124,8 +130,8 @@ def _house(batch: Batch, located: Located, known: Mapping[str, Row[Any]], pointe
 
 
 def _is_at(point: NDArray[np.float64], before: Row[Any]) -> bool:
-    """Whether a point is where a case is already, to a tenth of a millimetre."""
-    return bool(np.hypot(point[0] - before.lon, point[1] - before.lat) < 1e-9)
+    """Whether a point is where a case is already, to a millimetre."""
+    return bool(np.hypot(point[0] - before.lon, point[1] - before.lat) <= MILLIMETRE)
 
 
 def _close(batch: Batch) -> None:
@@ -134,18 +140,22 @@ def _close(batch: Batch) -> None:
         return
     closed = list(batch.column("closed_at"))
     missing = [
-        at for at, (state, when, updated) in enumerate(
+        at
+        for at, (state, when, updated) in enumerate(
             zip(batch.column("state"), closed, batch.column("updated_at"), strict=True)
-        ) if state == State.CLOSED and when is None and updated is not None
-    ]  # fmt: skip
+        )
+        if state == State.CLOSED and when is None and updated is not None
+    ]
     for at in missing:
         closed[at] = batch.column("updated_at")[at]
     batch.values["closed_at"] = closed
     if missing:
         batch.report.notes.append(
-            _("{count} closed cases do not say when they were closed; the time of their last change was taken.",
-              count=len(missing))
-        )  # fmt: skip
+            _(
+                "{count} closed cases do not say when they were closed; the time of their last change was taken.",
+                count=len(missing),
+            )
+        )
 
 
 def _steps(batch: Batch, known: Mapping[str, Row[Any]]) -> list[str | None]:
@@ -163,9 +173,7 @@ def _steps(batch: Batch, known: Mapping[str, Row[Any]]) -> list[str | None]:
         kept += bool(differs and handled)
         steps.append(STEP_OF[state] if state is not None and differs and not handled else None)
     if kept:
-        batch.report.notes.append(
-            _("{count} cases are handled here; how they stand was left as it is.", count=kept)
-        )  # fmt: skip
+        batch.report.notes.append(_("{count} cases are handled here; how they stand was left as it is.", count=kept))
     return steps
 
 
@@ -180,10 +188,14 @@ def _known(batch: Batch) -> Iterable[Row[Any]]:
     )
     return batch.session.execute(
         select(
-            Incident.number, Incident.state, Incident.building_id, func.ST_X(Incident.geom).label("lon"),
-            func.ST_Y(Incident.geom).label("lat"), handled.label("handled"),
+            Incident.number,
+            Incident.state,
+            Incident.building_id,
+            func.ST_X(Incident.geom).label("lon"),
+            func.ST_Y(Incident.geom).label("lat"),
+            handled.label("handled"),
         ).where(Incident.community_id == batch.community.id)
-    ).all()  # fmt: skip
+    ).all()
 
 
 def _take_over(batch: Batch) -> None:
@@ -227,8 +239,10 @@ _SAID = """
 
 def _addresses(batch: Batch) -> Sequence[str | None]:
     """What each case is located by without a point: its address, else the building it names."""
+    columns = (batch.column(name) for name in ("address", "building", "estate"))
     return [
-        address or building for address, building in zip(batch.column("address"), batch.column("building"), strict=True)
+        f"{estate or ''}{address or building}" if estate and (address or building) else address or building
+        for address, building, estate in zip(*columns, strict=True)
     ]
 
 
@@ -257,6 +271,8 @@ def _categorise(batch: Batch) -> None:
         if word and code is None:
             unknown.add(word)
             descriptions[at] = f"{word}：{descriptions[at]}" if descriptions[at] else word
+            if len(descriptions[at]) > texts.LONG:
+                lengths.reject(batch, at, Kind.INCIDENTS, "description", len(descriptions[at]))
         codes.append(code)
     batch.values["category"] = codes
     if unknown:
@@ -266,6 +282,7 @@ def _categorise(batch: Batch) -> None:
             _(
                 "{count} kinds are in no category and went under “other”: {kinds}. Enter them as external codes of a "
                 "category and import once more to sort them.",
-                count=len(unknown), kinds=listed,
+                count=len(unknown),
+                kinds=listed,
             )
-        )  # fmt: skip
+        )

@@ -12,10 +12,11 @@ import numpy as np
 import shapely
 from sqlalchemy import text
 
-from data.base import bulk
+from data.base import bulk, texts
 from data.base.language import _
 from data.buildings import Building
 from data.exchange.importing.batch import Batch
+from data.files import columns
 from data.grids import LocatedBy
 from data.locating import SEPARATOR
 
@@ -44,19 +45,22 @@ def name_footprints(batch: Batch) -> list[int]:
     codes, addresses = batch.column("code"), list(batch.column("address"))
     own = [at for at in range(batch.count) if is_point[at] and addresses[at] and codes[at] not in by_code]
     gone = _give_away(batch, np.array(own, dtype=np.int64), listed, {row.id for row in known if row.drawn})
-    drawn = []
+    drawn, full = [], []
     for at, code in enumerate(codes):
         row = by_code.get(code)
         if row is None:
             continue
         if row.drawn and is_point[at]:
             drawn.append(at)
-            if addresses[at] and addresses[at] not in listed[row.id]:
-                listed[row.id].append(addresses[at])
+            if addresses[at] and addresses[at] not in listed[row.id] and not _add(listed[row.id], addresses[at]):
+                full.append(at)
         if addresses[at] in listed[row.id]:
             addresses[at] = SEPARATOR.join(listed[row.id])
     if batch.has("address"):
+        for at in full:
+            addresses[at] = None
         batch.values["address"] = addresses
+        _tell_full(batch, full)
     stay = np.setdiff1d(np.arange(batch.count), gone)
     if len(gone):
         batch.keep(stay)
@@ -76,21 +80,46 @@ def _give_away(
     ).all()
     outlines = shapely.from_wkb([bytes(row.geom) for row in rows])
     nearest, distance_m = locating.nearest(batch.geometries[at], outlines, AT_MOST_M, batch.community.metric_crs)
-    addresses, new, changed = batch.column("address"), 0, {}
+    addresses, new, changed, full = batch.column("address"), 0, {}, []
     for place in np.flatnonzero(nearest >= 0).tolist():
         building, address = rows[nearest[place]].id, addresses[at[place]]
-        if address not in listed[building]:
-            listed[building].append(address)
+        if address in listed[building]:
+            continue
+        if _add(listed[building], address):
             changed[building] = SEPARATOR.join(listed[building])
             new += 1
-    found = at[nearest >= 0]
+        else:
+            full.append(int(at[place]))
+    covered = at[nearest >= 0]
     table: Any = Building.__table__
     bulk.merge(batch.session, batch.actor, table, {"id": [*changed], "address": [*changed.values()]}, key=("id",))
     batch.report.updated += new
-    batch.report.unchanged += len(found) - new
+    batch.report.unchanged += len(covered) - new
     inside = int((distance_m[nearest >= 0] == 0).sum())
-    batch.count_located({LocatedBy.POINT: inside, LocatedBy.NEAREST: len(found) - inside})
+    batch.count_located({LocatedBy.POINT: inside, LocatedBy.NEAREST: len(covered) - inside})
     batch.report.notes.append(
-        _("{count} address points gave their address to the building they are on.", count=len(found))
+        _("{count} address points gave their address to the building they are on.", count=len(covered) - len(full))
     )
-    return found
+    _tell_full(batch, full)
+    return covered
+
+
+def _add(listed: list[str], address: str) -> bool:
+    """Add an address to those of a building, if all of them together can be kept; tells whether it did."""
+    fits = len(SEPARATOR.join([*listed, address])) <= texts.LINE
+    if fits:
+        listed.append(address)
+    return fits
+
+
+def _tell_full(batch: Batch, positions: list[int]) -> None:
+    """Note the rows whose address its building could not take any more."""
+    if positions:
+        batch.report.notes.append(
+            _(
+                "Some buildings have more addresses than can be kept ({most} characters); those of these rows were "
+                "left out: {rows}.",
+                most=texts.LINE,
+                rows=columns.listed([batch.rows[at] for at in positions]),
+            )
+        )

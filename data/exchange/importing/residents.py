@@ -18,17 +18,32 @@ from sqlalchemy import text
 
 from data.base import bulk, identity
 from data.base.language import _
-from data.exchange.importing import homes, households, sealing
+from data.exchange.importing import homes, numbering, sealing
 from data.exchange.importing.batch import Batch
 from data.households import Household, Resident
+from spatial import spelling
 
 #: 本人 and 户主 of GB/T 4761.
 HEADS = frozenset({"01", "02"})
 _PLAIN = (
-    "former_name", "sex", "relation", "ethnicity", "native_place", "marital_status", "political_status", "education",
-    "occupation", "workplace", "registered_address", "status", "inflow_reason", "permit_kind", "registered_on",
-    "expires_on", "note",
-)  # fmt: skip
+    "former_name",
+    "sex",
+    "relation",
+    "ethnicity",
+    "native_place",
+    "marital_status",
+    "political_status",
+    "education",
+    "occupation",
+    "workplace",
+    "registered_address",
+    "status",
+    "inflow_reason",
+    "permit_kind",
+    "registered_on",
+    "expires_on",
+    "note",
+)
 #: What is not a resident identity number: a passport, a permit.
 OTHER_DOCUMENT = "other"
 _SEALED = ("phone", "permit_number", "health")
@@ -76,7 +91,8 @@ def load(batch: Batch) -> None:
         is_head=[relation in HEADS for relation in relations],
     )
     names = [name for name in (*_PLAIN, *_SEALED) if batch.has(name)]
-    written = write(batch, members, {name: batch.column(name) for name in names}, fresh, told=batch.told)
+    people = prepare(batch, members, {name: batch.column(name) for name in names}, fresh, tell_emptied=True)
+    written = write(batch, people, fresh, told=batch.told)
     batch.count_merged(written.merged)
     _count_places(batch, household_ids)
 
@@ -146,12 +162,7 @@ def _find_households(batch: Batch) -> None:
 def _make_households(batch: Batch) -> tuple[list[int], list[int]]:
     """The household of each row by its number, and those that were made: they are placed by the rows' address."""
     numbers = batch.column("household")
-    known = set(
-        batch.session.scalars(
-            text("SELECT number FROM household WHERE community_id = :community AND number = ANY(:numbers)"),
-            {"community": batch.community.id, "numbers": [*set(numbers)]},
-        )
-    )
+    known = numbering.numbered(batch, set(numbers))
     first: dict[str, int] = {}
     for at, number in enumerate(numbers):
         if number not in known and (number not in first or not homes.address(batch, first[number])):
@@ -160,51 +171,71 @@ def _make_households(batch: Batch) -> tuple[list[int], list[int]]:
     if first:
         part = replace(batch, values=dict(batch.values))
         part.keep(np.array([*first.values()], dtype=np.int64))
-        ids, _fresh = households.identify(batch, [*first])
+        ids, _fresh = numbering.identify(batch, [*first])
         table: Any = Household.__table__
         columns: dict[str, bulk.Values] = {
             "id": ids,
             "community_id": bulk.Same(batch.community.id),
             "number": [*first],
-            "address": [homes.address(part, at) for at in range(part.count)],
+            "address": homes.addresses(part),
             **homes.find(part).columns(),
         }
         bulk.load(batch.session, table, columns)
         batch.report.notes.append(_("{count} households were made for their members.", count=len(first)))
-    return households.identify(batch, numbers)[0], ids
+    return numbering.identify(batch, numbers)[0], ids
 
 
-def write(
+@dataclass(frozen=True)
+class People:
+    """Rows of residents on their way: who they are, and the columns of ``resident``; one item a row."""
+
+    members: Members
+    ids: Sequence[int]
+    fresh: frozenset[int]
+    columns: dict[str, bulk.Values]
+
+    @property
+    def all_new(self) -> bool:
+        """Whether none of them is there yet."""
+        return len(self.fresh) == len(self.ids)
+
+
+def prepare(
     batch: Batch,
     members: Members,
     columns: Mapping[str, Sequence[Any]],
     fresh_households: Collection[int],
     *,
-    told: bulk.Told = bulk.untold,
-) -> Written:
-    """Write people.
+    tell_emptied: bool = False,
+) -> People:
+    """Find out who people are, and encrypt what is to be.
 
     Parameters
     ----------
     columns
         What else is known of them: column of ``resident`` → values, one a row.
     fresh_households
-        Households that this import made: their head is part of how they were made, and no change of them.
-    told
-        Told how many are on their way.
+        Households that this import makes: nobody lives there yet.
+    tell_emptied
+        Whether to note what empty cells of the file empty.
     """
     documents = [_told(number) for number in members.identity_number]
     born_on = [day or (each.born_on if each else None) for day, each in zip(members.born_on, documents, strict=True)]
     given_sex = columns.get("sex") or [None] * len(documents)
     sex = [value or (each.sex.value if each else None) for value, each in zip(given_sex, documents, strict=True)]
     blinds = sealing.blind(members.identity_number)
-    ids, fresh = _identify(batch, members, born_on, blinds)
+    ids, fresh = _identify(batch, members, born_on, blinds, fresh_households)
+    known = set(ids).difference(fresh)
+    if tell_emptied:
+        given = {name: values for name, values in columns.items() if name not in ("sex", "status")}
+        homes.tell_emptied(batch, "resident", ids, given, known=known)
+    sealed = {"identity_number": members.identity_number}
+    sealed |= {name: columns[name] for name in _SEALED if name in columns}
     everything: dict[str, bulk.Values] = {
         "id": ids,
         "community_id": bulk.Same(batch.community.id),
         "household_id": members.household_id,
         "name": members.name,
-        "identity_number": sealing.seal(batch, "resident", "identity_number", ids, members.identity_number),
         "identity_blind": blinds,
         "identity_kind": [
             OTHER_DOCUMENT if number and not each else None
@@ -213,15 +244,43 @@ def write(
         **{name: values for name, values in columns.items() if name not in _SEALED},
         "born_on": born_on,
         "sex": sex,
-        **{name: sealing.seal(batch, "resident", name, ids, columns[name]) for name in _SEALED if name in columns},
+        **{name: sealing.seal(batch, "resident", name, ids, texts, known=known) for name, texts in sealed.items()},
     }
     if "phone" in columns:
         everything["phone_blind"] = sealing.blind(columns["phone"])
+    return People(members, ids, frozenset(fresh), everything)
+
+
+def write(
+    batch: Batch,
+    people: People,
+    fresh_households: Collection[int],
+    *,
+    told: bulk.Told = bulk.untold,
+    with_heads: bool = False,
+) -> Written:
+    """Write people.
+
+    Parameters
+    ----------
+    fresh_households
+        Households that this import made: their head is part of how they were made, and no change of them.
+    told
+        Told how many are on their way.
+    with_heads
+        The households name their heads already.
+    """
+    members, ids = people.members, people.ids
     table: Any = Resident.__table__
-    merged = bulk.merge(batch.session, batch.actor, table, everything, key=("id",), told=told)
-    heads = {members.household_id[at]: ids[at] for at, is_head in enumerate(members.is_head) if is_head}
-    moved = _set_heads(batch, heads, fresh_households)
-    changed = merged.changed_ids | set(fresh)
+    if people.all_new:
+        merged = bulk.add(batch.session, table, people.columns, told=told)
+    else:
+        merged = bulk.merge(batch.session, batch.actor, table, people.columns, key=("id",), told=told)
+    moved: Collection[int] = ()
+    if not with_heads:
+        heads = {members.household_id[at]: ids[at] for at, is_head in enumerate(members.is_head) if is_head}
+        moved = _set_heads(batch, heads, fresh_households)
+    changed = merged.changed_ids | people.fresh
     touched = {
         at
         for at, (household_id, resident_id) in enumerate(zip(members.household_id, ids, strict=True))
@@ -232,38 +291,45 @@ def write(
 
 def _set_heads(batch: Batch, heads: Mapping[int, int], fresh: Collection[int]) -> frozenset[int]:
     """Give households their heads; returns those whose head changed."""
-    batch.session.execute(
-        text(
-            "UPDATE household h SET head_id = n.head_id FROM unnest(CAST(:ids AS int[]), CAST(:heads AS int[])) "
-            "AS n(id, head_id) WHERE h.id = n.id"
-        ),
-        {"ids": [each for each in heads if each in fresh], "heads": [heads[each] for each in heads if each in fresh]},
-    )
+    made = [each for each in heads if each in fresh]
     known = [each for each in heads if each not in fresh]
+    if made:
+        batch.session.execute(
+            text(
+                "UPDATE household h SET head_id = n.head_id FROM unnest(CAST(:ids AS int[]), CAST(:heads AS int[])) "
+                "AS n(id, head_id) WHERE h.id = n.id"
+            ),
+            {"ids": made, "heads": [heads[each] for each in made]},
+        )
+    if not known:
+        return frozenset()
     table: Any = Household.__table__
     columns: bulk.Columns = {"id": known, "head_id": [heads[each] for each in known]}
     return bulk.merge(batch.session, batch.actor, table, columns, key=("id",)).changed_ids
 
 
 def _identify(
-    batch: Batch, members: Members, born_on: Sequence[date | None], blinds: Sequence[bytes | None]
+    batch: Batch,
+    members: Members,
+    born_on: Sequence[date | None],
+    blinds: Sequence[bytes | None],
+    fresh_households: Collection[int],
 ) -> tuple[list[int], list[int]]:
     """The id of each person: by identity number, else as the one of this name in the household; and the new ones."""
-    rows = batch.session.execute(
-        text(
-            "SELECT id, household_id, name, born_on, identity_blind FROM resident WHERE community_id = :community "
-            "AND (household_id = ANY(:households) OR identity_blind = ANY(:blinds))"
-        ),
-        {
-            "community": batch.community.id,
-            "households": [*set(members.household_id)],
-            "blinds": [each for each in blinds if each],
-        },
-    ).all()
+    asked = {
+        "community": batch.community.id,
+        "households": [*set(members.household_id).difference(fresh_households)],
+        "blinds": [each for each in blinds if each],
+    }
+    query = text(
+        "SELECT id, household_id, name, born_on, identity_blind FROM resident WHERE community_id = :community "
+        "AND (household_id = ANY(:households) OR identity_blind = ANY(:blinds)) ORDER BY twin DESC, id"
+    )
+    rows = batch.session.execute(query, asked).all() if asked["households"] or asked["blinds"] else []
     by_blind = {bytes(row.identity_blind): row.id for row in rows if row.identity_blind}
     by_name: dict[tuple[int, str], list[Any]] = {}
     for row in rows:
-        by_name.setdefault((row.household_id, row.name), []).append(row)
+        by_name.setdefault((row.household_id, spelling.name(row.name)), []).append(row)
     found: list[int | None] = []
     for at, blind in enumerate(blinds):
         resident_id = by_blind.get(blind) if blind else None

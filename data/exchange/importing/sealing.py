@@ -5,7 +5,7 @@ The same text is never encrypted alike twice, so ciphertexts cannot be compared;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import text
 
@@ -13,21 +13,26 @@ from data.base import secrets
 from data.exchange.importing.batch import Batch
 
 
-def seal(batch: Batch, table: str, column: str, ids: Sequence[int], texts: Sequence[str | None]) -> list[bytes | None]:
+def seal(
+    batch: Batch, table: str, column: str, ids: Sequence[int], texts: Sequence[str | None], *, known: Collection[int]
+) -> list[bytes | None]:
     """``texts`` encrypted for the records ``ids`` of ``table``.
 
-    Where a record holds the same text in ``column`` already, its own ciphertext comes back.
+    Where a record (one of ``known``: the others are new) holds the same text in ``column`` already, its own
+    ciphertext comes back.
     """
+    if not known:
+        return [None if value is None else secrets.encrypt(value) for value in texts]
     rows = batch.session.execute(
         text(f'SELECT id, "{column}" AS held FROM "{table}" WHERE id = ANY(:ids) AND "{column}" IS NOT NULL'),  # noqa: S608
-        {"ids": [*ids]},
+        {"ids": [*known]},
     )
     held = {row.id: bytes(row.held) for row in rows}
     sealed: list[bytes | None] = []
     for record, value in zip(ids, texts, strict=True):
         if value is None:
             sealed.append(None)
-        elif record in held and secrets.decrypt(held[record]) == value:
+        elif record in held and secrets.readable(held[record]) == value:
             sealed.append(held[record])
         else:
             sealed.append(secrets.encrypt(value))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import shapely
+from sqlalchemy import text
 
 from data.base.language import _
 from data.exchange.importing.batch import Batch, Geometries
-from data.exchange.values import RejectKind
+from data.files.values import RejectKind
 
 AREAS = frozenset({"Polygon", "MultiPolygon"})
 LINES = frozenset({"LineString", "MultiLineString"})
@@ -55,7 +56,8 @@ def close_lines(batch: Batch) -> None:
     lines = shapely.get_type_id(shapes) == shapely.GeometryType.LINESTRING
     closed = np.flatnonzero(lines & shapely.is_closed(shapes) & (shapely.get_num_points(shapes) >= 4))
     if len(closed):
-        shapes[closed] = shapely.polygons(shapely.linearrings([line.coords for line in shapes[closed]]))
+        corners, owners = shapely.get_coordinates(shapes[closed], return_index=True)
+        shapes[closed] = shapely.polygons(shapely.linearrings(corners, indices=owners))
         batch.report.notes.append(_("{count} closed lines were taken for the areas they enclose.", count=len(closed)))
 
 
@@ -67,6 +69,23 @@ def outlines(shapes: Geometries) -> list[bytes | None]:
         shapely.normalize(shapely.set_precision(single, 1e-7, mode="pointwise"))
     ).tolist()
     return encoded
+
+
+def keep_held(batch: Batch, table: str, codes: Sequence[str | None]) -> None:
+    """Take the shapes that records have for those that are the same within a millimetre.
+
+    Through another coordinate system and back a corner comes to lie some 1e-14 degrees beside itself.
+    """
+    from spatial.shapes import same
+
+    query = text(f'SELECT code, ST_AsBinary(geom) FROM "{table}" WHERE community_id = :id AND geom IS NOT NULL')  # noqa: S608
+    held = {code: bytes(shape) for code, shape in batch.session.execute(query, {"id": batch.community.id})}
+    at = np.array([place for place, code in enumerate(codes) if code in held], dtype=np.int64)
+    if not len(at):
+        return
+    theirs = shapely.from_wkb([held[str(codes[place])] for place in at.tolist()])
+    unmoved = same(batch.geometries[at], theirs)
+    batch.geometries[at[unmoved]] = theirs[unmoved]
 
 
 def require(batch: Batch, kinds: Collection[str], what: str, *, missing_too: bool = False) -> None:
@@ -117,6 +136,9 @@ def repair(batch: Batch) -> None:
     if listed:
         more = "" if len(listed) <= _NAMED else " …"
         batch.report.notes.append(
-            _("{count} shapes were not valid and were repaired: {rows}.", count=len(listed),
-              rows=_("; ").join(listed[:_NAMED]) + more)
-        )  # fmt: skip
+            _(
+                "{count} shapes were not valid and were repaired: {rows}.",
+                count=len(listed),
+                rows=_("; ").join(listed[:_NAMED]) + more,
+            )
+        )

@@ -46,9 +46,15 @@ def upgrade() -> None:
     """Move the database one step on."""
     # Households and residents refer to each other, so this key comes after both tables.
     op.create_foreign_key(
-        "fk_household_head_id", "household", "resident", ["head_id"], ["id"],
-        ondelete="SET NULL", deferrable=True, initially="DEFERRED",
-    )  # fmt: skip
+        "fk_household_head_id",
+        "household",
+        "resident",
+        ["head_id"],
+        ["id"],
+        ondelete="SET NULL",
+        deferrable=True,
+        initially="DEFERRED",
+    )
     op.execute(
         "CREATE VIEW grid_boundary WITH (security_invoker = true) AS "
         "SELECT g.grid_id, d.community_id, d.valid, g.geom "

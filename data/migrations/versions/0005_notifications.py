@@ -126,11 +126,14 @@ def _rules() -> None:
     op.bulk_insert(
         rules,
         [
-            {"kind": row["kind"], "working_days": int(row["working_days"]),
-             "share": float(row["share"]) if row["share"] else None}
+            {
+                "kind": row["kind"],
+                "working_days": int(row["working_days"]),
+                "share": float(row["share"]) if row["share"] else None,
+            }
             for row in reference.rows("reminder_rules")
         ],
-    )  # fmt: skip
+    )
     _by_unit("reminder_rule")
     notices = op.create_table(
         "notice_rule",
@@ -260,8 +263,10 @@ def _keys(table: str, **references: bool) -> list[sa.ForeignKeyConstraint]:
     referred = {"community": "unit", "grid": "unit"}
     return [
         sa.ForeignKeyConstraint(
-            [column], [f"{referred.get(column[:-3], column[:-3])}.id"], name=op.f(f"fk_{table}_{column}"),
+            [column],
+            [f"{referred.get(column[:-3], column[:-3])}.id"],
+            name=op.f(f"fk_{table}_{column}"),
             ondelete="CASCADE" if follows else None,
         )
         for column, follows in references.items()
-    ]  # fmt: skip
+    ]

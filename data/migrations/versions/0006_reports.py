@@ -45,9 +45,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_photo_account_id"),
     )
     for column in ("incident_id", "patrol_id", "step_id", "claim"):
-        op.create_index(
-            f"ix_photo_{column}", "photo", [column], postgresql_where=sa.text(f"{column} IS NOT NULL")
-        )  # fmt: skip
+        op.create_index(f"ix_photo_{column}", "photo", [column], postgresql_where=sa.text(f"{column} IS NOT NULL"))
     op.create_index("ix_photo_sha256", "photo", ["sha256"])
     op.create_table(
         "place_code",
@@ -72,7 +70,7 @@ def upgrade() -> None:
     for column in ("building_id", "grid_id"):
         op.create_index(
             f"uq_place_code_{column}", "place_code", [column], unique=True, postgresql_where=sa.text("active")
-        )  # fmt: skip
+        )
     op.create_index("ix_place_code_community_id", "place_code", ["community_id"])
     op.create_table(
         "report",

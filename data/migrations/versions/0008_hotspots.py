@@ -55,8 +55,15 @@ def upgrade() -> None:
         sa.Column("grid_id", sa.Integer(), nullable=True),
         sa.Column(
             "geom",
-            geoalchemy2.types.Geometry(geometry_type="POLYGON", srid=4326, dimension=2, spatial_index=False,
-                                       from_text="ST_GeomFromEWKT", name="geometry", nullable=False),
+            geoalchemy2.types.Geometry(
+                geometry_type="POLYGON",
+                srid=4326,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+                nullable=False,
+            ),
             nullable=False,
         ),
         sa.Column("cases", sa.BigInteger(), nullable=False),
@@ -75,7 +82,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["grid_id"], ["unit.id"], name=op.f("fk_hotspot_cell_grid_id")),
         sa.PrimaryKeyConstraint("run_id", "q", "r", name=op.f("pk_hotspot_cell")),
-    )  # fmt: skip
+    )
     open_to_app("hotspot_run", "hotspot_cell")
     protect("hotspot_run", placed("community_id", "grid_id"))
     # A cell follows its run, whose own policy decides.

@@ -235,5 +235,6 @@ function bindKeys({ map, panel, table, modes }) {
     if (card.classList.contains("is-collapsed")) document.getElementById("card-toggle").click();
     card.querySelector("input, select, button:not(#card-toggle)")?.focus();
   });
+  map.getContainer().setAttribute("role", "region");
   map.getContainer().setAttribute("aria-label", word("map"));
 }

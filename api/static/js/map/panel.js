@@ -15,6 +15,7 @@ export function bindPanel({ map, padding, opened, closed }) {
   let before = null;
   let from = null;
   let swiped = false;
+  let stepped = false;
 
   function frame(open) {
     panel.hidden = !open;
@@ -29,6 +30,11 @@ export function bindPanel({ map, padding, opened, closed }) {
     if (panel.hidden) {
       before = document.activeElement;
       body.replaceChildren();
+    }
+    // A sheet covers the map as a page would: the phone's Back takes it away, and not the map.
+    if (phone.matches && !stepped) {
+      stepped = true;
+      history.pushState(null, "");
     }
     frame(true);
     body.setAttribute("aria-busy", "true");
@@ -72,6 +78,7 @@ export function bindPanel({ map, padding, opened, closed }) {
     },
     close() {
       if (panel.hidden) return;
+      if (stepped) return history.back();
       frame(false);
       shown = "";
       closed();
@@ -82,6 +89,11 @@ export function bindPanel({ map, padding, opened, closed }) {
       else if (shown) frame(true);
     },
   };
+
+  addEventListener("popstate", () => {
+    stepped = false;
+    panelOf.close();
+  });
 
   panel.addEventListener("click", (event) => {
     if (event.target.closest("[data-close]")) return panelOf.close();

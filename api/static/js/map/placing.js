@@ -43,6 +43,28 @@ export function liftLabels(map, config, { layer }, state) {
   names.addTo(map);
 }
 
+/** The button that puts the pin where the device is; what keeps it from that is said beside it. */
+function bindLocate(found) {
+  const button = document.querySelector("[data-locate]");
+  const told = button?.closest("div").querySelector("p");
+  button?.addEventListener("click", () => {
+    const say = (text) => {
+      button.disabled = false;
+      if (text) told.textContent = text;
+    };
+    if (!navigator.geolocation) return say(word("no_position"));
+    button.disabled = true;
+    navigator.geolocation.getCurrentPosition(
+      ({ coords }) => {
+        found(L.latLng(coords.latitude, coords.longitude), coords.accuracy);
+        say(word("position_found", { accuracy: word("metres", { value: Math.round(coords.accuracy) }) }));
+      },
+      () => say(word("no_position")),
+      { enableHighAccuracy: true, timeout: 15000 },
+    );
+  });
+}
+
 /** Called by the script that folium writes. */
 export async function start(map, config) {
   await plainGround(map, config);
@@ -71,10 +93,20 @@ export async function start(map, config) {
   const [y, x] = fields();
   if (config.point) place(L.latLng(config.point[1], config.point[0]), { centre: true, fill: false });
   else if (Number.isFinite(x) && Number.isFinite(y)) place(L.latLng(y, x), { centre: true, fill: false });
+  map.getContainer().dataset.ready = "true";
   if (!config.editable) return;
 
-  map.on("click", ({ latlng }) => place(latlng));
-  pin.on("dragend", () => place(pin.getLatLng()));
+  const accuracy = document.querySelector("input[name=accuracy_m]");
+  const byHand = (latlng) => {
+    if (accuracy) accuracy.value = "";
+    place(latlng);
+  };
+  map.on("click", ({ latlng }) => byHand(latlng));
+  pin.on("dragend", () => byHand(pin.getLatLng()));
+  bindLocate((latlng, within) => {
+    place(latlng, { centre: true });
+    if (accuracy) accuracy.value = within.toFixed(1);
+  });
   for (const field of [lon, lat]) {
     field?.addEventListener("input", () => {
       const [north, east] = fields();
@@ -88,5 +120,4 @@ export async function start(map, config) {
     const [east, north] = goTo.dataset.go.split(",").map(Number);
     map.setView([north, east], 19);
   });
-  map.getContainer().dataset.ready = "true";
 }

@@ -6,6 +6,8 @@ import { word } from "../words.js";
 
 // A4 landscape at 96 dpi, less margins of 10 mm, title, legend and foot.
 const SHEET = { width: 1047, height: 550 };
+// What some pages say above their map.
+const LINES = 35;
 
 /** `seen()` is the part of the screen's map that nothing floats over, as `fitBounds` takes it; `about()` what it shows. */
 export function bindPrint(map, config, state, { redraw, layer, seen = () => ({}), about = () => "" }) {
@@ -20,6 +22,20 @@ export function bindPrint(map, config, state, { redraw, layer, seen = () => ({})
       map.containerPointToLatLng([x - paddingBottomRight[0], y - paddingBottomRight[1]]));
   }
 
+  /** The screen's map as it is drawn, scaled onto the sheet: the browser's own menu waits for nothing. */
+  function scaled() {
+    const { x, y } = map.getSize();
+    const scale = Math.min(SHEET.width / x, (SHEET.height - LINES) / y);
+    const parts = [container, container.parentElement, container.parentElement.querySelector(":scope > .map-corner")];
+    const before = parts.map((part) => part?.style.cssText);
+    Object.assign(container.style, { inlineSize: `${x}px`, blockSize: `${y}px`, zoom: scale });
+    // Its border of 1 px stands around the map.
+    Object.assign(parts[1].style, { inlineSize: `${x * scale + 2}px`, blockSize: `${y * scale + 2}px` });
+    // The scale bar stays as long as it says.
+    if (parts[2]) parts[2].style.zoom = scale;
+    return () => parts.forEach((part, place) => part && (part.style.cssText = before[place]));
+  }
+
   /** The sheet in place of the screen, with all that is seen now; from the browser's own menu (`hurried`), which waits
       for nothing, with what is drawn already. */
   function prepare(hurried) {
@@ -29,12 +45,13 @@ export function bindPrint(map, config, state, { redraw, layer, seen = () => ({})
     state.printing = true;
     title.textContent = [config.title || document.title, about()].filter(Boolean).join(" · ");
     const view = viewOf(seen());
+    document.body.classList.toggle("is-scaled", hurried);
+    const restore = hurried ? scaled() : () => (container.style.inlineSize = container.style.blockSize = "");
     document.body.classList.add("is-printing");
-    container.style.inlineSize = `${SHEET.width}px`;
-    container.style.blockSize = `${SHEET.height}px`;
-    map.invalidateSize({ pan: false });
-    if (hurried) map.setView(view.getCenter(), zoom, { animate: false });
-    else {
+    if (!hurried) {
+      container.style.inlineSize = `${SHEET.width}px`;
+      container.style.blockSize = `${SHEET.height}px`;
+      map.invalidateSize({ pan: false });
       map.fitBounds(view, { animate: false });
       redraw();
     }
@@ -42,7 +59,7 @@ export function bindPrint(map, config, state, { redraw, layer, seen = () => ({})
     addEventListener("afterprint", () => {
       state.printing = false;
       document.body.classList.remove("is-printing");
-      container.style.inlineSize = container.style.blockSize = "";
+      restore();
       map.invalidateSize({ pan: false });
       map.setView(centre, zoom, { animate: false });
       redraw();

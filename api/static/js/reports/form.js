@@ -1,8 +1,10 @@
 // The report form: photos go ahead one by one, the map says the place, and what is missing is said before sending.
 
 import { debounced, icon, make } from "../dom.js";
+import "../drafts/drafts.js";
 import { number, say, word } from "../words.js";
 
+const PHOTO_MS = 30000;
 const form = document.getElementById("report");
 const { lon, lat, accuracy_m: accuracy, building_id: building } = form.elements;
 const community = form.elements.community.value;
@@ -22,45 +24,65 @@ const most = Number(box.dataset.most);
 const adding = box.querySelector(".photo-add");
 const chooser = adding.querySelector("input");
 const offer = form.querySelector(".photo-place");
-let sending = 0;
+/** What is shown of a photo that the server does not have yet → the photo; it stays in the field and goes with the form. */
+const waiting = new Map();
 
 const room = () => most - box.querySelectorAll(".resident-photo").length;
 const tidy = () => (adding.hidden = room() <= 0);
 
+function hold() {
+  const transfer = new DataTransfer();
+  for (const file of waiting.values()) transfer.items.add(file);
+  chooser.files = transfer.files;
+  form.dispatchEvent(new CustomEvent("wangge:typed"));
+}
+
 chooser.addEventListener("change", async () => {
   const files = [...chooser.files].slice(0, room());
-  // They are sent on their own, so they need not go with the form again.
-  chooser.value = "";
   fault("photo", "");
   await Promise.all(files.map(send));
 });
 
+/** A photo goes ahead on its own; without a network it waits in the field, and goes with the form. */
 async function send(file) {
-  if (file.size > Number(box.dataset.mostMb) * 1e6) return fault("photo", word("photo_large"));
+  if (file.size > Number(box.dataset.mostMb) * 1e6) {
+    hold();
+    return fault("photo", word("photo_large"));
+  }
   const picture = make("img", { src: URL.createObjectURL(file), alt: "" });
   const off = make("button", { type: "button", class: "photo-off", "aria-label": word("photo_off") }, icon("x"));
   const shown = make("span", { class: "resident-photo is-sending" }, picture, off);
   picture.addEventListener("load", () => URL.revokeObjectURL(picture.src));
   adding.before(shown);
+  waiting.set(shown, file);
+  hold();
   tidy();
   say(word("photo_sending"));
-  sending += 1;
   try {
     const body = new FormData();
     for (const name of ["code", "community"]) body.set(name, form.elements[name].value);
     body.set("photo", file);
-    const answer = await fetch("/r/photos", { method: "POST", body, headers: { Accept: "application/json" } });
+    const signal = AbortSignal.timeout?.(PHOTO_MS);
+    const answer = await fetch("/r/photos", { method: "POST", body, signal, headers: { Accept: "application/json" } });
     const told = await answer.json();
-    if (!answer.ok) throw new Error(told.detail);
+    if (!answer.ok) throw Object.assign(new Error(told.detail), { status: answer.status });
+    if (!waiting.delete(shown)) return;
     shown.append(make("input", { type: "hidden", name: "claim", value: told.claim }));
-    shown.classList.remove("is-sending");
+    hold();
     if (told.place && !lon.value) offerPlace(told.place);
   } catch (error) {
-    shown.remove();
     // Without an answer the network is gone; else the server said why.
-    fault("photo", error instanceof TypeError ? word("photo_failed") : error.message);
+    if (error.status) {
+      waiting.delete(shown);
+      shown.remove();
+      hold();
+      fault("photo", error.message);
+    } else {
+      shown.classList.add("is-waiting");
+      fault("photo", word("photo_waits"));
+    }
   } finally {
-    sending -= 1;
+    shown.classList.remove("is-sending");
     tidy();
   }
 }
@@ -68,7 +90,10 @@ async function send(file) {
 box.addEventListener("click", (event) => {
   const off = event.target.closest(".photo-off");
   if (!off) return;
-  off.closest(".resident-photo").remove();
+  const shown = off.closest(".resident-photo");
+  waiting.delete(shown);
+  shown.remove();
+  hold();
   tidy();
   chooser.focus();
 });
@@ -84,9 +109,10 @@ function offerPlace(place) {
 // The place
 
 let map = null;
+let config = null;
 let moving = false;
 document.addEventListener("wangge:map", ({ detail }) => {
-  map = detail.map;
+  ({ map, config } = detail);
   const typed = Number.parseFloat(lon.value);
   if (Number.isFinite(typed)) map.setView([Number(lat.value), typed], 18, { animate: false });
   map.on("dragstart keydown", () => (moving = true));
@@ -112,15 +138,22 @@ function note(east, north, metres) {
   lat.value = north.toFixed(6);
   accuracy.value = metres == null ? "" : metres.toFixed(1);
   building.value = "";
+  located("");
   fault("place", "");
+  form.dispatchEvent(new CustomEvent("wangge:typed"));
   told();
   alike();
 }
 
+async function whereabouts(east, north) {
+  const answer = await fetch(`/r/where?${new URLSearchParams({ community, lon: east, lat: north })}`);
+  return answer.ok ? answer.json() : null;
+}
+
 const told = debounced(async () => {
-  const answer = await fetch(`/r/where?${new URLSearchParams({ community, lon: lon.value, lat: lat.value })}`);
-  if (!answer.ok) return;
-  const { name, grid, outside } = await answer.json();
+  const found = await whereabouts(lon.value, lat.value).catch(() => null);
+  if (!found) return;
+  const { name, grid, outside } = found;
   spotName.textContent = name;
   const exact = accuracy.value ? word("accuracy", { value: number(Number(accuracy.value)) }) : "";
   spotGrid.textContent = [grid, exact].filter(Boolean).join(" · ");
@@ -140,10 +173,32 @@ building.addEventListener("change", () => {
   alike();
 });
 
-form.querySelector(".resident-locate").addEventListener("click", () => {
-  navigator.geolocation?.getCurrentPosition(
-    ({ coords }) => choose(coords.longitude, coords.latitude, coords.accuracy),
-    () => fault("place", word("no_position")),
+const locate = form.querySelector(".resident-locate");
+const position = form.querySelector(".locate-said");
+const home = () => map?.fitBounds(config.bounds, { animate: false });
+
+/** What the device said of its position, beside the button. */
+function located(text) {
+  position.textContent = text;
+  position.hidden = !text;
+}
+
+locate.addEventListener("click", () => {
+  if (!navigator.geolocation) return located(word("no_position"));
+  located(word("locating"));
+  return navigator.geolocation.getCurrentPosition(
+    async ({ coords }) => {
+      const { longitude: east, latitude: north, accuracy: metres } = coords;
+      const found = await whereabouts(east, north).catch(() => null);
+      if (found?.outside) {
+        // Somebody at work reports what is at home: back to the community, and the place is picked.
+        home();
+        return located(word("position_outside"));
+      }
+      located("");
+      return choose(east, north, metres);
+    },
+    () => located(word("no_position")),
     { enableHighAccuracy: true, timeout: 15000, maximumAge: 30000 },
   );
 });
@@ -159,9 +214,34 @@ const alike = debounced(async () => {
   } else if (building.value) query.set("building", building.value);
   const place = document.getElementById("similar");
   if (!category || query.size === 2) return place.replaceChildren();
-  const answer = await fetch(`/r/similar?${query}`);
-  if (answer.ok) place.innerHTML = await answer.text();
+  const answer = await fetch(`/r/similar?${query}`).catch(() => null);
+  if (answer?.ok) place.innerHTML = await answer.text();
 }, 300);
+
+/** What this browser is counted by: a number without any meaning. */
+function device() {
+  try {
+    localStorage.wangge_device ??= crypto.getRandomValues(new Uint32Array(4)).join("-");
+    return localStorage.wangge_device;
+  } catch {
+    return "";
+  }
+}
+
+document.getElementById("similar").addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-second]");
+  if (!button) return;
+  button.disabled = true;
+  const body = new URLSearchParams({ community, case: button.dataset.second, device: device() });
+  const answer = await fetch("/r/second", { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
+  const { said, detail } = (await answer?.json().catch(() => null)) ?? { detail: word("no_answer") };
+  const line = make("span", { role: "status" }, said ?? detail);
+  if (answer?.ok) button.replaceWith(line);
+  else {
+    button.disabled = false;
+    button.after(line);
+  }
+});
 
 form.addEventListener("change", (event) => {
   if (event.target.name !== "category_code") return;
@@ -171,31 +251,33 @@ form.addEventListener("change", (event) => {
 
 // Sending
 
-const button = form.querySelector(".resident-foot .btn");
-const { textContent: label } = button;
 form.addEventListener("submit", (event) => {
-  const kind = form.elements.category_code.value;
-  const place = lon.value || building.value || form.elements.address.value.trim();
-  fault("category_code", kind ? "" : word("choose_kind"));
-  fault("place", place ? "" : word("choose_place"));
-  if (!kind || !place || sending) {
-    event.preventDefault();
-    if (sending) say(word("photo_sending"));
-    const first = !kind ? form.elements.category_code[0] : place ? null : building;
-    first?.focus();
-    first?.closest("section, fieldset")?.scrollIntoView({ block: "start" });
-    return;
-  }
-  // The form has been read by now; a second press would only wait for the first.
-  setTimeout(() => {
-    button.disabled = true;
-    button.textContent = word("sending");
-  });
+  const chosen = form.querySelector("[name=category_code]:checked");
+  const somewhere = !chosen || !("nowhere" in chosen.dataset);
+  const isMissing = somewhere && !(lon.value || building.value || form.elements.address.value.trim());
+  fault("category_code", chosen ? "" : word("choose_kind"));
+  fault("place", isMissing ? word("choose_place") : "");
+  if (chosen && !isMissing) return;
+  event.preventDefault();
+  const first = chosen ? building : form.elements.category_code[0];
+  first.focus();
+  first.closest("section, fieldset").scrollIntoView({ block: "start" });
 });
-// Back from the next page, the browser shows the form as it was left.
-addEventListener("pageshow", () => {
-  button.disabled = false;
-  button.textContent = label;
+
+// What was typed before, and is here again: the place on the map, and the photos.
+form.addEventListener("wangge:restored", ({ detail: { values, left } }) => {
+  if (values.lon?.[0]) {
+    [lon.value, lat.value, accuracy.value] = [values.lon[0], values.lat?.[0] ?? "", values.accuracy_m?.[0] ?? ""];
+    map?.setView([Number(lat.value), Number(lon.value)], 18, { animate: false });
+    told();
+  }
+  for (const claim of left.claim ?? []) {
+    const off = make("button", { type: "button", class: "photo-off", "aria-label": word("photo_off") }, icon("x"));
+    adding.before(make("span", { class: "resident-photo is-kept" }, icon("check"), make("input", { type: "hidden", name: "claim", value: claim }), off));
+  }
+  for (const file of [...chooser.files]) send(file);
+  tidy();
+  alike();
 });
 
 tidy();

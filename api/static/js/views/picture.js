@@ -21,6 +21,7 @@ const PNG = { width: 1200, height: 760 };
 export function start(map, config) {
   const container = map.getContainer();
   container.style.backgroundColor = config.outside;
+  container.setAttribute("role", "region");
   container.setAttribute("aria-label", config.words.map);
   map.setMinZoom(9).setMaxZoom(21);
   map.options.zoomSnap = 0.25;

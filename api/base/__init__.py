@@ -1,0 +1,1 @@
+"""What serves every feature: requests and answers, the shell of a page, lists, forms, words."""

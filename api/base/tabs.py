@@ -1,0 +1,90 @@
+"""The tabs above pages that belong together, those that the actor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from api.base.page import Page
+from data.base.language import _
+
+
+def settings(page: Page, current: str) -> list[dict[str, Any]]:
+    """Accounts, and what the community office sets."""
+    return _shown(
+        page,
+        current,
+        ("accounts", _("Accounts"), {"account.read"}),
+        ("roles", _("Roles"), {"account.read"}),
+        ("audit", _("Audit"), {"audit.read"}),
+        ("reminders", _("Reminder rules"), {"unit.edit"}),
+        ("calendar", _("Working days"), {"unit.edit"}),
+        ("templates", _("Response templates"), {"unit.edit"}),
+        ("teams", _("Service teams"), {"unit.edit"}),
+        ("start", _("Set up"), {"unit.edit"}),
+    )
+
+
+def notices(page: Page, current: str) -> list[dict[str, Any]]:
+    """What one was told, what one wants to be told, and the rules behind both."""
+    return _shown(
+        page,
+        current,
+        ("notifications", _("Notifications"), set()),
+        ("notifications/choice", _("My choice"), set()),
+        ("reminders", _("Reminder rules"), {"unit.read"}),
+        ("calendar", _("Working days"), {"unit.read"}),
+        ("templates", _("Response templates"), {"unit.edit"}),
+        ("teams", _("Service teams"), {"unit.edit"}),
+    )
+
+
+def ledger(page: Page, current: str) -> list[dict[str, Any]]:
+    """The lists of records."""
+    return _shown(
+        page,
+        current,
+        ("households", _("Households"), {"household.read"}),
+        ("residents", _("Residents"), {"household.read"}),
+        ("tenancies", _("Tenancies"), {"household.read"}),
+        ("buildings", _("Buildings"), {"building.read"}),
+        ("dwellings", _("Dwellings"), {"building.read"}),
+        ("units", _("Units"), {"unit.read"}),
+    )
+
+
+def patrols(page: Page, current: str) -> list[dict[str, Any]]:
+    """Coverage, patrols, rounds."""
+    return _shown(
+        page,
+        current,
+        ("coverage", _("Coverage"), {"coverage.read"}),
+        ("patrols", _("Patrols"), {"patrol.read", "patrol.record"}),
+        ("rounds", _("Rounds"), {"coverage.read"}),
+        ("patrol", _("Walk"), {"patrol.record"}),
+    )
+
+
+def stats(page: Page, current: str) -> list[dict[str, Any]]:
+    """Figures and maps of them."""
+    return _shown(
+        page,
+        current,
+        ("stats", _("Figures"), set()),
+        ("hotspots", _("Hotspots"), set()),
+        ("views", _("Views"), set()),
+    )
+
+
+def incidents(page: Page, current: str) -> list[dict[str, Any]]:
+    """The ways to look at cases."""
+    return _shown(page, current, ("incidents", _("List"), set()), ("incidents/board", _("Board"), set()))
+
+
+def _shown(page: Page, current: str, *tabs: tuple[str, str, Iterable[str]]) -> list[dict[str, Any]]:
+    """Those whose permissions are not asked for, or of which one holds."""
+    return [
+        {"href": f"/{path}", "label": label, "current": path == current}
+        for path, label, permissions in tabs
+        if not set(permissions) or set(permissions) & page.can
+    ]

@@ -1,0 +1,283 @@
+// The planner's table: the lines of a plan are dragged (leaflet-geoman), and the figures, checks and moves follow.
+/* global L */
+
+import { number, say, word } from "../words.js";
+import { plainGround } from "../map/placing.js";
+
+const EDIT = "#5B2A86";
+const STEPS = ["#2F6CAD", "#86B2D9", "#D3E3F0", "#F1EEE8", "#FADFC2", "#EDA360", "#B9540F"];
+const LIMITS = [-0.06, -0.04, -0.02, 0.02, 0.04, 0.06];
+
+/** Called by the script that folium writes. */
+export async function start(map, config) {
+  const { tiles, state } = await plainGround(map, config, ["buildings", "ground"]);
+  state.brief = true;
+  tiles.redraw();
+  const page = document.getElementById("plan-table");
+  const token = document.querySelector("meta[name=csrf-token]").content;
+  const part = (id) => document.getElementById(id);
+  const areas = L.geoJSON(null, { style: coloured, interactive: false }).addTo(map);
+  const hatch = L.geoJSON(null, { style: { color: EDIT, weight: 1, fillOpacity: 0.22, fillColor: EDIT }, interactive: false }).addTo(map);
+  const today = L.geoJSON(null, { style: { color: "#18212B", weight: 1.8, dashArray: "6 5", fill: false }, interactive: false }).addTo(map);
+  const homes = L.geoJSON(null, { style: homeStyle, onEachFeature: bindHome });
+  const edges = L.layerGroup().addTo(map);
+  const names = L.layerGroup().addTo(map);
+  const mark = L.geoJSON(null, { style: { color: "#B3261E", weight: 3, fillOpacity: 0.1 }, interactive: false }).addTo(map);
+  const chosen = new Set();
+  let table = null;
+  let mean = 0;
+  let mode = "edge";
+  let active = null;
+
+  const key = () => Number(part("plan-key").value) || null;
+  const picked = () => [...document.querySelectorAll("[name=pick]:checked")].map((box) => Number(box.value));
+
+  function coloured({ properties }) {
+    const off = mean ? properties.households / mean - 1 : 0;
+    const at = LIMITS.findIndex((limit) => off < limit);
+    return { color: "#3B4650", weight: 1.3, fillOpacity: 0.5, fillColor: STEPS[at < 0 ? STEPS.length - 1 : at] };
+  }
+
+  function homeStyle({ id }) {
+    const on = chosen.has(id);
+    return { color: on ? EDIT : "#5F6B7A", weight: on ? 3 : 1, fillColor: on ? EDIT : "#FFFFFF", fillOpacity: 0.5 };
+  }
+
+  function bindHome(feature, layer) {
+    layer.on("click", (event) => {
+      L.DomEvent.stop(event);
+      if (chosen.has(feature.id)) chosen.delete(feature.id);
+      else chosen.add(feature.id);
+      homes.resetStyle(layer);
+      say(word("chosen", { count: chosen.size }));
+      part("plan-chosen").textContent = word("chosen", { count: chosen.size });
+    });
+  }
+
+  async function ask(address, body) {
+    page.setAttribute("aria-busy", "true");
+    const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": token };
+    const options = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
+    const answer = await fetch(`/api/plans/${config.plan}/${address}`, options).catch(() => null);
+    const found = answer ? await answer.json().catch(() => null) : null;
+    page.removeAttribute("aria-busy");
+    return { ok: answer?.ok ?? false, status: answer?.status ?? 0, found };
+  }
+
+  /** Send an edit; what is refused is said, and the lines go back to where they were. */
+  async function edit(asked, rebase = false) {
+    const body = { ...asked, version: table.plan.version, rebase };
+    const { ok, status, found } = await ask("edits", body);
+    if (ok) {
+      tell("");
+      return show(found);
+    }
+    tell(found?.detail ?? word("no_answer"), status === 409 && found?.facts?.version ? asked : null);
+    if (found?.facts?.at) map.panTo([found.facts.at[1], found.facts.at[0]]);
+    return show(table);
+  }
+
+  function tell(text, again = null) {
+    const place = part("plan-told");
+    place.hidden = !text;
+    part("plan-told-text").textContent = text;
+    part("plan-rebase").hidden = part("plan-reload").hidden = !again;
+    part("plan-rebase").onclick = () => edit(again, true);
+    part("plan-reload").onclick = load;
+    if (text) say(text);
+  }
+
+  function show(found) {
+    table = found;
+    const grids = table.grids.features;
+    mean = grids.reduce((sum, { properties }) => sum + properties.households, 0) / Math.max(grids.length, 1);
+    for (const [layer, rows] of [[areas, table.grids], [hatch, table.moved], [today, table.today]]) {
+      layer.clearLayers();
+      layer.addData(rows);
+    }
+    showNames(grids);
+    showEdges();
+    showFigures(grids);
+    list("plan-findings", table.findings, (one) => row(one.says, one.weight, () => zoom(one.geometry)), "no_findings");
+    list("plan-moves", table.moves, (one) => row(word("move", {
+      source: one.source ?? word("outside"), target: one.target ?? word("outside"), buildings: one.buildings.join(word("between")) || "—",
+      households: number(one.households), people: number(one.people), cases: number(one.open_cases),
+      before: one.leader_before ?? "—", after: one.leader_after ?? "—",
+    })), "no_moves");
+    const [last] = table.edits;
+    list("plan-beyond", last?.beyond ?? [], (one) => row(word(`why_${one.why}`, {
+      source: name(one.source), target: name(one.target), area: number(one.area_m2),
+    }), "warning", () => zoom(one.geom)), "no_beyond");
+    part("plan-proof").textContent = last?.proof ? word("proof", { cost: last.proof.cost, bound: last.proof.bound }) : "";
+    part("plan-total").textContent = word("total", {
+      buildings: number(table.totals.buildings), households: number(table.totals.households), people: number(table.totals.people),
+    });
+    const errors = table.findings.filter((one) => one.weight === "error").length;
+    part("plan-errors").textContent = errors ? word("errors", { count: errors }) : word("no_errors");
+    part("plan-step").textContent = word("step", { count: table.edits.length });
+    part("plan-undo").disabled = !table.editable || !table.can_undo;
+    part("plan-redo").disabled = !table.editable || !table.can_redo;
+    page.dataset.version = table.plan.version;
+  }
+
+  const name = (at) => table.grids.features.find(({ properties }) => properties.key === at)?.properties.name ?? word("outside");
+
+  function showNames(grids) {
+    names.clearLayers();
+    for (const { geometry, properties } of grids) {
+      const middle = L.geoJSON(geometry).getBounds().getCenter();
+      const text = document.createElement("span");
+      text.append(properties.locked ? `🔒 ${properties.name}` : properties.name, document.createElement("br"), word("households", { value: number(properties.households) }));
+      names.addLayer(L.marker(middle, { interactive: false, keyboard: false, icon: L.divIcon({ className: "plan-name", html: text, iconSize: [140, 36] }) }));
+    }
+  }
+
+  function showEdges() {
+    edges.clearLayers();
+    active = null;
+    for (const feature of table.edges.features) {
+      const outer = feature.properties.left < 0;
+      const line = L.polyline(feature.geometry.coordinates.map(([lon, lat]) => [lat, lon]), {
+        color: outer ? "#084F50" : "#0B6B6B", weight: outer ? 3 : 4, interactive: table.editable && !outer, bubblingMouseEvents: false,
+      });
+      line.feature = feature;
+      line.on("click", () => mode === "edge" && choose(line));
+      edges.addLayer(line);
+    }
+  }
+
+  /** An edge is chosen: its corners can be dragged, added in the middle, and taken away by a right click. */
+  function choose(line) {
+    if (active === line) return;
+    active?.pm.disable();
+    active?.setStyle({ color: "#0B6B6B", weight: 4 });
+    active = line;
+    line.setStyle({ color: EDIT, weight: 3.5 });
+    line.pm.enable({ allowSelfIntersection: true, snappable: false, preventMarkerRemoval: false });
+    const { left, right } = line.feature.properties;
+    part("plan-edge").textContent = word("edge_of", { left: name(left), right: name(right) });
+    const send = () => edit({
+      kind: "reshape", edge: line.feature.geometry.coordinates, line: line.getLatLngs().map(({ lng, lat }) => [lng, lat]),
+    });
+    line.on("pm:markerdragend", send);
+    line.on("pm:vertexremoved", send);
+  }
+
+  function showFigures(grids) {
+    const body = part("plan-figures");
+    const kept = new Set(picked());
+    const { household_min: least, household_max: most } = table.bounds;
+    body.replaceChildren(...grids.map(({ properties: one }) => {
+      const line = part("plan-row").content.cloneNode(true).firstElementChild;
+      const box = line.querySelector("[name=pick]");
+      box.value = one.key;
+      box.checked = kept.has(one.key);
+      box.setAttribute("aria-label", one.name);
+      line.querySelector("[data-name]").textContent = one.name;
+      const cells = line.querySelectorAll("td.number");
+      cells[0].textContent = number(one.households);
+      cells[0].classList.toggle("is-act", one.households < least || one.households > most);
+      cells[1].textContent = one.today_households === null ? "—" : change(one.households - one.today_households);
+      cells[2].textContent = number(one.people);
+      const meter = line.querySelector("meter");
+      Object.assign(meter, { min: 0, max: Math.max(most * 1.3, one.households), low: least, high: most, optimum: (least + most) / 2, value: one.households });
+      return line;
+    }));
+    const select = part("plan-key");
+    const before = select.value;
+    select.replaceChildren(...grids.map(({ properties }) => new Option(properties.name, properties.key)));
+    if ([...select.options].some(({ value }) => value === before)) select.value = before;
+  }
+
+  const change = (by) => (by > 0 ? `+${number(by)}` : number(by));
+
+  function list(id, rows, made, empty) {
+    const nothing = document.createElement("li");
+    nothing.textContent = word(empty);
+    part(id).replaceChildren(...(rows.length ? rows.map(made) : [nothing]));
+  }
+
+  function row(text, weight = "", open = null) {
+    const line = document.createElement("li");
+    if (weight) line.className = `plan-${weight}`;
+    if (!open) line.textContent = text;
+    else {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "as-link";
+      button.textContent = text;
+      button.addEventListener("click", open);
+      line.append(button);
+    }
+    return line;
+  }
+
+  function zoom(geometry) {
+    mark.clearLayers();
+    mark.addData(geometry);
+    map.fitBounds(mark.getBounds(), { maxZoom: 19, padding: [60, 60], animate: false });
+  }
+
+  async function load() {
+    const { ok, found } = await ask("table");
+    if (ok) {
+      tell("");
+      show(found);
+    } else tell(found?.detail ?? word("no_answer"));
+  }
+
+  async function turn(way) {
+    const { ok, found } = await ask(way, { version: table.plan.version });
+    if (ok) show(found);
+    else tell(found?.detail ?? word("no_answer"), null);
+  }
+
+  function enter(next) {
+    mode = next;
+    map.pm.disableDraw();
+    active?.pm.disable();
+    if (mode === "buildings") homes.addTo(map);
+    else homes.remove();
+    if (mode === "split") map.pm.enableDraw("Line", { snappable: false, finishOn: "dblclick" });
+    if (mode === "draw") map.pm.enableDraw("Polygon", { snappable: false });
+    part("plan-hint").textContent = word(`hint_${mode}`);
+  }
+
+  map.on("pm:create", ({ layer }) => {
+    const drawn = layer.toGeoJSON().geometry;
+    layer.remove();
+    if (mode === "split") edit({ kind: "split", key: key(), line: drawn.coordinates });
+    else edit({ kind: "draw", key: key(), polygon: drawn, tolerance_m: 2 });
+    const edge = page.querySelector("[name=mode][value=edge]");
+    edge.checked = true;
+    enter("edge");
+  });
+  for (const choice of page.querySelectorAll("[name=mode]")) choice.addEventListener("change", () => enter(choice.value));
+  part("plan-undo").addEventListener("click", () => turn("undo"));
+  part("plan-redo").addEventListener("click", () => turn("redo"));
+  document.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.closest("input, textarea")) return;
+    event.preventDefault();
+    const way = event.shiftKey ? "redo" : "undo";
+    if (!part(`plan-${way}`).disabled) turn(way);
+  });
+  const simple = {
+    hand_over: () => edit({ kind: "hand_over", key: key(), buildings: [...chosen] }).then(() => { chosen.clear(); homes.setStyle(homeStyle); }),
+    contiguous: () => edit({ kind: "contiguous", key: key() }),
+    close: () => edit({ kind: "close", key: key() }),
+    lock: () => edit({ kind: table.grids.features.find(({ properties }) => properties.key === key())?.properties.locked ? "unlock" : "lock", key: key() }),
+    merge: () => edit({ kind: "merge", keys: picked(), into: picked()[0] ?? null }),
+    balance: () => edit({ kind: "balance", keys: picked() }),
+    simplify: () => edit({ kind: "simplify", tolerance_m: 3 }),
+    straighten: () => active ? edit({ kind: "straighten", edge: active.feature.geometry.coordinates }) : tell(word("choose_edge")),
+    propose: () => edit({ kind: "propose", count: Number(part("plan-count").value) || null }),
+  };
+  for (const button of page.querySelectorAll("[data-edit]")) button.addEventListener("click", () => simple[button.dataset.edit]());
+  await load();
+  enter("edge");
+  if (table?.editable) {
+    const answer = await fetch(`/api/buildings?community=${encodeURIComponent(config.place)}&f=geojson&limit=1000`);
+    if (answer.ok) homes.addData((await answer.json()).features.filter(({ geometry }) => geometry));
+  }
+  map.getContainer().dataset.ready = "true";
+}

@@ -1,0 +1,88 @@
+"""Service teams on a page: who does the work of cases, such as cleaning and repairs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from api.base import forms, tabs
+from api.base.fields import Id
+from api.base.page import Page, needs, typed
+from api.teams.routes import ServiceTeamChange
+from data import teams
+from data.base.errors import WanggeError
+from data.base.language import _
+
+pages = APIRouter(include_in_schema=False)
+Edit = Annotated[Page, needs("unit.edit")]
+Typed = Annotated[FormData, typed]
+
+_FIELDS = ("name", "service", "members")
+
+
+@pages.get("/teams")
+def listed(page: Edit) -> Response:
+    """The service teams of the community that pages are about, or of all."""
+    return _shown(page)
+
+
+@pages.post("/teams")
+def add(page: Edit, form: Typed) -> Response:
+    """Add a service team."""
+    try:
+        values = forms.read(ServiceTeamChange, form, _FIELDS)
+        community = forms.community_in(page, form)
+        with page.attempt():
+            teams.found_service_team(page.session, page.actor, community, **values)
+    except forms.REFUSED as error:
+        return _shown(page, error, form)
+    return page.go("/teams", _("Saved."))
+
+
+@pages.post("/teams/{team_id}")
+def change(team_id: Id, page: Edit, form: Typed) -> Response:
+    """Change a service team."""
+    team = teams.service_team(page.session, page.actor, team_id)
+    try:
+        with page.attempt():
+            teams.change_service_team(page.session, page.actor, team, **forms.read(ServiceTeamChange, form, _FIELDS))
+    except forms.REFUSED as error:
+        return _shown(page, error, form, team_id)
+    return page.go("/teams", _("Saved."))
+
+
+@pages.post("/teams/{team_id}/remove")
+def remove(team_id: Id, page: Edit, form: Typed) -> Response:
+    """Remove a service team; its cases stay with whoever sees to them."""
+    teams.remove_service_team(page.session, page.actor, teams.service_team(page.session, page.actor, team_id))
+    return page.go("/teams", _("Removed."))
+
+
+def _shown(
+    page: Page, error: WanggeError | None = None, form: FormData | None = None, team_id: int | None = None
+) -> Response:
+    """The page; after a refusal with what was typed, where it was typed."""
+    said = {key: forms.text_in(form, key) for key in (*_FIELDS, "community_id")} if form is not None else {}
+    faults = dict(error.facts.get("faults") or {}) if error else {}  # type: ignore[call-overload]
+    rows: list[dict[str, Any]] = []
+    for team in teams.service_teams(page.session, page.actor, page.community):
+        here = team.id == team_id
+        values = said if here else {key: getattr(team, key) for key in _FIELDS}
+        editable = page.may("unit.edit", team.community_id)
+        shown = {"id": team.id, "name": team.name, "service": team.service, "members": team.members}
+        rows.append(shown | {"editable": editable, "values": values, "faults": faults if here else {}})
+    choice = forms.community_field(page)
+    return page.show(
+        "teams/list.html",
+        section="settings" if "account.read" in page.can else "me",
+        status=forms.status(error),
+        tabs=tabs.settings(page, "teams"),
+        rows=rows,
+        communities=choice[0].options if choice else [],
+        new={"values": said if team_id is None else {}, "faults": faults if team_id is None else {}},
+        opened=team_id or ("new" if error else ""),
+        fault=error.detail if error else "",
+    )

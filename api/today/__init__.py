@@ -1,0 +1,7 @@
+"""Today 今日待办."""
+
+from __future__ import annotations
+
+from api.today import pages
+
+PAGES = (pages.pages,)

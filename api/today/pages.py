@@ -1,0 +1,42 @@
+"""What is due today, as a sheet over the map of the own grid."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.base import words
+from api.base.page import Page, needs
+from api.rounds.pages import begins
+from data import today
+from data.base import settings
+from data.base.language import _
+
+pages = APIRouter(include_in_schema=False)
+
+
+@pages.get("/today/own/panel")
+def panel(page: Annotated[Page, needs("incident.read")]) -> Response:
+    """The cases that are due and the rounds of the day."""
+    todays = today.of(page.session, page.actor)
+    return page.fragment(
+        "today/panel.html",
+        title=_(", ").join(grid.name for grid in todays.grids) or _("Today"),
+        day=words.day(settings.today()),
+        bounds=todays.bounds or (),
+        cases=[{**words.case(row), "remark": words.remark(row.description)} for row in todays.cases],
+        due=todays.due,
+        open=todays.open,
+        rounds=[
+            {
+                "id": row.id,
+                "name": row.name,
+                "at": begins(row.starts_at),
+                "where": row.grid_name or _("The whole community"),
+                "done": row.done,
+            }
+            for row in todays.rounds
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Any file, read and written: formats, encodings, tables, layers, shapes. Knows no table of the database."""

@@ -1,0 +1,67 @@
+"""Plans 规划: boundaries of grids drawn anew on a table of their own, until the street approves and their day comes.
+
+- ``tables`` what is remembered; ``workflow`` where a plan stands
+- ``standing`` how it stands; ``editing`` what an edit comes to; ``drawing`` drawn up, edited, undone, redone
+- ``figures`` who lives where in it, what is wrong, what would change
+- ``talking`` what is said of it; ``effect`` how it takes effect
+"""
+
+from data.plans.drawing import Outdated, can_undo, draw_up, edit, edits_of, redo, undo
+from data.plans.editing import Asked, EditKind, Refused, kind_names
+from data.plans.effect import enact, take_effect, take_effect_where_due
+from data.plans.figures import Consequences, Figures, Finding, Homes, Move, consequences, findings, homes
+from data.plans.figures import of as figures_of
+from data.plans.standing import PlanNotFound, Standing, get, listed, selection, standing
+from data.plans.tables import Action, Plan, PlanComment, PlanEdit, PlanGrid, PlanStep, State, action_names, state_names
+from data.plans.talking import comments, hide, say
+from data.plans.workflow import OPEN, TRANSITIONS, NotNow, act, allowed, steps
+
+__all__ = [
+    "OPEN",
+    "TRANSITIONS",
+    "Action",
+    "Asked",
+    "Consequences",
+    "EditKind",
+    "Figures",
+    "Finding",
+    "Homes",
+    "Move",
+    "NotNow",
+    "Outdated",
+    "Plan",
+    "PlanComment",
+    "PlanEdit",
+    "PlanGrid",
+    "PlanNotFound",
+    "PlanStep",
+    "Refused",
+    "Standing",
+    "State",
+    "act",
+    "action_names",
+    "allowed",
+    "can_undo",
+    "comments",
+    "consequences",
+    "draw_up",
+    "edit",
+    "edits_of",
+    "enact",
+    "figures_of",
+    "findings",
+    "get",
+    "hide",
+    "homes",
+    "kind_names",
+    "listed",
+    "redo",
+    "say",
+    "selection",
+    "standing",
+    "state_names",
+    "steps",
+    "take_effect",
+    "take_effect_where_due",
+    "undo",
+]

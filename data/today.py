@@ -1,0 +1,86 @@
+"""Today 今日待办: what is due for one person on the ground that is theirs, the own grid 责任网格: cases and rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from data import grids, incidents, panels, rounds, units
+from data.base import listing, settings
+from data.base.access import Actor
+from data.incidents import RUNNING, Filter, Incident
+
+#: More cases than these are no sheet to walk with, but a list.
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Today:
+    """What is due: rows of ``incidents.selection`` by their limits, how many are open at all, and the day's rounds.
+
+    Attributes
+    ----------
+    bounds
+        Of the own grids: west, south, east, north in degrees (EPSG:4326).
+    cases
+        Those whose limit has passed or ends with the day, and those that the rules remind of; at most ``MOST``.
+    rounds
+        Rows of ``rounds.due``: those that somebody is to walk, or that are for whoever comes first.
+    """
+
+    grids: list[units.Unit]
+    bounds: panels.Bounds | None
+    cases: Sequence[Row[Any]]
+    due: int
+    open: int
+    rounds: Sequence[Row[Any]]
+
+
+def own_grids(actor: Actor) -> frozenset[int]:
+    """The grids that are somebody's own: of whoever sees cases in single grids and in no whole community."""
+    area = actor.area(Incident.__read__)
+    return frozenset() if area.everywhere or area.communities else area.single
+
+
+def of(session: Session, actor: Actor, on: date | None = None) -> Today:
+    """What is due on a day of the community's time zone, today by default."""
+    day = on or settings.today()
+    own = sorted(own_grids(actor))
+    ends = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(settings.get().timezone))
+    running = incidents.selection(actor, Filter(states=RUNNING))
+    due = running.where((Incident.due_at < ends) | incidents.due_soon())
+    return Today(
+        grids=[grids.get(session, actor, grid_id) for grid_id in own],
+        bounds=_around(session, actor, own),
+        cases=session.execute(due.order_by(incidents.SORTS["due"], Incident.id).limit(MOST)).all(),
+        due=listing.count(session, due),
+        open=listing.count(session, running),
+        rounds=_to_walk(session, actor, day),
+    )
+
+
+def _to_walk(session: Session, actor: Actor, day: date) -> list[Row[Any]]:
+    """The rounds of a day that are one's own, or for whoever comes first; those still to walk first."""
+    if not actor.may(rounds.Round.__read__):
+        return []
+    mine = [row for row in rounds.due(session, actor, day) if row.account_id in (None, actor.account_id)]
+    return sorted(mine, key=lambda row: bool(row.done))
+
+
+def bounds(session: Session, actor: Actor) -> panels.Bounds | None:
+    """Where the own grids are; ``None`` for whoever has none."""
+    return _around(session, actor, sorted(own_grids(actor)))
+
+
+def _around(session: Session, actor: Actor, grid_ids: Sequence[int]) -> panels.Bounds | None:
+    boxes = [box for grid_id in grid_ids if (box := panels.outline(session, actor, grid_id).bounds)]
+    if not boxes:
+        return None
+    wests, souths, easts, norths = zip(*boxes, strict=True)
+    return min(wests), min(souths), max(easts), max(norths)
