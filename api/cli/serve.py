@@ -53,32 +53,30 @@ def serve(
     current = settings.get()
     # Ctrl-C and SIGTERM mean the same from the first moment on, also while the demo is being made.
     signal.signal(signal.SIGTERM, _interrupt)
-    with _listening(current.host, current.port) as listener, _only_server(current.home):
-        user = _user()
-        database = _database()
-        try:
-            takeover.tidy()
-            if migrate(db.engine()):
-                say(_("The database has been brought up to date."))
-            keys.check(db.engine())
-            if demo:
-                _load_demo_once()
-            db.engine().dispose()
-            if user:
-                processes.hand_over(user)
-            _log_to(current.logs / "serve.log", current.log_level)
-            listener.listen(_WAITING)
-            web = supervision.Process("web", user, str(listener.fileno()), keeps=[listener.fileno()], spare=True)
-            parts: list[supervision.Part] = [
-                database,
-                web,
-                *([supervision.Process("worker", user)] if with_worker else []),
-            ]
-            supervision.Supervisor(parts, current.home / "serving.json").run()
-        except KeyboardInterrupt:
-            say(_("Stopped."))
-        finally:
-            database.stop()
+    try:
+        with _listening(current.host, current.port) as listener, _only_server(current.home):
+            user = _user()
+            with _database() as database:
+                takeover.tidy()
+                if migrate(db.engine()):
+                    say(_("The database has been brought up to date."))
+                keys.check(db.engine())
+                if demo:
+                    _load_demo_once()
+                db.engine().dispose()
+                if user:
+                    processes.hand_over(user)
+                _log_to(current.logs / "serve.log", current.log_level)
+                listener.listen(_WAITING)
+                web = supervision.Process("web", user, str(listener.fileno()), keeps=[listener.fileno()], spare=True)
+                parts: list[supervision.Part] = [
+                    database,
+                    web,
+                    *([supervision.Process("worker", user)] if with_worker else []),
+                ]
+                supervision.Supervisor(parts, current.home / "serving.json").run()
+    except KeyboardInterrupt:
+        say(_("Stopped."))
 
 
 def worker() -> None:
@@ -188,19 +186,24 @@ def _only_server(home: Path) -> Iterator[None]:
         yield
 
 
-def _database() -> supervision.Database:
-    """The database, up: the private cluster is ours now, whoever started it."""
+@contextmanager
+def _database() -> Iterator[supervision.Database]:
+    """The database, up as long as the block runs: the private cluster is ours then, whoever started it."""
     from api import supervision
     from data.base import cluster, settings
 
     if settings.get().database_url:
-        return supervision.Database(None)
+        yield supervision.Database(None)
+        return
     private = cluster.private()
-    if not (private.data / "wangge.ready").exists():
-        say(_("Making the database in {home} …", home=private.home))
-    private.prepare()
-    private.start()
-    return supervision.Database(private)
+    try:
+        if not (private.data / "wangge.ready").exists():
+            say(_("Making the database in {home} …", home=private.home))
+        private.prepare()
+        private.start()
+        yield supervision.Database(private)
+    finally:
+        private.stop()
 
 
 def _load_demo_once() -> None:

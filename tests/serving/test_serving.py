@@ -29,6 +29,8 @@ from tests.furnished import PASSWORD
 
 START_S = 600
 ROUNDS = 3
+#: What the web application says once it answers.
+READY = "Ready: http://"
 
 
 class Server:
@@ -53,20 +55,21 @@ class Server:
         }
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with (self.home / "said.log").open("ab") as said:
+        """Start it, and wait until it says so and answers: one whose server was killed answers on for a moment."""
+        log = self.home / "said.log"
+        before = log.read_text().count(READY) if log.exists() else 0
+        with log.open("ab") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "api.cli", "serve"], env=self.environment(), stdout=said, stderr=said
             )
         until = time.monotonic() + START_S
         while True:
             assert self.process.poll() is None, self.said()
-            try:
-                httpx.get(f"{self.address}/healthz", timeout=5)
+            if self.said().count(READY) > before:
+                assert httpx.get(f"{self.address}/healthz", timeout=START_S).status_code == 200
                 return
-            except httpx.TransportError:
-                assert time.monotonic() < until, self.said()
-                time.sleep(0.05)
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.05)
 
     def said(self) -> str:
         """Everything it has printed."""
@@ -300,6 +303,20 @@ def _environment_of(process: Path) -> bytes:
         return (process / "environ").read_bytes()
     except OSError:
         return b""
+
+
+def test_sigterm_while_it_starts_leaves_no_cluster_behind(server: Server) -> None:
+    pid_file = server.home / "pg" / "postmaster.pid"
+    server.process = subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "serve"], env=server.environment(), stdout=subprocess.DEVNULL
+    )
+    until = time.monotonic() + START_S
+    while not pid_file.exists():
+        assert server.process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert server.stop() == 0
+    assert not pid_file.exists()
 
 
 def test_the_doctor_says_what_is_down_and_starts_nothing_for_it(server: Server) -> None:
