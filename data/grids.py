@@ -228,7 +228,7 @@ def divide(
         changes={"grids": [None, list(shapes_by_grid)], "valid": [None, [day.isoformat(), None]]},
     )
     _record_redraws(session, actor, community, before, shapes_by_grid, day)
-    relocate(session, community.id)
+    relocate(session, community.id, since=day)
     division = session.get(Division, division_id)
     assert division is not None
     return division
@@ -373,22 +373,28 @@ def row(session: Session, actor: Actor, grid_id: int) -> Row[Any]:
     return grid
 
 
-def relocate(session: Session, community_id: int) -> None:
+def relocate(session: Session, community_id: int, *, since: date) -> None:
     """Put the community's buildings, assets, streets, and incidents with a point, into the grids that hold today.
 
     An incident that was located by its building follows the building. What is settled stays with the grid that settled
-    it, so that past days keep their numbers. What lies in no grid is marked as outside; a piece of street beside the
-    grids stays with the one it was beside while that lasts.
+    it, and what goes over is remembered with the grid that it was reported in, if that was before the boundaries
+    changed (``since``): so past days keep their numbers. What lies in no grid is marked as outside; a piece of street
+    beside the grids stays with the one it was beside while that lasts.
     """
     still = "AND (t.grid_id IS NULL OR t.state NOT IN ('closed', 'declined'))"
-    for table, place, unless, which in (
-        ("building", "t.point", "", ""),
-        ("incident", "t.geom", "address", still),
+    zone = settings.get().timezone
+    keep = (
+        "reported_grid_id = CASE WHEN CAST(timezone(:zone, {0}.reported_at) AS date) < :since "
+        "THEN nullif(coalesce({0}.reported_grid_id, {0}.grid_id), {1}.grid_id) ELSE {0}.reported_grid_id END,"
+    )
+    for table, place, unless, which, kept in (
+        ("building", "t.point", "", "", ""),
+        ("incident", "t.geom", "address", still, keep.format("t", "f")),
     ):
         session.execute(
             text(
                 f"""
-                UPDATE {table} t SET grid_id = f.grid_id,
+                UPDATE {table} t SET grid_id = f.grid_id, {kept}
                     located_by = CASE WHEN f.grid_id IS NULL THEN NULL ELSE coalesce(t.located_by, 'point') END,
                     unlocated_reason = CASE WHEN f.grid_id IS NULL THEN 'outside' END
                 FROM (
@@ -407,17 +413,18 @@ def relocate(session: Session, community_id: int) -> None:
                 )
                 """  # noqa: S608 - the two names are ours
             ),
-            {"community": community_id, "unless": unless, "today": settings.today()},
+            {"community": community_id, "unless": unless, "today": settings.today()}
+            | ({"zone": zone, "since": since} if kept else {}),
         )
     session.execute(
         text(
-            "UPDATE incident i SET grid_id = b.grid_id, "
+            f"UPDATE incident i SET grid_id = b.grid_id, {keep.format('i', 'b')} "  # noqa: S608 - the names are ours
             "unlocated_reason = CASE WHEN b.grid_id IS NULL THEN 'outside' END "
             "FROM building b WHERE b.id = i.building_id "
             "AND i.community_id = :community AND i.located_by = 'address' AND i.grid_id IS DISTINCT FROM b.grid_id "
             "AND (i.grid_id IS NULL OR i.state NOT IN ('closed', 'declined'))"
         ),
-        {"community": community_id},
+        {"community": community_id, "zone": zone, "since": since},
     )
     for table, place in (("asset", "t.geom"), ("street_segment", "ST_LineInterpolatePoint(t.geom, 0.5)")):
         session.execute(

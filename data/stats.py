@@ -9,6 +9,9 @@ solved      closed on one of the days
 first time  of the solved ones, those that were never opened again
 ==========  ==========================================================================================
 
+A new case counts with the grid that it lay in when it was reported, also where boundaries were redrawn since; an open
+one with the grid it lies in now, a solved one with the grid that solved it.
+
 What was merged into another case counts with that one. Everything is counted over what the actor may see, with the
 conditions of ``incidents.Filter``, so that a list with the same filter has as many rows as the number says.
 """
@@ -16,11 +19,11 @@ conditions of ``incidents.Filter``, so that a list with the same filter has as m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Date, and_, case, cast, func, literal, null, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Date, and_, case, cast, func, literal, null, or_, select, true, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from data import incidents, units
@@ -169,14 +172,16 @@ def _counted(
     new = and_(*listing.in_period(Incident.reported_at, first, last))
     solved = and_(Incident.state == State.CLOSED, *listing.in_period(Incident.closed_at, first, last))
     is_open = Incident.state.in_(incidents.OPEN)
-    part = Incident.grid_id if unit is not None and unit.level == Level.COMMUNITY else Incident.community_id
+    by_grid = unit is not None and unit.level == Level.COMMUNITY
+    new, solved, is_open = _then(unit, new), _now(unit, solved), _now(unit, is_open)
     rows = select(
-        part.label("part"),
+        (Incident.grid_id if by_grid else Incident.community_id).label("part"),
+        (Incident.grid_then if by_grid else Incident.community_id).label("part_then"),
         Incident.category_code.label("category"),
         new.label("new"),
         is_open.label("open"),
-        due_soon().label("due"),
-        Incident.overdue.label("overdue"),
+        and_(is_open, due_soon()).label("due"),
+        and_(is_open, Incident.overdue).label("overdue"),
         solved.label("solved"),
         case((solved, ~reopened()), else_=False).label("first_time"),
         case((solved, func.extract("epoch", Incident.closed_at - Incident.reported_at) / 86_400), else_=null()).label(
@@ -186,23 +191,28 @@ def _counted(
     found = incidents.narrowed(rows, actor, _wanted(unit)).subquery()
     counts = [func.count().filter(found.c[name]).label(name) for name in Figures.__dataclass_fields__]
     median = func.percentile_cont(0.5).within_group(found.c.took)
-    grouped = select(
-        func.grouping(found.c.part).label("no_part"),
-        func.grouping(found.c.category).label("no_category"),
-        found.c.part,
-        found.c.category,
-        *counts,
-        median.label("median"),
-    ).group_by(func.grouping_sets(tuple_(), tuple_(found.c.part), tuple_(found.c.category)))
+    keys = (found.c.part, found.c.part_then, found.c.category)
+    grouped = select(func.grouping(*keys).label("by"), *keys, *counts, median.label("median")).group_by(
+        func.grouping_sets(tuple_(), *(tuple_(key) for key in keys))
+    )
     whole, parts, medians = Figures(), {}, {}
+    came: dict[int | None, int] = {}
     for row in session.execute(grouped).mappings():
         figures = Figures(**{name: row[name] for name in Figures.__dataclass_fields__})
-        if row["no_part"] and row["no_category"]:
-            whole = figures
-        elif row["no_category"]:
-            parts[row["part"]] = figures
-        elif figures.solved:
-            medians[row["category"]] = (figures.solved, float(row["median"]))
+        match row["by"]:
+            case 0b111:
+                whole = figures
+            case 0b011:
+                parts[row["part"]] = figures
+            case 0b101:
+                came[row["part_then"]] = figures.new
+            case _ if figures.solved:
+                medians[row["category"]] = (figures.solved, float(row["median"]))
+    for part, count in came.items():
+        if count or part in parts:
+            parts[part] = replace(parts.get(part, Figures()), new=count)
+    for part in set(parts) - set(came):
+        parts[part] = replace(parts[part], new=0)
     names = session.execute(
         select(Category.code, Category.name_zh, Category.name_en).where(Category.code.in_(medians))
     ).all()
@@ -215,13 +225,25 @@ def _before(session: Session, actor: Actor, unit: Unit | None, first: date, days
     begin, end = first - timedelta(days=days), first - timedelta(days=1)
     new = and_(*listing.in_period(Incident.reported_at, begin, end))
     solved = and_(Incident.state == State.CLOSED, *listing.in_period(Incident.closed_at, begin, end))
+    new, solved = _then(unit, new), _now(unit, solved)
     counts = [func.count().filter(condition) for condition in (new, solved, and_(solved, ~reopened()))]
     query = incidents.narrowed(select(*counts).where(or_(new, solved)), actor, _wanted(unit))
     return Before(begin, end, *session.execute(query).one())
 
 
 def _wanted(unit: Unit | None) -> incidents.Filter:
-    return incidents.Filter(unit=unit.code if unit else None)
+    """The cases of a unit; within a community each condition says itself in which grid they lie."""
+    return incidents.Filter(unit=unit.code if unit and unit.level != Level.GRID else None)
+
+
+def _then(unit: Unit | None, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """``condition``, of the cases that lay in the unit when they were reported."""
+    return and_(condition, Incident.lay_in(unit.id)) if unit and unit.level == Level.GRID else condition
+
+
+def _now(unit: Unit | None, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """``condition``, of the cases that lie in the unit."""
+    return and_(condition, Incident.grid_id == unit.id) if unit and unit.level == Level.GRID else condition
 
 
 def _parts(session: Session, actor: Actor, unit: Unit | None, figures: dict[int | None, Figures]) -> list[Part]:
@@ -245,12 +267,12 @@ def _steps(session: Session, actor: Actor, unit: Unit | None, first: date, last:
     """How cases came and went, by day, week or month; a step at an end may be shorter."""
     zone = settings.get().timezone
     queries = []
-    for name, instant, more in (
-        ("new", Incident.reported_at, []),
-        ("solved", Incident.closed_at, [Incident.state == State.CLOSED]),
+    for name, instant, of_unit in (
+        ("new", Incident.reported_at, _then(unit, true())),
+        ("solved", Incident.closed_at, _now(unit, Incident.state == State.CLOSED)),
     ):
         day = cast(func.timezone(zone, instant), Date).label("day")
-        query: Any = select(literal(name).label("kind"), day).where(*listing.in_period(instant, first, last), *more)
+        query: Any = select(literal(name).label("kind"), day).where(*listing.in_period(instant, first, last), of_unit)
         queries.append(incidents.narrowed(query, actor, _wanted(unit)))
     days = union_all(*queries).subquery()
     counts = {

@@ -30,6 +30,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -104,11 +105,14 @@ class Wanted:
         Which incidents (of that community).
     figure
         The figure that the grids carry, one of ``FIGURES``.
+    on
+        The day whose boundaries the grids have; today by default.
     """
 
     community: str | None = None
     incidents: incidents.Filter = field(default_factory=incidents.Filter)
     figure: str | None = None
+    on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,7 @@ def _communities(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
 
 
 def _grids(zoom: int, actor: Actor, wanted: Wanted) -> Rows:
-    boundary = grids.boundaries().subquery("boundary")
+    boundary = grids.boundaries(on=wanted.on).subquery("boundary")
     rows = (
         select(Unit.id, Unit.code, Unit.name, Unit.community_id, _plain(boundary.c.geom).label("geom"))
         .join(boundary, boundary.c.grid_id == Unit.id)

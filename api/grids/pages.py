@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -162,7 +163,7 @@ def _form(page: Page, grid: Unit, *, typed: FormData | None = None, error: Wangg
                 "from": words.day(one.valid.lower),
                 "to": words.day(one.valid.upper),
                 "grids": len(one.grid_ids),
-                "href": None,
+                "href": f"/map?on={one.valid.upper - timedelta(days=1)}" if one.valid.upper else "/map",
             }
             for one in held
             if grid.id in one.grid_ids

@@ -12,8 +12,8 @@ from api.base import listing
 from api.base.deps import Session, permission
 from api.base.fields import Day, Geometry, Id, Input, Output, Reference, shape
 from api.base.listing import BBox, CommunityCode, Listed, Term
-from data import buildings, grids, incidents, panels, teams, units
-from data.base import secrets
+from data import buildings, grids, incidents, panels, plans, teams, units
+from data.base import secrets, settings
 from data.base.access import PEOPLE, Actor
 from data.base.errors import Invalid
 from data.base.language import _
@@ -86,6 +86,13 @@ class DivisionOut(Output):
     grid_ids: list[int] = Field(examples=[[4, 5, 6, 7]])
 
 
+class DivisionMade(DivisionOut):
+    """A division that was made, with the plan that stands for it, and what is to be known of it."""
+
+    plan_id: int = Field(examples=[3])
+    notes: list[str] = Field(description="Such as which buildings the boundaries cut through.", examples=[[]])
+
+
 class Part(Input):
     """A grid's part of a community."""
 
@@ -94,9 +101,9 @@ class Part(Input):
 
 
 class DivisionNew(Input):
-    """A new division of a community, from a day on."""
+    """A new division of a community that takes effect at once, from today or from a day that is over."""
 
-    valid_from: Day | None = Field(None, description="Today when empty.", examples=["2026-07-01"])
+    valid_from: Day | None = Field(None, description="Today when empty; no day to come.", examples=["2026-03-01"])
     grids: list[Part] = Field(min_length=1, max_length=2000)
 
 
@@ -194,13 +201,19 @@ def list_divisions(session: Session, actor: Read, community_id: Id) -> list[Divi
 
 
 @api.post("/communities/{community_id}/divisions", summary="Divide a community", status_code=status.HTTP_201_CREATED)
-def divide_community(session: Session, actor: Edit, community_id: Id, body: DivisionNew) -> DivisionOut:
-    """Divide a community anew from a day on; its buildings and incidents move into the grids that then cover them."""
+def divide_community(session: Session, actor: Edit, community_id: Id, body: DivisionNew) -> DivisionMade:
+    """Divide a community anew at once, as a plan that is in force: buildings and open incidents move into the grids
+    that cover them now, with a note; what is settled and past days stay as they were. For a day to come draw up a plan.
+    """
     community = units.community(session, actor, community_id)
     parts = {part.grid_id: shape(part.geometry) for part in body.grids}
     if len(parts) < len(body.grids):
         raise Invalid(_("A grid is named twice."), field="body.grids")
-    return _division(grids.divide(session, actor, community, parts, valid_from=body.valid_from))
+    name = _("Division of {day}", day=(body.valid_from or settings.today()).isoformat())
+    plan, cut = plans.enact(session, actor, community, parts, name=name, valid_from=body.valid_from)
+    note = plans.cut_note(cut)
+    made = next(one for one in grids.divisions(session, actor, community_id) if one.id == plan.division_id)
+    return DivisionMade(**_division(made).model_dump(), plan_id=plan.id, notes=[note] if note else [])
 
 
 def _division(found: grids.Division) -> DivisionOut:

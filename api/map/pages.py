@@ -10,7 +10,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.base import deps, ground, ledgers, words
+from api.base.fields import Day
 from api.base.ledgers import Cell, Column, Listing
+from api.base.listing import Parameters
 from api.base.page import Page, name_of, needs
 from api.buildings.routes import BuildingFilters
 from api.grids.routes import GridFilters
@@ -38,6 +40,12 @@ _FIRST = (
 )
 
 
+class AsOf(Parameters):
+    """Of which day the boundaries are."""
+
+    on: Day | None = None
+
+
 @pages.get("/")
 def home(request: Request, actor: deps.SignedIn) -> Response:
     """Everybody's first page: the map, with what is due for whoever has a grid, or what they do see without a map."""
@@ -50,7 +58,8 @@ def home(request: Request, actor: deps.SignedIn) -> Response:
 
 @pages.get("/map")
 def the_map(page: Annotated[Page, needs("unit.read")]) -> Response:
-    """The map with its card of layers and filters; everything else is fetched by its script.
+    """The map with its card of layers and filters; everything else is fetched by its script. With ``on`` the grids have
+    the boundaries of that day.
 
     Where there is nothing to see yet, the page that leads to it.
     """
@@ -60,7 +69,9 @@ def the_map(page: Annotated[Page, needs("unit.read")]) -> Response:
     if own := today.bounds(page.session, page.actor):
         west, south, east, north = own
         frame["bounds"] = (south, west, north, east)
-    figures = [figure for figure in overview.figures() if tiles.FIGURES[figure.code].area(page.actor)]
+    on = ledgers.parameters(page.request.query_params, AsOf).on
+    known = overview.figures() if on is None else []
+    figures = [figure for figure in known if tiles.FIGURES[figure.code].area(page.actor)]
     drawn = overview.overview(
         **frame,
         figures=figures,
@@ -76,6 +87,7 @@ def the_map(page: Annotated[Page, needs("unit.read")]) -> Response:
         categories=_categories(page),
         counts=_counts(page),
         drawn=ground.basemap(page.settings).drawn,
+        on=words.day(on),
     )
 
 

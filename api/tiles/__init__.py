@@ -31,7 +31,7 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.base import deps, listing
-from api.base.fields import Code
+from api.base.fields import Code, Day
 from api.base.request import session_cookie
 from api.incidents.routes import Categories, IncidentFilters, States
 from api.tiles.source import MVT, Drawn, Plainly, Source
@@ -65,10 +65,11 @@ class AskedGrids(Asked):
     """What a tile of grids can be asked for."""
 
     figure: Figure | None = Field(None, description="The figure that each grid carries, for those who may see it.")
+    on: Day | None = Field(None, description="As the boundaries were on this day; today when empty.")
 
     def wanted(self) -> Wanted:
         """The same for ``maps.tiles``."""
-        return Wanted(community=self.community, figure=self.figure)
+        return Wanted(community=self.community, figure=self.figure, on=self.on)
 
 
 class AskedIncidents(Asked):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -98,6 +98,12 @@ class Houses:
     households: Integers
     grid_ids: Integers
 
+    def regridded(self, grid_ids: Integers, only: int | None = None) -> Houses:
+        """The same in the grids of another day; with ``only`` those of one of them."""
+        at = np.flatnonzero(grid_ids == only) if only is not None else np.arange(len(grid_ids))
+        numbers = [self.numbers[one] for one in at]
+        return Houses(self.ids[at], numbers, self.xy[at], self.households[at], grid_ids[at])
+
 
 @dataclass(frozen=True)
 class Gathered:
@@ -139,12 +145,15 @@ class Gathered:
 
 
 def gather(session: Session, actor: Actor, params: Params, place: Place) -> Gathered:
-    """Read what a run with ``params`` is computed from."""
+    """Read what a run with ``params`` is computed from: with the boundaries of its last day."""
     crs = place.crs
     shapes = {}
     above = {}
+    redrawn = False
     for community in sorted(place.communities, key=lambda unit_id: unit_id.code):
-        found = grids.shapes(session, community.id)
+        today = grids.shapes(session, community.id)
+        found = grids.shapes(session, community.id, params.last) or today
+        redrawn = redrawn or found != today
         shapes.update(found)
         # Every community has a first grid: among several they are told apart by its name.
         above.update(dict.fromkeys(found, f"{community.name} " if place.unit else ""))
@@ -159,9 +168,13 @@ def gather(session: Session, actor: Actor, params: Params, place: Place) -> Gath
     if outline is not None:
         shapely.prepare(outline)
         inside = shapely.intersects_xy(outline, cases.xy[:, 0], cases.xy[:, 1])
-    houses = _houses(session, actor, place)
-    kept = cases.those(inside)
     grid_codes = [codes[grid_id] for grid_id in chosen]
+    houses = _houses(session, actor, place)
+    if redrawn:
+        houses = _houses(session, actor, replace(place, grid_id=None))
+        at = points_in_areas(np.asarray(shapely.points(houses.xy), dtype=object), areas, grid_codes)
+        houses = houses.regridded(np.array([*chosen, -1], dtype=np.int64)[at], only=place.grid_id)
+    kept = cases.those(inside)
     return Gathered(
         kept,
         without_place,
@@ -234,7 +247,7 @@ def _cases(session: Session, actor: Actor, params: Params, place: Place) -> tupl
         Incident.category_code,
         Incident.address,
         Incident.building_id,
-        Incident.grid_id,
+        Incident.grid_then,
     ).order_by(Incident.id)
     rows = session.execute(_narrowed(query, actor, params, place)).all()
     placed = [row for row in rows if row[1] is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -61,7 +61,9 @@ _HELD = "held incidents"
 class Filter:
     """Which incidents: codes of community and grid, states, categories (with those below), days, a box, a text …
 
-    One that was merged into another counts with that one and is left out, unless ``merged`` is true.
+    One that was merged into another counts with that one and is left out, unless ``merged`` is true. With days of
+    report a grid has what lay in it on those days: boundaries that are redrawn later leave the list of a past day as
+    it was.
     """
 
     community: str | None = None
@@ -93,6 +95,11 @@ class Filter:
     text: str | None = None
     located: bool | None = None
 
+    @property
+    def by_day_of_report(self) -> bool:
+        """Whether it asks for days of report."""
+        return self.first is not None or self.last is not None
+
 
 #: What incidents can be sorted by.
 SORTS: dict[str, Any] = {
@@ -109,9 +116,12 @@ def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
     """``query`` over incidents restricted to what the actor may see and what is wanted."""
     query = access.visible(query, actor, Incident)
     community = None if wanted.unit else wanted.community
-    query = units.narrowed(query, Incident.community_id, Incident.grid_id, community, wanted.grid)
+    query = units.narrowed(query, Incident.community_id, Incident.grid_id, community, None)
+    lies_in = Incident.lay_in if wanted.by_day_of_report else Incident.grid_id.__eq__
+    if wanted.grid:
+        query = query.where(lies_in(_unit(wanted.grid, units.Level.GRID)))
     if wanted.unit:
-        query = query.where(_below(wanted.unit))
+        query = query.where(_below(wanted.unit, lies_in))
     if not wanted.merged:
         query = query.where(Incident.merged_into_id.is_(None))
     if wanted.building_id:
@@ -149,16 +159,22 @@ def narrowed(query: Rows, actor: Actor, wanted: Filter) -> Rows:
         texts = (Incident.number, Incident.address, Incident.description)
         query = query.where(or_(*(listing.containing(column, wanted.text) for column in texts)))
     if wanted.located is not None:
-        query = query.where(Incident.grid_id.is_not(None) if wanted.located else Incident.grid_id.is_(None))
+        grid = Incident.grid_then if wanted.by_day_of_report else Incident.grid_id
+        query = query.where(grid.is_not(None) if wanted.located else grid.is_(None))
     return query
 
 
-def _below(code: str) -> ColumnElement[bool]:
+def _unit(code: str, *levels: units.Level) -> Any:
+    unit = select(units.Unit.id).where(units.Unit.code == code).correlate(None)
+    return (unit.where(units.Unit.level.in_(levels)) if levels else unit).scalar_subquery()
+
+
+def _below(code: str, lies_in: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
     """The condition that an incident lies in the unit with this code, or below it; an unknown code finds nothing."""
-    unit = select(units.Unit.id).where(units.Unit.code == code).correlate(None).scalar_subquery()
+    unit = _unit(code)
     below = aliased(units.Unit)
     communities = select(below.id).where(below.level == units.Level.COMMUNITY, below.path.contains(array([unit])))
-    return (Incident.grid_id == unit) | Incident.community_id.in_(communities)
+    return lies_in(unit) | Incident.community_id.in_(communities)
 
 
 def due_soon() -> ColumnElement[bool]:

@@ -112,7 +112,7 @@ def place(
         grid_id, reason = building.grid_id, UnlocatedReason.OUTSIDE
     else:
         incident.geom, reason = None, UnlocatedReason.NO_PLACE
-    incident.grid_id = grid_id
+    incident.grid_id, incident.reported_grid_id = grid_id, None
     incident.located_by = (LocatedBy.MANUAL if by_hand else by) if grid_id else None
     incident.located_score = 1.0 if grid_id else None
     incident.unlocated_reason = None if grid_id else reason

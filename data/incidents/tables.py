@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     UniqueConstraint,
+    and_,
     func,
     or_,
     select,
@@ -193,6 +194,9 @@ class Incident(db.Dated, db.Table):
         Index("ix_incident_geom", "geom", postgresql_using="gist"),
         Index("ix_incident_grid_id_reported_at", "grid_id", "reported_at"),
         Index("ix_incident_community_id_reported_at", "community_id", "reported_at"),
+        Index(
+            "ix_incident_reported_grid_id", "reported_grid_id", postgresql_where=text("reported_grid_id IS NOT NULL")
+        ),
         Index("ix_incident_building_id", "building_id", postgresql_where=text("building_id IS NOT NULL")),
         Index("ix_incident_assignee_id", "assignee_id", postgresql_where=text("assignee_id IS NOT NULL")),
         Index("ix_incident_service_team_id", "service_team_id", postgresql_where=text("service_team_id IS NOT NULL")),
@@ -202,6 +206,8 @@ class Incident(db.Dated, db.Table):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     grid_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    #: The grid that it lay in when it was reported, where boundaries that were redrawn put it into another since.
+    reported_grid_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     building_id: Mapped[int | None] = mapped_column(ForeignKey("building.id"))
     #: The natural key within the community: our own 20260317-006, or the number of the system it came from.
     number: Mapped[str]
@@ -248,6 +254,21 @@ class Incident(db.Dated, db.Table):
     @classmethod
     def _overdue(cls) -> ColumnElement[bool]:
         return func.coalesce(cls.state.in_(RUNNING) & (cls.due_at < func.now()), False)
+
+    @hybrid_property
+    def grid_then(self) -> int | None:
+        """The grid that it lay in when it was reported, whatever was redrawn since."""
+        return self.reported_grid_id or self.grid_id
+
+    @grid_then.inplace.expression
+    @classmethod
+    def _grid_then(cls) -> ColumnElement[int | None]:
+        return func.coalesce(cls.reported_grid_id, cls.grid_id)
+
+    @classmethod
+    def lay_in(cls, grid: Any) -> ColumnElement[bool]:
+        """The condition that ``grid_then`` is this one, in words for which there are indexes."""
+        return or_(cls.reported_grid_id == grid, and_(cls.reported_grid_id.is_(None), cls.grid_id == grid))
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:

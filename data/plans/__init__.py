@@ -8,7 +8,7 @@
 
 from data.plans.drawing import Outdated, can_undo, draw_up, edit, edits_of, redo, undo
 from data.plans.editing import Asked, EditKind, Refused, kind_names
-from data.plans.effect import enact, take_effect, take_effect_where_due
+from data.plans.effect import cut_note, enact, take_effect, take_effect_where_due
 from data.plans.figures import Consequences, Figures, Finding, Homes, Move, consequences, findings, homes
 from data.plans.figures import of as figures_of
 from data.plans.standing import PlanNotFound, Standing, get, listed, selection, standing
@@ -44,6 +44,7 @@ __all__ = [
     "can_undo",
     "comments",
     "consequences",
+    "cut_note",
     "draw_up",
     "edit",
     "edits_of",

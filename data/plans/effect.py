@@ -7,7 +7,7 @@ along with a note, and what is settled stays with the grid that settled it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from data import grids, incidents, units
 from data.base import access, audit, db, settings
 from data.base.access import Actor
-from data.base.errors import WanggeError
+from data.base.errors import Invalid, WanggeError
 from data.base.language import _
 from data.incidents import Incident
 from data.plans import figures, workflow
@@ -27,6 +27,8 @@ from data.plans.tables import Action, Plan, PlanGrid, State
 from data.units import Unit
 
 log = logging.getLogger("wangge.plans")
+#: So many buildings are named; of the others only how many.
+_NAMED = 5
 
 
 def due(session: Session) -> list[int]:
@@ -145,20 +147,49 @@ def enact(
     shapes: Mapping[int, Any],
     *,
     name: str,
+    valid_from: date | None = None,
 ) -> tuple[Plan, list[figures.Finding]]:
-    """Boundaries that come from a file take effect at once, as a plan like any other; tells the buildings that are cut.
+    """Boundaries that come ready-made take effect at once, as a plan like any other; tells the buildings that are cut.
+
+    Parameters
+    ----------
+    valid_from
+        From which day they hold, today by default; a day that is over, for boundaries that were told late.
 
     Raises
     ------
     Invalid, Conflict
-        As ``grids.divide``.
+        As ``grids.divide``, and for a day to come.
     """
+    day = valid_from or settings.today()
+    if day > settings.today():
+        raise Invalid(
+            _(
+                "These boundaries would hold from {day}, and this takes effect at once. "
+                "Draw up a plan for a day to come.",
+                day=day.isoformat(),
+            ),
+            field="valid_from",
+        )
     before = _places(session, community.id)
-    division = grids.divide(session, actor, community, shapes)
+    division = grids.divide(session, actor, community, shapes, valid_from=day)
     _note_moved_cases(session, actor, community.id, before, name)
     plan = draw_up(session, actor, community, name=name)
-    _put_in_force(session, actor, plan, division, settings.today())
+    _put_in_force(session, actor, plan, division, day)
     here = standing(session, plan)
     return plan, [
         finding for finding in figures.findings(here, figures.homes(session, actor, here)) if finding.kind == "cut"
     ]
+
+
+def cut_note(cut: Sequence[figures.Finding]) -> str | None:
+    """What is said of buildings that boundaries in force cut through; ``None`` where there are none."""
+    if not cut:
+        return None
+    return _(
+        "The boundaries cut through {count} buildings: {names}{more}. Each counts with the grid that its "
+        "middle lies in. Hand them over in a plan, and the edge goes around them.",
+        count=len(cut),
+        names=_(", ").join(finding.building or "" for finding in cut[:_NAMED]),
+        more=" …" if len(cut) > _NAMED else "",
+    )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import shapely
 from shapely.geometry import mapping, shape
+from sqlalchemy import select
 
+from data.base import settings
+from data.incidents import IncidentStep
 from tests.api.conftest import ClientFor
 from tests.city import City, rectangle
 
@@ -80,6 +84,8 @@ def test_a_new_division_moves_the_buildings_and_the_old_one_stays_readable(city:
     address = f"/api/communities/{city.community.id}/divisions"
     made = client.post(address, json={"valid_from": "2026-01-01", "grids": parts})
     assert made.status_code == 201
+    plan = client.get(f"/api/plans/{made.json()['plan_id']}").json()
+    assert (plan["state"], plan["effective_on"]) == ("in_force", "2026-01-01")
     names = [building["grid_name"] for building in client.get("/api/buildings").json()["items"]]
     assert sorted(names) == ["A1"] * 6 + ["B2"] * 3
     assert [one["valid_from"] for one in client.get(address).json()] == ["2026-01-01", "2020-01-01"]
@@ -87,6 +93,25 @@ def test_a_new_division_moves_the_buildings_and_the_old_one_stays_readable(city:
     after = client.get("/api/grids?on=2026-01-01&f=geojson").json()["features"]
     assert sum(feature["geometry"] is not None for feature in before) == 9
     assert sum(feature["geometry"] is not None for feature in after) == 2
+
+
+def test_a_division_at_once_follows_the_rules_of_plans(city: City, client_for: ClientFor) -> None:
+    client = client_for("planner", city.community)
+    still = city.incident(150, 50)
+    city.session.flush()
+    shapes = {name: rectangle(100 * (at % 3), 100 * (at // 3), 100, 100) for at, name in enumerate(city.grids)}
+    shapes |= {"A1": rectangle(0, 0, 155, 100), "B1": rectangle(155, 0, 45, 100)}
+    parts = [{"grid_id": city.grids[name].id, "geometry": mapping(shape)} for name, shape in shapes.items()]
+    address = f"/api/communities/{city.community.id}/divisions"
+    tomorrow = (settings.today() + timedelta(days=1)).isoformat()
+    early = client.post(address, json={"valid_from": tomorrow, "grids": parts})
+    assert (early.status_code, "Draw up a plan" in early.json()["detail"]) == (422, True)
+    (note,) = client.post(address, json={"grids": parts}).json()["notes"]
+    assert "cut through 1 buildings: Building 2." in note
+    city.session.expire_all()
+    assert still.grid_id == city.grids["A1"].id
+    notes = city.session.scalars(select(IncidentStep.note).where(IncidentStep.incident_id == still.id))
+    assert any("from B1 to A1" in (note or "") for note in notes)
 
 
 def test_a_division_that_overlaps_or_names_strangers_is_refused(city: City, client_for: ClientFor) -> None:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import mapbox_vector_tile
@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from data import grids, incidents, summary, units
-from data.base import access, db
+from data.base import access, db, settings
 from data.base.access import Actor
 from data.basemaps import Basemap
 from data.households import HouseholdGroup
@@ -192,6 +192,22 @@ def test_the_grids_of_a_tile_fill_their_community_and_no_more(session: Session, 
     together = shapely.union_all([feature["geometry"] for feature in drawn])
     assert together.symmetric_difference(community["geometry"]).area < 1e-6
     assert sum(feature["geometry"].area for feature in drawn) == pytest.approx(together.area)
+
+
+def test_the_grids_of_a_past_day_have_the_boundaries_of_that_day(session: Session, city: City, admin: Actor) -> None:
+    def area(on: date | None) -> float:
+        wanted = Wanted(community=city.community.code, on=on)
+        tile = tile_at(*degrees(50, 50), 16)
+        found = features(session, admin, "grids", tile, wanted)
+        return float(sum(one["geometry"].area for one in found if one["properties"]["id"] == city.grids["A1"].id))
+
+    today = settings.today()
+    before = area(None)
+    shapes = grids.shapes(session, city.community.id)
+    shapes[city.grids["A1"].id], shapes[city.grids["B1"].id] = rectangle(0, 0, 50, 100), rectangle(50, 0, 150, 100)
+    grids.divide(session, access.SYSTEM, city.community, shapes)
+    assert area(today - timedelta(days=1)) == before
+    assert area(None) == area(today) == pytest.approx(before / 2, rel=0.05)
 
 
 def test_each_grid_has_one_label_inside_it(session: Session, city: City, admin: Actor) -> None:

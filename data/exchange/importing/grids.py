@@ -69,17 +69,8 @@ def _take_effect(batch: Batch, by_code: dict[int, Any]) -> None:
     """The boundaries become a plan that takes effect at once; buildings that they cut are named."""
     name = _("Import of {day}", day=settings.today().isoformat())
     _plan, cut = plans.enact(batch.session, batch.actor, batch.community, by_code, name=name)
-    if cut:
-        listed = _(", ").join(finding.building or "" for finding in cut[:_NAMED])
-        batch.report.notes.append(
-            _(
-                "The boundaries cut through {count} buildings: {names}{more}. Each counts with the grid that its "
-                "middle lies in. Hand them over in a plan, and the edge goes around them.",
-                count=len(cut),
-                names=listed,
-                more=" …" if len(cut) > _NAMED else "",
-            )
-        )
+    if note := plans.cut_note(cut):
+        batch.report.notes.append(note)
 
 
 def _keep_held(batch: Batch, matched: list[units.Unit | None], held: dict[int, Any]) -> None:

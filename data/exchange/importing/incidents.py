@@ -26,8 +26,8 @@ from spatial.shapes import MILLIMETRE
 OTHER = "other"
 PLACE = bulk.Place(
     given=("geom", "building_id"),
-    columns=("geom", "grid_id", "building_id", "located_by", "located_score", "unlocated_reason"),
-    follows=("grid_id", "located_by", "located_score", "unlocated_reason"),
+    columns=("geom", "grid_id", "reported_grid_id", "building_id", "located_by", "located_score", "unlocated_reason"),
+    follows=("grid_id", "reported_grid_id", "located_by", "located_score", "unlocated_reason"),
 )
 
 
@@ -75,6 +75,7 @@ def write(batch: Batch, columns: dict[str, bulk.Values], located: Located) -> No
         **columns,
         "geom": bulk.wkb(batch.geometries),
         **located.columns(),
+        "reported_grid_id": bulk.Same(None),
     }
     table: Any = Incident.__table__
     defaults = {"category_code": OTHER}

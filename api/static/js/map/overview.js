@@ -35,13 +35,14 @@ export async function start(map, config) {
   else map.fitBounds(config.bounds, { ...padding(), animate: false });
 
   const icons = loadIcons(`${config.static}/vendor/icons.svg`);
-  if (!config.figures.some((figure) => figure.code === state.figure)) state.figure = "";
+  // The figures are those of the grids of today.
+  if (state.on || !config.figures.some((figure) => figure.code === state.figure)) state.figure = "";
   const limits = haveLimits(config, state.figure);
   const incidents = () => state.layers.has("incidents") && !showsNone(state);
   const sourcesShown = () => ({
     ...(config.basemap.drawn && state.layers.has("ground") ? { basemap: address(config, "basemap") } : {}),
     communities: address(config, "communities"),
-    grids: address(config, "grids", { figure: state.figure }),
+    grids: address(config, "grids", { figure: state.figure, on: state.on }),
     ...(state.layers.has("buildings") ? { buildings: address(config, "buildings") } : {}),
     ...(incidents() ? { incidents: address(config, "incidents", filters(state)) } : {}),
   });

@@ -26,6 +26,7 @@ export function read(query) {
     to: values.get("to") ?? "",
     selected: values.get("at") ?? "",
     table: values.get("table") ?? "",
+    on: values.get("on") ?? "",
     printing: false,
   };
 }
@@ -44,6 +45,7 @@ export function write(state) {
   } else if (state.days !== DAYS) values.set("days", state.days);
   if (state.selected) values.set("at", state.selected);
   if (state.table) values.set("table", state.table);
+  if (state.on) values.set("on", state.on);
   // Commas and slashes are legal in a query and make the link readable.
   return `?${values.toString().replaceAll("%2C", ",").replaceAll("%2F", "/")}`;
 }
