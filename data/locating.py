@@ -8,9 +8,10 @@ how it was located, how sure that is, and if it was not, why.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -103,8 +104,7 @@ def locate(session: Session, community: units.Unit, geometries: Geometries, addr
     return located
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """What an address means: a building and perhaps a dwelling in it, or why it is none.
 
     Attributes
@@ -150,30 +150,44 @@ def match_addresses(session: Session, community: units.Unit, addresses: Sequence
     register = _Register(known, doors)
     matches = []
     answers = match(addresses, register.buildings, register.dwellings)
-    names = answers.columns.tolist()
-    found = [dict(zip(names, row, strict=True)) for row in zip(*(answers[name] for name in names), strict=True)]
-    abroad = _Abroad(session, community, found)
-    for answer in found:
-        best = {register.entries[place] for place, score in answer["candidates"] if score > answer["score"] - _LEAD}
-        parts = {name: answer[name] for name in ("unit", "floor", "room", "rest")}
-        if elsewhere := abroad.named(answer["city"], answer["district"]):
-            parts["rest"] = elsewhere
-            matches.append(Match(None, None, None, None, None, UnlocatedReason.NO_SUCH_BUILDING.value, **parts))
+    abroad = _Abroad(session, community, answers["city"].tolist())
+    for outcome, at, door, score, candidates, unit, floor, room, city, district, rest in zip(
+        *(answers[name].tolist() for name in _ANSWERED), strict=True
+    ):
+        if (city or district) and (elsewhere := abroad.named(city, district)):
+            reason = UnlocatedReason.NO_SUCH_BUILDING
+            matches.append(Match(None, None, None, None, None, reason.value, unit, floor, room, elsewhere))
             continue
-        if answer["outcome"] == Outcome.MATCHED:
-            best = {register.entries[answer["building"]]}
-        elif answer["outcome"] != Outcome.AMBIGUOUS or len(best) > 1:
-            ambiguous = answer["outcome"] == Outcome.AMBIGUOUS
-            reason = UnlocatedReason.AMBIGUOUS if ambiguous else UnlocatedReason.NO_SUCH_BUILDING
-            matches.append(Match(None, None, None, None, None, reason.value, **parts))
+        best: set[int] = set()
+        if outcome == Outcome.MATCHED:
+            best = {register.entries[at]}
+        elif outcome == Outcome.AMBIGUOUS:
+            best = {register.entries[place] for place, other in candidates if other > score - _LEAD}
+        if len(best) != 1:
+            reason = UnlocatedReason.AMBIGUOUS if best else UnlocatedReason.NO_SUCH_BUILDING
+            matches.append(Match(None, None, None, None, None, reason.value, unit, floor, room, rest))
             continue
         row = known[best.pop()]
         point = shapely.from_wkb(bytes(row.point)) if row.point else None
-        dwelling = doors[answer["dwelling"]].id if answer["dwelling"] >= 0 else None
-        matches.append(Match(row.id, dwelling, row.grid_id, point, answer["score"], None, **parts))
+        dwelling = doors[door].id if door >= 0 else None
+        matches.append(Match(row.id, dwelling, row.grid_id, point, score, None, unit, floor, room, rest))
     return matches
 
 
+#: What of the answers of ``spatial.addresses.match`` is looked at.
+_ANSWERED = (
+    "outcome",
+    "building",
+    "dwelling",
+    "score",
+    "candidates",
+    "unit",
+    "floor",
+    "room",
+    "city",
+    "district",
+    "rest",
+)
 _MUNICIPALITIES = {"11": "北京市", "12": "天津市", "31": "上海市", "50": "重庆市"}
 
 
@@ -188,10 +202,10 @@ class _Abroad:
     community's code; else the one that most addresses of the file name is taken for its own.
     """
 
-    def __init__(self, session: Session, community: units.Unit, addresses: Sequence[Any]) -> None:
-        named = [one["city"] for one in addresses if one["city"]]
+    def __init__(self, session: Session, community: units.Unit, cities: Sequence[str | None]) -> None:
+        named = Counter(city for city in cities if city).most_common(1)
         division = community.code[:2] if re.fullmatch(r"\d{12}", community.code) else ""
-        self._city = _MUNICIPALITIES.get(division) or (max(set(named), key=named.count) if named else None)
+        self._city = _MUNICIPALITIES.get(division) or (named[0][0] if named else None)
         street = session.get(units.Unit, community.parent_id) if community.parent_id else None
         district = session.get(units.Unit, street.parent_id) if street and street.parent_id else None
         self._district = district.name if district else ""

@@ -33,7 +33,20 @@ import shapely
 from geoalchemy2 import Geometry
 from numpy.typing import NDArray
 from psycopg import sql
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Double, Integer, LargeBinary, Numeric, text
+from psycopg.adapt import PyFormat
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    Numeric,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE
 from sqlalchemy.exc import DBAPIError
@@ -130,7 +143,8 @@ def reserve_ids(session: Session, table: SqlTable, count: int) -> list[int]:
     # As runs: nearly always there is one, and a hundred thousand ids are two numbers.
     query = text(
         "SELECT min(id), max(id) FROM (SELECT id, id - row_number() OVER () AS run FROM "
-        "(SELECT nextval(pg_get_serial_sequence(:table, 'id')) AS id FROM generate_series(1, :count)) drawn) numbered "
+        "(SELECT nextval((SELECT CAST(pg_get_serial_sequence(:table, 'id') AS regclass))) AS id "
+        "FROM generate_series(1, :count)) drawn) numbered "
         "GROUP BY run ORDER BY 1"
     )
     runs = session.execute(query, {"table": _quoted(table), "count": count})
@@ -152,9 +166,16 @@ def as_owner(session: Session) -> Iterator[None]:
 
 
 def _count_anew(session: Session, table: SqlTable, written: int) -> None:
-    """Take the statistics of a table anew after a load of so many rows; not while another load does."""
+    """Take the statistics of a table anew after a load of so many rows; not while another load does.
+
+    Of what statements find and join rows by; the rest, which nothing waits for, is left to PostgreSQL's own round.
+    """
     if written >= FEWEST_FOR_STATISTICS:
-        _run(session, sql.SQL("ANALYZE (SKIP_LOCKED) {}").format(sql.Identifier(table.name)))
+        indexed = {column.name for index in table.indexes for column in index.columns}
+        unique = {column.name for each in table.constraints if isinstance(each, UniqueConstraint) for column in each}
+        names = [c.name for c in table.columns if c.primary_key or c.foreign_keys or c.name in indexed | unique]
+        listed = sql.SQL(", ").join(map(sql.Identifier, names))
+        _run(session, sql.SQL("ANALYZE (SKIP_LOCKED) {} ({})").format(sql.Identifier(table.name), listed))
 
 
 def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | None = None, told: Told = untold) -> None:
@@ -177,7 +198,10 @@ def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | Non
     )
     rows = zip(*(repeat(each.value, count) if isinstance(each, Same) else each for each in lists), strict=True)
     try:
-        with _driver(session).cursor().copy(statement) as stream, without_collector():
+        cursor = _driver(session).cursor()
+        # Of those that write bytes, the one in C; the driver's choice is that of DB-API's ``Binary``.
+        cursor.adapters.register_dumper(bytes, cursor.adapters.get_dumper(bytes, PyFormat.BINARY))
+        with cursor.copy(statement) as stream, without_collector():
             stream.set_types(types)
             write = stream.write_row
             for done, row in enumerate(rows):

@@ -224,14 +224,17 @@ def _row(
     lead: float,
     best: int,
 ) -> tuple[object, ...]:
+    parts = (address.unit, address.floor, room, address.city, address.district, address.rest)
+    if not candidates:
+        return (Outcome.NONE, -1, -1, 0.0, None, candidates, *parts)
     if len(candidates) > 1 and room is not None:
         tied = [pair for pair in candidates if candidates[0][1] - pair[1] < lead]
         home = [pair for pair in tied if _dwellings(homes, pair[0], address.unit, room)]
         if len(home) == 1:
             candidates = (*home, *(pair for pair in candidates if pair not in tied))
-    score = candidates[0][1] if candidates else 0.0
+    score = candidates[0][1]
     if score < threshold:
-        outcome = Outcome.BELOW if candidates else Outcome.NONE
+        outcome = Outcome.BELOW
     elif len(candidates) > 1 and score - candidates[1][1] < lead:
         outcome = Outcome.AMBIGUOUS
     else:
@@ -239,8 +242,7 @@ def _row(
     building = candidates[0][0] if outcome == Outcome.MATCHED else -1
     fitting = _dwellings(homes, building, address.unit, room) if building >= 0 else []
     dwelling = fitting[0] if len(fitting) == 1 else -1
-    parts = (address.unit, address.floor, room, address.city, address.district, address.rest)
-    return (outcome, building, dwelling, score, method if candidates else None, candidates[:best], *parts)
+    return (outcome, building, dwelling, score, method, candidates[:best], *parts)
 
 
 def _homes(dwellings: pd.DataFrame | None) -> _Homes:

@@ -22,7 +22,7 @@ def seal(
     ciphertext comes back.
     """
     if not known:
-        return [None if value is None else secrets.encrypt(value) for value in texts]
+        return secrets.encrypt_all(texts)
     rows = batch.session.execute(
         text(f'SELECT id, "{column}" AS held FROM "{table}" WHERE id = ANY(:ids) AND "{column}" IS NOT NULL'),  # noqa: S608
         {"ids": [*known]},
