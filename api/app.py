@@ -86,6 +86,7 @@ _PAGES = (
     health.pages,
     *accounts.PAGES,
     *map_.PAGES,
+    search.pages,
     *start.PAGES,
     *grids.PAGES,
     *buildings.PAGES,

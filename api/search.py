@@ -1,4 +1,4 @@
-"""The search of the top bar over HTTP.
+"""The search of the top bar over HTTP, and the boxes of the lists.
 
 What is typed may be personal, so it comes in the body of a POST: never in an address, and never in the log.
 """
@@ -6,18 +6,23 @@ What is typed may be personal, so it comes in the body of a POST: never in an ad
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
+from starlette.datastructures import FormData
+from starlette.responses import Response
 
-from api.base import words
+from api.base import forms, ledgers, sealed, words
 from api.base.deps import Session, SignedIn
 from api.base.fields import Code, Input, Line, Output, PurposeText
+from api.base.page import Page, for_anybody, inside, typed
 from data import incidents, locating, search
 from data.base.language import _
 from data.search import Found, Kind
 
 api = APIRouter(prefix="/api", tags=["search"])
+pages = APIRouter(include_in_schema=False)
 
 
 class Asked(Input):
@@ -66,6 +71,17 @@ def find(session: Session, actor: SignedIn, body: Asked) -> Results:
     """
     found = search.find(session, actor, body.q, community=body.community, purpose=body.purpose, limit=body.limit)
     return Results(results=[_shown(one) for one in found])
+
+
+@pages.post("/lists")
+def narrow(page: Annotated[Page, for_anybody], form: Annotated[FormData, typed]) -> Response:
+    """Narrow a list by what was typed and chosen: its page has an address, in which the text is sealed."""
+    given = {name: str(value).strip() for name, value in form.items() if name not in ("csrf_token", "list", "q")}
+    query = {name: value for name, value in given.items() if value}
+    if text := forms.text_in(form, "q"):
+        query[ledgers.SOUGHT] = sealed.seal(page.actor, {"q": text})
+    address = inside(forms.text_in(form, "list").partition("?")[0])
+    return page.go(f"{address}?{urlencode(query, safe=',')}" if query else address)
 
 
 def _shown(found: Found) -> FoundOut:

@@ -409,7 +409,7 @@ def photo(session: Session, code: str, photo_id: int) -> photos.Photo:
 
 def kinds(session: Session) -> list[Category]:
     """The categories that residents may report, with the main ones they lie below, in the order of the list."""
-    rows = incidents.categories(session)
+    rows = incidents.categories_offered(session)
     offered = _offered(rows)
     above = {row.parent_code for row in offered.values()}
     return [row for row in rows if row.code in offered or row.code in above]
@@ -422,7 +422,7 @@ def kind(session: Session, code: str) -> Category:
     ------
     Invalid
     """
-    offered = _offered(incidents.categories(session))
+    offered = _offered(incidents.categories_offered(session))
     if code not in offered:
         raise Invalid(
             _("This cannot be reported here. Choose what it is, or call the community office."), field="category_code"

@@ -13,7 +13,7 @@ from api.audit.routes import Entry, entries
 from api.base import concurrency, listing
 from api.base.deps import Session, permission
 from api.base.fields import Change, Code, CodePath, Id, Input, Line, Output, Reference
-from api.base.listing import Listed, Term
+from api.base.listing import Listed, PersonalTerm
 from data import accounts, history, roles, units
 from data.accounts import Account, Role
 from data.base.access import Actor
@@ -132,9 +132,11 @@ class RoleNew(RoleChange):
 class AccountFilters(listing.Filters[accounts.Filter]):
     """Which accounts a request asks for: the same parameters for lists and pages."""
 
+    private = frozenset({"q"})
+
     role: Annotated[Code | None, Query(description="Only with this role.")] = None
     active: Annotated[bool | None, Query(description="Only open (or closed) ones.")] = None
-    q: Term = None
+    q: PersonalTerm = None
 
     def wanted(self) -> accounts.Filter:
         """The same for ``data``."""

@@ -13,9 +13,8 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 from sqlalchemy import Row
-from starlette.datastructures import QueryParams
 
-from api.base import errors, listing, words
+from api.base import errors, listing, sealed, words
 from api.base.page import Page
 from data import units
 from data.base import listing as listing_rules
@@ -24,6 +23,8 @@ from data.base.errors import Invalid
 from data.base.language import _
 
 PER_PAGE = 50
+#: The parameter that holds what was typed into the box of a list, sealed.
+SOUGHT = "sought"
 _PAGING = ("cursor", "back", "start", "sort", "lang")
 _Filter = TypeVar("_Filter")
 _Parameters = TypeVar("_Parameters", bound=listing.Parameters)
@@ -68,10 +69,25 @@ def wanted(page: Page, filters: type[listing.Filters[_Filter]], **given: Any) ->
     Invalid
         A parameter is not what it should be.
     """
-    return filter_of(page, filters, page.request.query_params, **given)
+    return filter_of(page, filters, query(page), **given)
 
 
-def filter_of(page: Page, filters: type[listing.Filters[_Filter]], query: QueryParams, **given: Any) -> _Filter:
+def query(page: Page) -> dict[str, str]:
+    """What the address asks for, with the text that was typed into the box, which stands in it sealed.
+
+    Raises
+    ------
+    Invalid
+        A text stands in the address for all to read.
+    """
+    asked = dict(page.request.query_params)
+    if asked.get("q"):
+        raise Invalid(_("What is searched for stands in no address. Type it into the box of the list."))
+    text = sealed.opened(page.actor, asked.pop(SOUGHT, "")).get("q")
+    return {**asked, "q": str(text)} if text else asked
+
+
+def filter_of(page: Page, filters: type[listing.Filters[_Filter]], query: Mapping[str, str], **given: Any) -> _Filter:
     """The filter that a query asks for, wherever it stands; see ``wanted``."""
     here = {"community": page.community} if "community" in filters.names() else {}
     return parameters({**here, **query, **given}, filters).wanted()
@@ -81,7 +97,8 @@ def parameters(query: Mapping[str, Any], model: type[_Parameters]) -> _Parameter
     """What a query asks for, of what ``model`` knows; pages have other parameters too."""
     known = model.names()
     try:
-        return model.model_validate({name: value for name, value in query.items() if value and name in known})
+        asked = {name: value for name, value in query.items() if value and name in known}
+        return model.model_validate(asked, context=listing.TYPED)
     except ValidationError as error:
         first = error.errors()[0]
         raise Invalid(f"{first['loc'][0]}: {errors.sentence(dict(first))}") from error
@@ -165,11 +182,11 @@ def table(
 
 def filtered(page: Page, filters: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The context of the row of filters: each with its value, and whether any is set."""
-    query = page.request.query_params
-    shown = [_with_value(one, query.get(one["name"], "")) for one in filters]
-    names = {name for name, value in query.items() if value and name not in _PAGING}
+    asked = query(page)
+    shown = [_with_value(one, asked.get(one["name"], "")) for one in filters]
+    names = {name for name, value in asked.items() if value and name not in _PAGING}
     others = names - {one["name"] for one in filters}
-    kept = [{"name": name, "value": query[name], "says": _says(page, name, query[name])} for name in sorted(others)]
+    kept = [{"name": name, "value": asked[name], "says": _says(page, name, asked[name])} for name in sorted(others)]
     return {"filters": shown, "filtered": bool(names), "clear": page.request.url.path, "kept": kept}
 
 

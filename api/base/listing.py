@@ -10,10 +10,10 @@ import binascii
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
@@ -32,6 +32,10 @@ _Filter = TypeVar("_Filter")
 CommunityCode = Annotated[Code | None, Query(description="Only of the community with this code.")]
 GridCode = Annotated[Code | None, Query(description="Only in the grid with this code.")]
 Term = Annotated[Line | None, Query(description="Only with this text in number, name, code or address.")]
+#: The same in a list that tells of people: no parameter of an address, for addresses are kept and handed on.
+PersonalTerm = Annotated[Line | None, Query(include_in_schema=False, description="Only with this text.")]
+#: What tells a model of parameters that a form, not an address, is what it reads.
+TYPED: Final = {"typed": True}
 BBox = Annotated[
     str | None,
     Query(
@@ -103,6 +107,8 @@ class Parameters(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
+    #: What holds something personal: it comes in a body or a form, never in an address.
+    private: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def names(cls) -> dict[str, str]:
@@ -111,8 +117,8 @@ class Parameters(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _only_known_ones(cls, given: dict[str, Any]) -> dict[str, Any]:
-        known = {*cls.names(), "lang"}
+    def _only_known_ones(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        known = {*cls.names(), "lang"} - (frozenset() if info.context is TYPED else cls.private)
         if unknown := sorted(set(given) - known):
             raise misspelt(unknown, known)
         return {name: value for name, value in given.items() if name != "lang"}

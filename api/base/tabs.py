@@ -19,6 +19,7 @@ def settings(page: Page, current: str) -> list[dict[str, Any]]:
         ("audit", _("Audit"), {"audit.read"}),
         ("reminders", _("Reminder rules"), {"unit.edit"}),
         ("calendar", _("Working days"), {"unit.edit"}),
+        ("categories", _("Categories"), {"unit.edit"}),
         ("templates", _("Response templates"), {"unit.edit"}),
         ("teams", _("Service teams"), {"unit.edit"}),
         ("start", _("Set up"), {"unit.edit"}),
@@ -34,6 +35,7 @@ def notices(page: Page, current: str) -> list[dict[str, Any]]:
         ("notifications/choice", _("My choice"), set()),
         ("reminders", _("Reminder rules"), {"unit.read"}),
         ("calendar", _("Working days"), {"unit.read"}),
+        ("categories", _("Categories"), {"unit.edit"}),
         ("templates", _("Response templates"), {"unit.edit"}),
         ("teams", _("Service teams"), {"unit.edit"}),
     )

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, ValidationInfo, create_model, model_validator
 
 from api.base import listing
 from api.base.deps import permission, transactions
@@ -84,7 +84,7 @@ class InBody(Input):
 
     @model_validator(mode="before")
     @classmethod
-    def _only_known_ones(cls, given: Any) -> Any:
+    def _only_known_ones(cls, given: Any, info: ValidationInfo) -> Any:
         return given
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from starlette.datastructures import FormData, QueryParams
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from api.base import forms, ledgers
@@ -76,14 +77,14 @@ def choose(page: Export, layer: Annotated[Code, Query()] = "incidents") -> Respo
     names = layer_names(page)
     if layer not in names:
         layer = next(iter(names), "incidents")
-    return _form(page, outgoing.layer(layer), page.request.query_params)
+    return _form(page, outgoing.layer(layer), ledgers.query(page))
 
 
 @pages.post("/exchange/export")
 def export(page: Export, form: Typed) -> Response:
     """The file."""
     texts = {name: value for name, value in form.items() if isinstance(value, str)}
-    query = QueryParams({name: value for name, value in texts.items() if name not in _OWN})
+    query = {name: value for name, value in texts.items() if name not in _OWN}
     wanted = outgoing.layer(forms.text_in(form, "layer"))
     try:
         access.require(page.actor, wanted.read)
@@ -102,12 +103,12 @@ def export(page: Export, form: Typed) -> Response:
         return _form(page, wanted, query, error)
 
 
-def _filter(page: Page, wanted: Layer, query: QueryParams) -> Any:
+def _filter(page: Page, wanted: Layer, query: Mapping[str, str]) -> Any:
     """The filter of a layer, of what there is in the address or the form."""
     return ledgers.filter_of(page, FILTERS[wanted.name], query)
 
 
-def _form(page: Page, wanted: Layer, query: QueryParams, error: WanggeError | None = None) -> Response:
+def _form(page: Page, wanted: Layer, query: Mapping[str, str], error: WanggeError | None = None) -> Response:
     names = layer_names(page)
     count = None
     if error is None:

@@ -13,7 +13,7 @@ from api.audit.routes import Entry, entries
 from api.base import concurrency, listing
 from api.base.deps import Session, SignedIn, permission
 from api.base.fields import ID_MAX, Change, Code, CodePath, Day, Id, Input, Line, Output, PurposeText, Reference, Text
-from api.base.listing import CommunityCode, GridCode, Listed, Term
+from api.base.listing import CommunityCode, GridCode, Listed, PersonalTerm
 from data import buildings, history, households
 from data.base.access import Actor
 from data.buildings import Building
@@ -176,6 +176,8 @@ def household(row: Row[Any]) -> HouseholdOut:
 class HouseholdFilters(listing.Filters[homes.Filter]):
     """Which households a request asks for: the same parameters for lists, pages and exports."""
 
+    private = frozenset({"q"})
+
     community: CommunityCode = None
     grid: GridCode = None
     building: BuildingId = None
@@ -183,7 +185,7 @@ class HouseholdFilters(listing.Filters[homes.Filter]):
     group: Groups = None
     hukou: Annotated[Code | None, Query(description="Only of this hukou.")] = None
     located: Annotated[bool | None, Query(description="Only with (or without) a place.")] = None
-    q: Term = None
+    q: PersonalTerm = None
 
     def wanted(self) -> homes.Filter:
         """The same for ``data``."""

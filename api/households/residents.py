@@ -13,7 +13,7 @@ from api.audit.routes import Entry, entries
 from api.base import concurrency, listing
 from api.base.deps import Session
 from api.base.fields import ID_MAX, Change, Code, Day, Id, Line, Output, Reference, Text
-from api.base.listing import CommunityCode, GridCode, Listed, Term
+from api.base.listing import CommunityCode, GridCode, Listed, PersonalTerm
 from api.households.homes import BuildingId, Edit, Groups, Purpose, Read, Shown, Unmask
 from data import history, households
 from data.buildings import Building
@@ -114,6 +114,8 @@ def resident(row: Row[Any]) -> ResidentOut:
 class ResidentFilters(listing.Filters[residents.Filter]):
     """Which residents a request asks for: the same parameters for lists, pages and exports."""
 
+    private = frozenset({"q"})
+
     community: CommunityCode = None
     grid: GridCode = None
     building: BuildingId = None
@@ -127,7 +129,7 @@ class ResidentFilters(listing.Filters[residents.Filter]):
         bool | None,
         Query(description="Only those whose identity number stands twice; for those who may see it in full."),
     ] = None
-    q: Term = None
+    q: PersonalTerm = None
 
     def wanted(self) -> residents.Filter:
         """The same for ``data``."""

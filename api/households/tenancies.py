@@ -13,7 +13,7 @@ from api.audit.routes import Entry, entries
 from api.base import concurrency, listing
 from api.base.deps import Session
 from api.base.fields import Change, Code, Day, Id, Line, Output, Reference, Text
-from api.base.listing import CommunityCode, GridCode, Listed, Term
+from api.base.listing import CommunityCode, GridCode, Listed, PersonalTerm
 from api.households.homes import BuildingId, DwellingId, Edit, Purpose, Read, Shown, Unmask
 from data import buildings, history, households
 from data.buildings import Building
@@ -91,12 +91,14 @@ def _values(row: Row[Any]) -> dict[str, Any]:
 class TenancyFilters(listing.Filters[tenancies.Filter]):
     """Which tenancies a request asks for: the same parameters for lists, pages and exports."""
 
+    private = frozenset({"q"})
+
     community: CommunityCode = None
     grid: GridCode = None
     building: BuildingId = None
     dwelling: DwellingId = None
     current: Annotated[bool | None, Query(description="Only those that hold today (or not).")] = None
-    q: Term = None
+    q: PersonalTerm = None
 
     def wanted(self) -> tenancies.Filter:
         """The same for ``data``."""

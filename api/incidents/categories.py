@@ -26,6 +26,7 @@ class Choice(Input):
     code: Code = Field(examples=["sound"])
     name_zh: Line = Field(examples=["声控灯"])
     name_en: Line = Field(examples=["Sound switched"])
+    retired: bool = Field(False, description="Offered no more; answers that were given keep it.", examples=[False])
 
 
 class Question(Input):
@@ -36,6 +37,7 @@ class Question(Input):
     name_en: Line = Field(examples=["What kind of light"])
     kind: Literal["text", "number", "yes_no", "choice"] = Field(examples=["choice"])
     required: bool = Field(False, examples=[False])
+    retired: bool = Field(False, description="Asked no more; answers that were given keep it.", examples=[False])
     choices: Annotated[list[Choice], Field(max_length=50)] = Field(
         [], examples=[[{"code": "sound", "name_zh": "声控灯", "name_en": "Sound switched"}]]
     )
@@ -63,6 +65,7 @@ class CategoryOut(Output):
         description="Whether it tells of a person, a family or a feud: strangers learn nothing of such cases.",
         examples=[False],
     )
+    retired: bool = Field(description="Offered no more; the cases that have it keep it.", examples=[False])
     position: int = Field(examples=[1])
 
 
@@ -70,7 +73,7 @@ class CategoryChange(Change):
     """What of a category is to change."""
 
     needed = frozenset(
-        {"name_zh", "name_en", "icon", "position", "limits", "questions", "placed", "reportable", "personal"}
+        {"name_zh", "name_en", "icon", "position", "limits", "questions", "placed", "reportable", "personal", "retired"}
     )
 
     parent_code: Code | None = Field(None, examples=["facility"])
@@ -86,6 +89,7 @@ class CategoryChange(Change):
     placed: bool | None = Field(None, examples=[True])
     reportable: bool | None = Field(None, examples=[True])
     personal: bool | None = Field(None, examples=[False])
+    retired: bool | None = Field(None, examples=[False])
     position: Position | None = Field(None, examples=[1])
 
 
@@ -101,6 +105,7 @@ class CategoryNew(CategoryChange):
     placed: bool = Field(True, examples=[True])
     reportable: bool = Field(True, examples=[True])
     personal: bool = Field(True, description="Unless it is said that it is not.", examples=[False])
+    retired: bool = Field(False, examples=[False])
     position: Position = Field(0, examples=[50])
 
 
@@ -152,7 +157,7 @@ def add_category(session: Session, actor: Edit, body: CategoryNew) -> CategoryOu
 
 @api.patch("/categories/{code}", summary="Change a category")
 def change_category(session: Session, actor: Edit, code: CodePath, body: CategoryChange) -> CategoryOut:
-    """Change what the body names."""
+    """Change what the body names. A question that cases have answers to is retired when it is left out."""
     return CategoryOut.model_validate(incidents.change_category(session, actor, code, **_plain(body, set_only=True)))
 
 

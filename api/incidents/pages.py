@@ -117,7 +117,10 @@ def team_names(page: Page) -> dict[str, str]:
 
 def _categories(page: Page) -> list[Category]:
     """All categories, those of a group after it."""
-    rows = incidents.categories(page.session)
+    return _by_groups(incidents.categories(page.session))
+
+
+def _by_groups(rows: list[Category]) -> list[Category]:
     groups = [row for row in rows if row.parent_code is None]
     return [one for group in groups for one in (group, *(row for row in rows if row.parent_code == group.code))]
 
@@ -311,11 +314,13 @@ def _times(found: Incident) -> Section:
 def _category(page: Page, found: Incident | None) -> Field:
     """The choice of the category: tiles for a new incident, the commonest in front, the others by their groups."""
     if found:
-        names = {kind.code: words.name(kind) for kind in _categories(page) if kind.parent_code}
+        still = {kind.code for kind in incidents.categories_offered(page.session)} | {found.category_code}
+        kinds = [kind for kind in _categories(page) if kind.parent_code and kind.code in still]
+        names = {kind.code: words.name(kind) for kind in kinds}
         return forms.select("category_code", _("Category"), found.category_code, names, optional=False)
     wanted = incidents.Filter(community=page.community)
     counts = incidents.counts(page.session, page.actor, wanted, Incident.category_code)
-    kinds = _categories(page)
+    kinds = _by_groups(incidents.categories_offered(page.session))
     often = sorted((kind for kind in kinds if kind.parent_code), key=lambda kind: -counts.get(kind.code, 0))[:_OFTEN]
     groups = []
     for group in (kind for kind in kinds if kind.parent_code is None):

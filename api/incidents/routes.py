@@ -28,7 +28,7 @@ from api.base.fields import (
     Text,
     refuse,
 )
-from api.base.listing import BBox, CommunityCode, From, GridCode, Listed, Term, To
+from api.base.listing import BBox, CommunityCode, From, GridCode, Listed, PersonalTerm, To
 from api.households.homes import Purpose
 from data import history, incidents, units
 from data.base import language
@@ -226,6 +226,8 @@ class Contact(Output):
 class IncidentFilters(listing.Filters[incidents.Filter]):
     """Which incidents a request asks for: the same parameters for lists, counts, pages, tiles and exports."""
 
+    private = frozenset({"q"})
+
     community: CommunityCode = None
     grid: GridCode = None
     state: States = None
@@ -258,7 +260,7 @@ class IncidentFilters(listing.Filters[incidents.Filter]):
     closed_last: Annotated[Day | None, Query(alias="closed_to", description="Closed up to this day.")] = None
     reopened: Annotated[bool | None, Query(description="Only those opened again after they were settled.")] = None
     bbox: BBox = None
-    q: Term = None
+    q: PersonalTerm = None
 
     def wanted(self) -> incidents.Filter:
         """The same for ``data``."""

@@ -104,7 +104,7 @@ def _categories(page: Page) -> list[dict[str, str]]:
     """What may be noted, the commonest first."""
     wanted = incidents.Filter(community=page.community)
     counts = incidents.counts(page.session, page.actor, wanted, Incident.category_code)
-    rows = [one for one in incidents.categories(page.session) if one.parent_code]
+    rows = [one for one in incidents.categories_offered(page.session) if one.parent_code]
     rows.sort(key=lambda one: -counts.get(one.code, 0))
     return [{"code": one.code, "name": words.name(one), "icon": one.icon} for one in rows]
 

@@ -22,7 +22,7 @@ from api.base import deps, forms, ground, sending, static, words
 from api.base.fields import Code, Input, Lat, Line, Lon, Reference, Text
 from api.base.page import plain, typed
 from api.base.request import sender
-from data import glance, nearby, photos, place_codes, reports
+from data import glance, incidents, nearby, photos, place_codes, reports
 from data.base import access, sendings
 from data.base.access import SYSTEM, Actor
 from data.base.errors import Invalid, WanggeError
@@ -302,7 +302,7 @@ def _values(session: Any, where: Place, form: FormData) -> dict[str, Any]:
     prefix = f"q.{kind.code}."
     typed = {name.removeprefix(prefix): forms.text_in(form, name) for name in form if name.startswith(prefix)}
     try:
-        values["answers"] = reports.read_answers(kind.questions, typed)
+        values["answers"] = reports.read_answers(incidents.asked(kind), typed)
     except Invalid as error:
         faults = {f"{prefix}{code}": text for code, text in dict(error.facts["faults"]).items()}  # type: ignore[call-overload]
         raise Invalid(error.detail, faults=faults) from error
@@ -423,7 +423,7 @@ def _tile(kind: Category) -> dict[str, Any]:
                 for choice in question.get("choices") or ()
             ],
         }
-        for question in kind.questions or ()
+        for question in incidents.asked(kind)
     ]
     tile = {"value": kind.code, "label": words.name(kind), "icon": kind.icon, "placed": kind.placed}
     return {**tile, "questions": questions}

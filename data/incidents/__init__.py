@@ -30,13 +30,16 @@ from data.incidents.finding import (
 from data.incidents.kinds import (
     QUESTION_KINDS,
     add_category,
+    asked,
     categories,
+    categories_offered,
     category,
     change_category,
     check_answers,
     limit_days,
     remove_category,
     those_that_come_with,
+    used,
 )
 from data.incidents.repeats import NEARBY_M, merged, similar, similar_to
 from data.incidents.reporting import (
@@ -129,10 +132,12 @@ __all__ = [
     "add_category",
     "add_template",
     "allowed",
+    "asked",
     "assign_all",
     "by_day",
     "by_number",
     "categories",
+    "categories_offered",
     "category",
     "change",
     "change_category",
@@ -174,5 +179,6 @@ __all__ = [
     "template",
     "templates",
     "those_that_come_with",
+    "used",
     "words",
 ]

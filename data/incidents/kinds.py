@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from data.base import access, changes, db, listing, reference
 from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.language import _
-from data.incidents.tables import Category, CategoryNotFound, Tier
+from data.incidents.tables import Category, CategoryNotFound, Incident, Tier
 
 #: The kinds of questions: a text, a number, yes or no, one of several choices.
 QUESTION_KINDS = ("text", "number", "yes_no", "choice")
@@ -20,6 +20,19 @@ QUESTION_KINDS = ("text", "number", "yes_no", "choice")
 def categories(session: Session) -> list[Category]:
     """All categories, parents before children, in the order of the list."""
     return list(session.scalars(select(Category).order_by(Category.position, Category.code)))
+
+
+def categories_offered(session: Session) -> list[Category]:
+    """The categories that a new incident may be given: those not retired, nor below one that is."""
+    rows = categories(session)
+    gone = {row.code for row in rows if row.retired}
+    return [row for row in rows if row.code not in gone and row.parent_code not in gone]
+
+
+def used(session: Session, actor: Actor) -> dict[str, int]:
+    """Category → how many incidents have it of those that the actor may see; those that none has are left out."""
+    counted = select(Incident.category_code, func.count().label("cases")).group_by(Incident.category_code)
+    return {row.category_code: row.cases for row in session.execute(access.visible(counted, actor, Incident))}
 
 
 def category(session: Session, code: str) -> Category:
@@ -66,6 +79,8 @@ def change_category(session: Session, actor: Actor, code: str, **values: Any) ->
     """Change fields of a category."""
     access.require_everywhere(actor, "unit.edit")
     found = category(session, code)
+    if values.get("questions") is not None:
+        values["questions"] = _with_answered(session, found, values["questions"])
     _check(session, code, values)
     for name, value in values.items():
         setattr(found, name, value)
@@ -74,10 +89,60 @@ def change_category(session: Session, actor: Actor, code: str, **values: Any) ->
 
 
 def remove_category(session: Session, actor: Actor, code: str) -> None:
-    """Remove a category that no incident has and none lies below."""
+    """Remove a category that no incident has and none lies below.
+
+    Raises
+    ------
+    Conflict
+        One has it, or lies below it: it can only be retired.
+    """
     access.require_everywhere(actor, "unit.edit")
     session.delete(category(session, code))
     session.flush()
+
+
+def asked(kind: Category) -> list[dict[str, Any]]:
+    """The questions of a category that are asked today, each with the choices it has today.
+
+    >>> old = {"code": "sound", "retired": True}
+    >>> asked(Category(questions=[{"code": "kind", "choices": [old, {"code": "lit"}]}, {"code": "pole", **old}]))
+    [{'code': 'kind', 'choices': [{'code': 'lit'}]}]
+    """
+    return [
+        {**one, "choices": [choice for choice in one.get("choices") or () if not choice.get("retired")]}
+        for one in kind.questions or ()
+        if not one.get("retired")
+    ]
+
+
+def _with_answered(session: Session, kind: Category, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``wanted``, and as retired what it leaves out of the questions and choices that cases have answers to.
+
+    So an answer that was given can always be read.
+    """
+    named = {question["code"]: question for question in wanted}
+    kept = [dict(question) for question in wanted]
+    for old in kind.questions or ():
+        new = named.get(old["code"])
+        choices = {choice["code"] for choice in (new or {}).get("choices") or ()}
+        gone = [choice for choice in old.get("choices") or () if choice["code"] not in choices]
+        if new is not None and not gone:
+            continue
+        given = _given(session, kind, old["code"])
+        if new is None and given:
+            kept.append({**old, "retired": True})
+        elif new is not None:
+            place = next(question for question in kept if question["code"] == old["code"])
+            answered = [{**choice, "retired": True} for choice in gone if choice["code"] in given]
+            place["choices"] = [*(new.get("choices") or ()), *answered]
+    return kept
+
+
+def _given(session: Session, kind: Category, question: str) -> set[Any]:
+    """The answers that cases of a category have given to a question, as text."""
+    answer = Incident.answers[question].astext
+    having = select(answer).where(Incident.category_code == kind.code, Incident.answers.has_key(question))
+    return set(session.scalars(having.distinct()))
 
 
 def limit_days(kind: Category, tier: str | None) -> int | None:
@@ -126,13 +191,14 @@ def check_answers(kind: Category, answers: dict[str, Any]) -> dict[str, Any]:
     Invalid
         A question that needs one has no answer, an answer is of another kind, or nobody asked.
     """
-    asked = {question["code"]: question for question in kind.questions or []}
+    known_ = {question["code"]: question for question in kind.questions or []}
     for code, answer in answers.items():
-        if code not in asked:
+        if code not in known_:
             raise Invalid(_("The category asks no question “{code}”.", code=code), field="answers")
-        if not _fits(asked[code], answer):
+        if not _fits(known_[code], answer):
             raise Invalid(_("“{answer}” is no answer to “{code}”.", answer=answer, code=code), field="answers")
-    missing = [code for code, question in asked.items() if question.get("required") and code not in answers]
+    missing = [question["code"] for question in asked(kind) if question.get("required")]
+    missing = [code for code in missing if code not in answers]
     if missing:
         raise Invalid(_("Please answer: {codes}.", codes=", ".join(missing)), field="answers", missing=missing)
     return answers
@@ -157,6 +223,9 @@ def _check(session: Session, code: str, values: dict[str, Any]) -> None:
     codes = [question["code"] for question in values.get("questions") or ()]
     if len(set(codes)) < len(codes):
         raise Invalid(_("Two questions have the same code."), field="questions")
+    for question in values.get("questions") or ():
+        if question["kind"] == "choice" and not question.get("choices"):
+            raise Invalid(_("“{name}” is a choice, but has nothing to choose from.", name=question["name_zh"]))
     parent_code = values.get("parent_code")
     if parent_code is None:
         return

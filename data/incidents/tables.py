@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     and_,
+    false,
     func,
     or_,
     select,
@@ -162,7 +163,7 @@ class Category(db.Table):
     #: Tier → working days until it is due.
     limits: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
     #: What is asked when it is reported: ``code, name_zh, name_en, kind`` (text, number, yes_no, choice),
-    #: ``choices`` (``code, name_zh, name_en`` each) and ``required``.
+    #: ``choices`` (``code, name_zh, name_en`` each) and ``required``; what is ``retired`` is asked no more.
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     #: The same again at the same place within so many days is recurrent; ``None``: never.
     recurrence_days: Mapped[int | None]
@@ -173,6 +174,8 @@ class Category(db.Table):
     reportable: Mapped[bool] = mapped_column(server_default=true())
     #: Whether cases of it tell of a person, a family or a feud, so that strangers learn nothing of them.
     personal: Mapped[bool] = mapped_column(server_default=true())
+    #: Offered no more; the cases that have it keep it.
+    retired: Mapped[bool] = mapped_column(server_default=false())
     position: Mapped[int] = mapped_column(server_default="0")
 
 

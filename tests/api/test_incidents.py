@@ -70,7 +70,6 @@ def test_an_incident_can_be_put_to_a_building(city: City, client_for: ClientFor)
         ({"to": "2026-03-17"}, {"early", "far"}),
         ({"from": "2026-03-17", "to": "2026-03-18"}, {"early", "late", "far"}),
         ({"overdue": "true"}, {"early"}),
-        ({"q": "廊灯"}, {"early", "late"}),
         ({"located": "false"}, set()),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data import incidents, nearby, photos, reminders
+from data import incidents, nearby, photos, reminders, reports
 from data.base import access, audit
 from data.incidents import Action, Incident
 from tests.api.conftest import ClientFor, TestClient
@@ -409,3 +409,144 @@ def test_while_reporting_staff_see_what_may_be_the_same(leader: TestClient, city
     far = city.incident(250, 250, category_code="facility.corridor_light")
     assert far.number not in page
     assert leader.get("/incidents/alike", params={"category": "facility.corridor_light"}).status_code == 200
+
+
+@pytest.fixture
+def office(client_for: ClientFor) -> TestClient:
+    """Who administers all communities, reading pages in English."""
+    client = client_for("administrator", None)
+    client.headers["Accept"] = "text/html"
+    client.cookies.set("wangge_language", "en")
+    return client
+
+
+def test_a_category_is_added_and_changed_on_a_page(office: TestClient, city: City) -> None:
+    values = {
+        "name_zh": "座椅损坏",
+        "parent_code": "facility",
+        "tier": "grid",
+        "days": "3",
+        "days_street": "9",
+        "flags": ["reportable", "placed"],
+        "icon": "tool",
+    }
+    refused = office.post("/categories", data=values | {"days": "soon", "days_street": ""})
+    assert refused.status_code == 422
+    assert 'value="座椅损坏"' in refused.text, "what was typed stands there still"
+    assert office.post("/categories", data=values | {"days_street": "-1"}).status_code == 422
+    assert office.post("/categories", data=values).headers["location"] == "/categories/facility.own1"
+    kind = incidents.category(city.session, "facility.own1")
+    assert (kind.name_zh, kind.name_en, kind.tier, kind.days, kind.limits) == (
+        "座椅损坏",
+        "座椅损坏",
+        "grid",
+        3,
+        {"street": 9},
+    )
+    assert (kind.reportable, kind.placed, kind.personal, kind.icon) == (True, True, False, "tool")
+    assert "座椅损坏" in office.get("/categories").text
+    assert "座椅损坏" in office.get("/incidents/new").text
+    changed = values | {"name_en": "Broken bench", "flags": ["personal"], "days": "", "days_street": ""}
+    assert office.post("/categories/facility.own1", data=changed).status_code == 303
+    city.session.expire_all()
+    assert (kind.name_en, kind.days, kind.limits, kind.reportable, kind.placed) == (
+        "Broken bench",
+        None,
+        {},
+        False,
+        False,
+    )
+    below_itself = office.post("/categories/facility.own1", data=values | {"parent_code": "facility.own1"})
+    assert below_itself.status_code == 422
+    assert office.post("/categories", data=values | {"code": "facility.own1"}).status_code == 409
+
+
+def test_a_category_that_is_retired_is_offered_no_more_and_stays_with_its_cases(
+    office: TestClient, leader: TestClient, city: City, case: Incident
+) -> None:
+    kind = case.category_code
+    tile = f'value="{kind}"'
+    assert tile in leader.get("/incidents/new").text
+    assert office.post(f"/categories/{kind}/remove").status_code == 409
+    assert office.post(f"/categories/{kind}/retire", data={"retired": "yes"}).status_code == 303
+    assert tile not in leader.get("/incidents/new").text
+    assert kind not in {one.code for one in reports.kinds(city.session)}
+    assert "Corridor light broken" in leader.get(f"/incidents/{case.id}").text
+    assert tile in leader.get(f"/incidents/{case.id}/edit").text, "the case keeps it"
+    assert city.incident(60, 60, category_code=kind).id, "what a phone reported before still comes in"
+    assert office.post(f"/categories/{kind}/retire", data={"retired": "no"}).status_code == 303
+    assert tile in leader.get("/incidents/new").text
+    office.post("/categories/facility/retire", data={"retired": "yes"})
+    assert tile not in leader.get("/incidents/new").text, "what lies below a retired group is not offered either"
+    assert office.post("/categories/facility.playground/remove").status_code == 303
+    assert office.get("/categories/facility.playground").status_code == 404
+
+
+def test_the_questions_of_a_category_are_asked_changed_and_sorted_and_answers_keep_their_words(
+    office: TestClient, leader: TestClient, city: City
+) -> None:
+    kind = "facility.corridor_light"
+    case = city.incident(50, 50, answers={"kind": "sound", "floor": "3"})
+
+    def codes() -> list[str]:
+        city.session.expire_all()
+        return [one["code"] for one in incidents.asked(incidents.category(city.session, kind))]
+
+    assert codes() == ["floor", "kind", "danger"]
+    asked = {"name_zh": "多少人受影响", "kind": "number", "required": "yes"}
+    assert office.post(f"/categories/{kind}/questions", data=asked | {"name_zh": ""}).status_code == 422
+    assert office.post(f"/categories/{kind}/questions", data=asked | {"kind": "choice"}).status_code == 422
+    assert office.post(f"/categories/{kind}/questions", data=asked).status_code == 303
+    assert codes() == ["floor", "kind", "danger", "q1"]
+    office.post(f"/categories/{kind}/questions/q1/earlier")
+    assert codes() == ["floor", "kind", "q1", "danger"]
+    lights = {
+        "name_zh": "什么灯",
+        "name_en": "Which light",
+        "kind": "choice",
+        "choices": "常亮灯 / Always on\n新灯 / New",
+    }
+    assert office.post(f"/categories/{kind}/questions/kind", data=lights).status_code == 303
+    codes()
+    kept = next(one for one in incidents.category(city.session, kind).questions if one["code"] == "kind")
+    assert [(one["code"], one.get("retired", False)) for one in kept["choices"]] == [
+        ("always", False),
+        ("a1", False),
+        ("sound", True),
+    ]
+    assert "Sound switched" in leader.get(f"/incidents/{case.id}").text, "what was answered is still read"
+    for code in ("floor", "danger"):
+        assert office.post(f"/categories/{kind}/questions/{code}/remove").status_code == 303
+    assert codes() == ["kind", "q1"]
+    left = [one["code"] for one in incidents.category(city.session, kind).questions]
+    assert sorted(left) == ["floor", "kind", "q1"], "nobody had answered the other"
+    assert "Which floor" in leader.get(f"/incidents/{case.id}").text
+    assert office.post(f"/categories/{kind}/questions/nothing/remove").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "/facility.door",
+        "/facility.door/retire",
+        "/facility.door/remove",
+        "/facility.door/questions",
+        "/facility.corridor_light/questions/floor",
+        "/facility.corridor_light/questions/floor/earlier",
+        "/facility.corridor_light/questions/floor/remove",
+    ],
+)
+def test_categories_are_changed_by_who_manages_all_communities_alone(
+    client_for: ClientFor, leader: TestClient, city: City, address: str
+) -> None:
+    here = client_for("administrator", city.community)
+    here.cookies.set("wangge_language", "en")
+    sent = {"name_zh": "一", "name_en": "one", "kind": "text", "retired": "yes", "parent_code": "facility"}
+    assert here.post(f"/categories{address}", data=sent).status_code == 403
+    assert leader.post(f"/categories{address}", data=sent).status_code == 403
+    if address.count("/") < 2:
+        assert leader.get(f"/categories{address}").status_code == 403
+        page = here.get(f"/categories{address}")
+        assert page.status_code == 200
+        assert '<form method="post" action="/categories' not in page.text or "form-actions" not in page.text

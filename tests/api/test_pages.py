@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,6 +21,7 @@ from data.base import access, language
 from data.buildings import Building
 from data.households import Household, HouseholdGroup, Resident
 from tests.api.conftest import ClientFor
+from tests.api.walls import walked
 from tests.city import City, degrees
 
 PAGE = {"accept": "text/html"}
@@ -76,20 +78,87 @@ def statements(session: Session) -> Iterator[list[str]]:
         ("tenancies", ""),
         ("incidents", "state=new,in_progress"),
         ("incidents", "category=environment"),
-        ("incidents", "q=野猫&from=2020-01-01"),
         ("incidents", "state=none"),
     ],
 )
 def test_a_list_shows_what_the_api_lists(client_for: ClientFor, city: City, kind: str, query: str) -> None:
     client = client_for("community_staff", city.community)
     listed = client.get(f"/api/{kind}?{query}&limit=50").json()["items"]
-    assert ids(page(client, f"/{kind}?{query}"), kind) == [one["id"] for one in listed]
+    shown = typed(client, f"/{kind}", **dict(parse_qsl(query))) if "q=" in query else f"/{kind}?{query}"
+    assert ids(page(client, shown), kind) == [one["id"] for one in listed]
+
+
+def typed(client: TestClient, path: str, **values: str) -> str:
+    """The address to which the box above a list leads."""
+    answer = client.post("/lists", data={"list": path, **values}, headers=PAGE)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+#: A list with a box, and a text that finds something in it.
+BOXES = {
+    "/households": "WT-B2",
+    "/tenancies": "101",
+    "/incidents": "野猫",
+    "/accounts": "administrator",
+    "/buildings": "12弄3",
+    "/dwellings": "101",
+    "/grids": "A1",
+    "/units": "B2",
+}
+
+
+@pytest.mark.parametrize("path", BOXES)
+def test_what_is_typed_into_the_box_of_a_list_stands_in_no_address(
+    client_for: ClientFor, city: City, path: str
+) -> None:
+    client, text = client_for(), BOXES[path]
+    city.incident(50, 50, description="野猫较多")
+    found = typed(client, path, q=text, lang="")
+    assert text not in unquote(found)
+    shown = page(client, found)
+    assert f'name="q" value="{text}"' in shown, "it stands in the box"
+    assert "Clear filters" in shown or "清除筛选" in shown
+    # The sorting, the pages and the export of the list lead on with it, and tell it to nobody either.
+    links = [unescape(link) for link in re.findall(r'href="([^"]+)"', shown)]
+    assert all(text not in unquote(link) for link in links if "?" in link)
+    for link in links:
+        if link.startswith("/exchange/export?"):
+            assert f'name="q" value="{text}"' in page(client, link)
+    other = client_for("administrator", city.community)
+    assert f'name="q" value="{text}"' not in page(other, found), "sealed for who typed it"
+    assert client.get(f"{path}?q={text}", headers=PAGE).status_code == 422
+
+
+def test_every_box_of_every_list_goes_by_post(client_for: ClientFor, city: City) -> None:
+    client = client_for()
+    seen = set()
+    for context in walked(client.app):  # type: ignore[arg-type]
+        path = context.path or ""
+        if "GET" not in (context.methods or ()) or "{" in path or path.startswith(("/api", "/signout")):
+            continue
+        answer = client.get(path, headers=PAGE)
+        for form in re.findall(r"<form\b.*?</form>", answer.text, re.S):
+            text = re.search(r'<input[^>]*type="(search|text)"|<textarea', form)
+            if text and 'method="dialog"' not in form:
+                assert 'method="post"' in form, path
+                seen.add(path)
+    assert seen >= BOXES.keys() | {"/residents"}
+
+
+def test_no_list_of_people_takes_a_text_in_its_address(client_for: ClientFor, city: City) -> None:
+    client = client_for()
+    for name in ("households", "residents", "tenancies", "incidents", "accounts"):
+        assert client.get(f"/api/{name}?q=x").status_code == 422, name
+        if name != "accounts":
+            assert client.get(f"/api/export/{name}?q=x").status_code == 422, name
+            assert client.post(f"/api/export/{name}", json={"q": "x", "format": "csv"}).status_code == 200, name
 
 
 def test_empty_parameters_of_a_form_are_none(client_for: ClientFor, city: City) -> None:
     client = client_for("community_staff", city.community)
     every = ids(page(client, "/buildings"), "buildings")
-    assert ids(page(client, "/buildings?q=&grid=&kind=&located="), "buildings") == every
+    assert ids(page(client, "/buildings?sought=&grid=&kind=&located="), "buildings") == every
     assert len(every) == 9
 
 

@@ -83,6 +83,12 @@ def listed(page: Page, path: str) -> list[dict[str, Any]]:
     return found
 
 
+def case_of(page: Page, number: str) -> dict[str, Any]:
+    """The case with a number."""
+    (found,) = (one for one in listed(page, "/api/incidents?limit=1000") if one["number"] == number)
+    return found
+
+
 def text_of(page: Page, selector: str) -> str:
     """The text of an element on one line."""
     return re.sub(r"\s+", " ", page.locator(selector).first.inner_text()).strip()

@@ -108,9 +108,15 @@ def test_a_household_is_recorded_behind_its_door_and_gets_a_member(signed_in: Op
     page.fill("#field-identity_number", "")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#members")).to_contain_text("赵**")
-    page.goto("/households?q=TEST-0001")
+    page.goto("/households")
+    page.locator("input[name=q]").fill("TEST-0001")
+    page.keyboard.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody tr")).to_contain_text("Building 18 Unit 2, 501")
+    assert "TEST-0001" not in page.url
+    page.locator("tbody a").first.click()
+    page.go_back()
+    expect(page.locator("input[name=q]")).to_have_value("TEST-0001")
 
 
 def test_a_record_without_a_place_is_placed_by_a_click(signed_in: Opens) -> None:

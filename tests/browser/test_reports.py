@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server
-from tests.browser.stage import DESKTOP, PHONE, Watched, listed
+from tests.browser.stage import DESKTOP, PHONE, Watched, case_of, listed
 from tests.data import pictures
 
 pytestmark = pytest.mark.browser
@@ -68,8 +68,7 @@ def stray_cats_twice(opened: Opens, code: str) -> list[str]:
 
 def opened_case(page: Page, number: str) -> None:
     """Open the case with a number."""
-    (found,) = listed(page, f"/api/incidents?q={number}")
-    page.goto(f"/incidents/{found['id']}")
+    page.goto(f"/incidents/{case_of(page, number)['id']}")
     expect(page.locator(".case-head-line")).to_contain_text(number)
 
 
@@ -152,7 +151,10 @@ def test_what_is_urgent_climbs_to_the_street_at_once(opened: Opens, signed_in: O
     expect(staff.locator(".case-facts")).to_contain_text("Street")
 
     street = signed_in("supervisor", DESKTOP, "en").page
-    street.goto(f"/incidents?q={number}")
+    street.goto("/incidents")
+    street.locator("input[name=q]").fill(number)
+    street.keyboard.press("Enter")
+    expect(street).to_have_url(re.compile(r"\?sought="))
     street.get_by_role("row").filter(has_text=number).get_by_role("link").click()
     street.get_by_role("button", name="Begin work").click()
     expect(street.locator(".done")).to_contain_text("Work begun")
@@ -282,7 +284,7 @@ def test_ticked_cases_are_assigned_at_once(signed_in: Opens, opened: Opens, code
     page.get_by_role("button", name="Assign").click()
     expect(page.locator(".done")).to_have_text(re.compile(r"\d cases assigned"))
     for number in numbers:
-        (found,) = listed(page, f"/api/incidents?q={number}")
+        found = case_of(page, number)
         assert (found["state"], found["assignee_name"]) == ("in_progress", "陈立新")
 
 
