@@ -328,7 +328,8 @@ def test_categories_carry_tiers_limits_and_questions(city: City, client_for: Cli
         "name_en": "Arm rest",
         "kind": "choice",
         "required": True,
-        "choices": [{"code": "left", "name_zh": "左", "name_en": "Left"}],
+        "retired": False,
+        "choices": [{"code": "left", "name_zh": "左", "name_en": "Left", "retired": False}],
     }
     body = {
         "code": "facility.bench",
