@@ -6,6 +6,7 @@ may then ask for everything and try to change everything: what comes back must b
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,8 +41,13 @@ from tests.city import City, degrees
 from tests.data import pictures
 
 ROLES = [row["code"] for row in reference.rows("roles")]
-#: Who walks where. Elsewhere is a community like the other: who may do most and who may do least walk there.
-WALKERS = {"grid": ROLES, "community": ROLES, "elsewhere": ["administrator", "building_warden"]}
+#: Who walks where: everybody at a grid, from which most lies outside. At a community who may do most, who may do least, and
+#: who counts what they may not read; elsewhere is a community like the other.
+WALKERS = {
+    "grid": ROLES,
+    "community": ["administrator", "planner", "building_warden"],
+    "elsewhere": ["administrator", "building_warden"],
+}
 #: Tiles are drawn from committed rows by connections of their own; their own tests hold them against the lists.
 APART = ("/tiles/", "/static")
 #: Pages for residents without an account: they tell everybody the same, and their own tests hold what that is.
@@ -62,8 +68,9 @@ RESIDENTS = {
 }
 
 
+@functools.cache
 def walked(app: FastAPI) -> list[RouteContext]:
-    """All routes of the application."""
+    """All routes of the application, which takes as long to find as some of them to answer."""
     return [context for context in iter_route_contexts(app.routes) if not isinstance(context.route, Mount)]
 
 
