@@ -133,7 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.reach = health.Reach()
     app.include_router(tiles.api)
     for router in _API:
-        app.include_router(router, dependencies=[Depends(deps.known_parameters)])
+        app.include_router(router, dependencies=[Depends(deps.no_parameters)])
     for router in _PAGES:
         app.include_router(router)
     app.add_api_route("/api/openapi.json", _document(app), include_in_schema=False)

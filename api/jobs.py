@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.base.deps import Session, SignedIn
 from api.base.fields import Id, Output
+from api.base.listing import Parameters
 from data.base import jobs
 from data.base.jobs import Job, JobState
 from data.base.language import _
@@ -36,14 +37,16 @@ class JobOut(Output):
     finished_at: datetime | None = Field(examples=[None])
 
 
+class JobsAsked(Parameters):
+    """How many jobs a request asks for."""
+
+    limit: Annotated[int, Query(ge=1, le=200, description="How many.")] = 50
+
+
 @api.get("", summary="List one's jobs")
-def list_jobs(
-    session: Session,
-    actor: SignedIn,
-    limit: Annotated[int, Query(ge=1, le=200, description="How many.")] = 50,
-) -> list[JobOut]:
+def list_jobs(session: Session, actor: SignedIn, asked: Annotated[JobsAsked, Query()]) -> list[JobOut]:
     """One's own jobs, newest first."""
-    return [shown(job) for job in jobs.of_account(session, actor, limit)]
+    return [shown(job) for job in jobs.of_account(session, actor, asked.limit)]
 
 
 @api.get("/{job_id}", summary="How far a job is")

@@ -295,18 +295,7 @@ async def briefly(request: Request, actor: Actor, work: Callable[..., _Made], *a
         return await run_in_threadpool(run)
 
 
-async def known_parameters(request: Request) -> None:
-    """Refuse query parameters that the route does not know: a filter that is misspelt must not mean "everything"."""
-    if not request.scope["query_string"]:
-        return
-    dependants = [request.scope["route"].dependant]
-    known = {"lang"}
-    while dependants:
-        dependant = dependants.pop()
-        if any(listing.refuses_others(field.field_info.annotation) for field in dependant.query_params):
-            return
-        known.update(field.alias for field in dependant.query_params)
-        dependants.extend(dependant.dependencies)
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        raise listing.misspelt(unknown, known)
+async def no_parameters(request: Request) -> None:
+    """Refuse any parameter of a route that takes none; one that takes some says so by ``listing.Parameters``."""
+    if request.scope["query_string"] and not request.scope["route"].dependant.query_params:
+        listing.Parameters.model_validate(dict(request.query_params))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar
 
-from fastapi import Depends, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from sqlalchemy import func
 from sqlalchemy.orm import Session
@@ -131,9 +131,27 @@ def misspelt(unknown: list[str], known: Collection[str]) -> Invalid:
     return Invalid(text, unknown=unknown)
 
 
-def refuses_others(annotation: Any) -> bool:
-    """Whether this says itself which parameters there are."""
-    return isinstance(annotation, type) and issubclass(annotation, Parameters)
+class InCommunity(Parameters):
+    """What is asked for where one may ask for one community alone."""
+
+    community: CommunityCode = None
+
+
+class Days(Parameters):
+    """What is asked for where one may ask for some days alone."""
+
+    first: From = None
+    last: To = None
+
+
+class Drawn(Parameters):
+    """What is asked for of what can also be drawn."""
+
+    f: Form = None
+
+    def as_geojson(self, request: Request) -> bool:
+        """Whether GeoJSON is asked for, by ``f`` or else by what is accepted."""
+        return self.f == "geojson" if self.f else GEOJSON in request.headers.get("accept", "")
 
 
 class Filters(Parameters, Generic[_Filter]):
@@ -177,19 +195,8 @@ class Paged(Parameters):
         return False
 
 
-class Placed(Paged):
+class Placed(Drawn, Paged):
     """The same for records that lie somewhere, of which there is GeoJSON."""
-
-    f: Form = None
-
-    def as_geojson(self, request: Request) -> bool:
-        """Whether GeoJSON is asked for."""
-        return wants_geojson(request, self.f)
-
-
-def wants_geojson(request: Request, f: str | None) -> bool:
-    """Whether GeoJSON is asked for, by ``f`` or else by what is accepted."""
-    return f == "geojson" if f else GEOJSON in request.headers.get("accept", "")
 
 
 def sorted_by(sorts: Mapping[str, Any], default: str) -> Any:
@@ -200,16 +207,6 @@ def sorted_by(sorts: Mapping[str, Any], default: str) -> Any:
 
 def _sort_names(sorts: Mapping[str, Any]) -> list[str]:
     return [sign + name for name in sorts for sign in ("", "-")]
-
-
-def filters(model: type[Filters[Any]]) -> Any:
-    """The dependency that reads a feature's filter where nothing else is asked for."""
-
-    def read(asked: Any) -> Any:
-        return asked.wanted()
-
-    read.__annotations__["asked"] = Annotated[model, Query()]
-    return Depends(read)
 
 
 def write_cursor(sort: str, value: Any, key: int) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 from pydantic import Field
 
+from api.base import listing
 from api.base.deps import Session, permission
 from api.base.fields import Day, Id, Input, Instant, Output
 from data import calendars, units
@@ -22,7 +23,6 @@ Edit = Annotated[Actor, permission("unit.edit")]
 _TIME = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 Time = Annotated[str, Field(pattern=_TIME, description="24:00 is midnight at the end of the day.")]
 Weekday = Annotated[int, Field(ge=1, le=7)]
-Year = Annotated[int | None, Query(ge=1900, le=2999, description="Days of this year only.")]
 DayName = Annotated[str, Field(max_length=calendars.NAME_MOST, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -69,10 +69,30 @@ class DueOut(Output):
     due_at: datetime = Field(examples=["2026-10-08T09:30:00Z"])
 
 
+class OfYear(listing.Parameters):
+    """Which year of a calendar is asked for."""
+
+    year: Annotated[int | None, Query(ge=1900, le=2999, description="Days of this year only.")] = None
+
+
+class OfDays(listing.Parameters):
+    """Which days of a calendar are asked for."""
+
+    first: Annotated[Day, Query(alias="from", description="From this day on.")]
+    last: Annotated[Day, Query(alias="to", description="Up to this day, which is included.")]
+
+
+class DueAsked(listing.Parameters):
+    """Which limit is asked for."""
+
+    working_days: Annotated[int, Query(ge=0, le=3650, description="Counted from the day after.")] = 1
+    at: Annotated[Instant | None, Query(description="When it begins; default: now.")] = None
+
+
 @api.get("/calendar", summary="The calendar of everybody")
-def get_common_calendar(session: Session, actor: Read, year: Year = None) -> CalendarOut:
+def get_common_calendar(session: Session, actor: Read, asked: Annotated[OfYear, Query()]) -> CalendarOut:
     """The week and the nationwide holidays that hold where no unit has its own."""
-    return _shown(session, None, year)
+    return _shown(session, None, asked.year)
 
 
 @api.put("/calendar/days", summary="Set days of everybody")
@@ -83,9 +103,9 @@ def set_common_days(session: Session, actor: Edit, body: Annotated[list[DayIn], 
 
 
 @api.get("/units/{unit_id}/calendar", summary="The calendar of a unit")
-def get_calendar(session: Session, actor: Read, unit_id: Id, year: Year = None) -> CalendarOut:
+def get_calendar(session: Session, actor: Read, unit_id: Id, asked: Annotated[OfYear, Query()]) -> CalendarOut:
     """The week and the exceptions that hold in a unit, its own and those of the units above it."""
-    return _shown(session, units.get(session, actor, unit_id).id, year)
+    return _shown(session, units.get(session, actor, unit_id).id, asked.year)
 
 
 @api.put("/units/{unit_id}/calendar/days", summary="Set days of a unit")
@@ -103,12 +123,11 @@ def remove_days(
     session: Session,
     actor: Edit,
     unit_id: Id,
-    first: Annotated[Day, Query(alias="from", description="From this day on.")],
-    last: Annotated[Day, Query(alias="to", description="Up to this day, which is included.")],
+    asked: Annotated[OfDays, Query()],
 ) -> None:
     """Take a unit's own exceptions away; then what lies above it, or the week, holds."""
     unit = units.get(session, actor, unit_id)
-    calendars.remove_days(session, actor, unit, first, last)
+    calendars.remove_days(session, actor, unit, asked.first, asked.last)
 
 
 @api.put("/units/{unit_id}/calendar/week", summary="Set the week of a unit")
@@ -132,13 +151,12 @@ def due(
     session: Session,
     actor: Read,
     community_id: Id,
-    working_days: Annotated[int, Query(ge=0, le=3650, description="Counted from the day after.")] = 1,
-    at: Annotated[Instant | None, Query(description="When it begins; default: now.")] = None,
+    asked: Annotated[DueAsked, Query()],
 ) -> DueOut:
     """When a limit of so many working days ends that begins at an instant."""
     community = units.community(session, actor, community_id)
-    began = at or datetime.now(calendars.of(session, community.id).zone)
-    return DueOut(due_at=calendars.due(session, community.id, began, working_days))
+    began = asked.at or datetime.now(calendars.of(session, community.id).zone)
+    return DueOut(due_at=calendars.due(session, community.id, began, asked.working_days))
 
 
 def minutes(text: str) -> int:

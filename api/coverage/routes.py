@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from api.base import listing
 from api.base.deps import Session, permission
 from api.base.fields import Input, Output, Reference
-from api.base.listing import AS_GEOJSON, GEOJSON, CommunityCode, From, GridCode, To
+from api.base.listing import AS_GEOJSON, GEOJSON, CommunityCode, From, GridCode, InCommunity, To
 from data import coverage, grids, units
 from data.base import settings
 from data.base.access import Actor
@@ -125,10 +125,8 @@ class CoverageFilters(listing.Filters[coverage.Filter]):
         )
 
 
-class ItemList(CoverageFilters):
+class ItemList(listing.Drawn, CoverageFilters):
     """The same, and the form of the answer."""
-
-    f: listing.Form = None
 
 
 class ShareList(CoverageFilters):
@@ -147,7 +145,7 @@ def list_items(
     """All items of a community or grid in a period, what nobody passed first."""
     rows = coverage.of(session, actor, asked.wanted())
     items = [ItemOut.model_validate(row) for row in rows]
-    if listing.wants_geojson(request, asked.f):
+    if asked.as_geojson(request):
         return _collection(rows, items)
     return Items(items=items)
 
@@ -180,9 +178,9 @@ def list_shares(
 
 
 @api.get("/rules", summary="Rhythms")
-def list_rules(session: Session, actor: Read, community: CommunityCode = None) -> list[RuleOut]:
+def list_rules(session: Session, actor: Read, asked: Annotated[InCommunity, Query()]) -> list[RuleOut]:
     """How often items are to be seen, where something else than once a week was said."""
-    return [RuleOut.model_validate(row) for row in coverage.rules(session, actor, community=community)]
+    return [RuleOut.model_validate(row) for row in coverage.rules(session, actor, community=asked.community)]
 
 
 @api.put("/rules", summary="Set a rhythm", status_code=status.HTTP_204_NO_CONTENT)

@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 import shapely
-from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
 from starlette.responses import JSONResponse
 
 from api.base import listing
 from api.base.deps import Session, permission
 from api.base.fields import Change, Code, Day, Id, Input, Line, Output, Reference
-from api.base.listing import CommunityCode, From, Listed, To
+from api.base.listing import CommunityCode, Listed
 from data import coverage, grids, hotspots, units
 from data.base.access import Actor
 from data.hotspots import HotspotRun, Params
@@ -232,16 +232,11 @@ class ChangeOut(Output):
     change: Literal["more", "fewer", "same"] = Field(examples=["more"])
 
 
-def _geojson(
-    request: Request,
-    f: Annotated[
-        Literal["json", "geojson"] | None, Query(description="The form of the answer, instead of `Accept`.")
-    ] = None,
-) -> bool:
-    return f == "geojson" if f else listing.GEOJSON in request.headers.get("accept", "")
+class DrawnOfDays(listing.Drawn, listing.Days):
+    """What is asked for of a run and of other days."""
 
 
-AsGeoJson = Annotated[bool, Depends(_geojson)]
+Drawn = Annotated[listing.Drawn, Query()]
 
 
 @api.post("/runs", summary="Run the analysis", status_code=status.HTTP_201_CREATED)
@@ -321,12 +316,10 @@ def remove_run(session: Session, actor: Annotated[Actor, permission("hotspot.run
 
 
 @api.get("/runs/{run_id}/cells", summary="Cells of a run", response_model=list[CellOut], responses=listing.AS_GEOJSON)
-def run_cells(
-    request: Request, session: Session, actor: Read, run_id: Id, geojson: AsGeoJson
-) -> list[CellOut] | Response:
+def run_cells(request: Request, session: Session, actor: Read, run_id: Id, asked: Drawn) -> list[CellOut] | Response:
     """How hot each cell is, with its counts, rate, density and trend."""
     rows = hotspots.cells(session, hotspots.get(session, actor, run_id))
-    if geojson:
+    if asked.as_geojson(request):
         return _collection(request, [(CellOut.model_validate(row), json.loads(row.geojson)) for row in rows])
     return [CellOut.model_validate(row) for row in rows]
 
@@ -334,11 +327,9 @@ def run_cells(
 @api.get(
     "/runs/{run_id}/spots", summary="Hotspots of a run", response_model=list[SpotOut], responses=listing.AS_GEOJSON
 )
-def run_spots(
-    request: Request, session: Session, actor: Read, run_id: Id, geojson: AsGeoJson
-) -> list[SpotOut] | Response:
+def run_spots(request: Request, session: Session, actor: Read, run_id: Id, asked: Drawn) -> list[SpotOut] | Response:
     """Hot cells that touch, the surest and then the greatest first."""
-    return _drawn(request, hotspots.spots(hotspots.get(session, actor, run_id)), SpotOut, geojson)
+    return _drawn(request, hotspots.spots(hotspots.get(session, actor, run_id)), SpotOut, asked)
 
 
 @api.get(
@@ -348,10 +339,10 @@ def run_spots(
     responses=listing.AS_GEOJSON,
 )
 def run_clusters(
-    request: Request, session: Session, actor: Read, run_id: Id, geojson: AsGeoJson
+    request: Request, session: Session, actor: Read, run_id: Id, asked: Drawn
 ) -> list[ClusterOut] | Response:
     """Groups of cases close together, the greatest first."""
-    return _drawn(request, hotspots.clusters(hotspots.get(session, actor, run_id)), ClusterOut, geojson)
+    return _drawn(request, hotspots.clusters(hotspots.get(session, actor, run_id)), ClusterOut, asked)
 
 
 @api.get(
@@ -361,12 +352,12 @@ def run_clusters(
     responses=listing.AS_GEOJSON,
 )
 def run_default_points(
-    request: Request, session: Session, actor: Read, run_id: Id, geojson: AsGeoJson
+    request: Request, session: Session, actor: Read, run_id: Id, asked: Drawn
 ) -> list[DefaultPointOut] | Response:
     """Coordinates on which cases are stacked whose addresses disagree: a geocoder's default, no hotspot."""
     found = hotspots.default_points(hotspots.get(session, actor, run_id))
     rows = [{**one, "geometry": {"type": "Point", "coordinates": [one["lon"], one["lat"]]}} for one in found]
-    return _drawn(request, rows, DefaultPointOut, geojson)
+    return _drawn(request, rows, DefaultPointOut, asked)
 
 
 @api.get("/runs/{run_id}/grids", summary="Grids of a run")
@@ -404,14 +395,12 @@ def compare_run(
     session: Session,
     actor: Run,
     run_id: Id,
-    geojson: AsGeoJson,
-    first: From = None,
-    last: To = None,
+    asked: Annotated[DrawnOfDays, Query()],
 ) -> list[ChangeOut] | Response:
     """What changed in each cell since the days before the run, or since the days asked for."""
-    rows = hotspots.compare(session, actor, hotspots.get(session, actor, run_id), first=first, last=last)
+    rows = hotspots.compare(session, actor, hotspots.get(session, actor, run_id), first=asked.first, last=asked.last)
     drawn = [{**row, "geometry": json.loads(row["geojson"])} for row in rows]
-    return _drawn(request, drawn, ChangeOut, geojson)
+    return _drawn(request, drawn, ChangeOut, asked)
 
 
 @api.get(
@@ -425,18 +414,16 @@ def run_unpatrolled(
     session: Session,
     actor: Annotated[Actor, permission("hotspot.read", "coverage.read")],
     run_id: Id,
-    geojson: AsGeoJson,
-    first: From = None,
-    last: To = None,
+    asked: Annotated[DrawnOfDays, Query()],
 ) -> list[CellOut] | Response:
     """The hot cells of which patrols saw less than half, most cases first; in the run's last 28 days, unless others are
     asked for. Where the GPS was too poor to say, nothing is held against anybody."""
     run = hotspots.get(session, actor, run_id)
     params = Params.from_json(run.params)
-    end = last or params.last
+    end = asked.last or params.last
     assert end is not None, "the parameters of a run are settled"
     days = coverage.Filter(
-        first=first or end - PATROLLED, last=end, grid=params.grid, communities=tuple(run.communities)
+        first=asked.first or end - PATROLLED, last=end, grid=params.grid, communities=tuple(run.communities)
     )
     told = {coverage.Status.SEEN: True, coverage.Status.NOT_SEEN: False}
     seen = [
@@ -445,15 +432,17 @@ def run_unpatrolled(
         if item.geojson
     ]
     rows = hotspots.unpatrolled(session, run, hotspots.place_of(session, actor, run).crs, seen)
-    if geojson:
+    if asked.as_geojson(request):
         return _collection(request, [(CellOut.model_validate(row), json.loads(row.geojson)) for row in rows])
     return [CellOut.model_validate(row) for row in rows]
 
 
-def _drawn(request: Request, rows: list[dict[str, Any]], kind: type[_Item], geojson: bool) -> list[_Item] | Response:
+def _drawn(
+    request: Request, rows: list[dict[str, Any]], kind: type[_Item], asked: listing.Drawn
+) -> list[_Item] | Response:
     """Rows with a ``geometry`` as they are handed out: a list, or a FeatureCollection."""
     items = [kind.model_validate(row) for row in rows]
-    if not geojson:
+    if not asked.as_geojson(request):
         return items
     return _collection(request, [(item, row["geometry"]) for item, row in zip(items, rows, strict=True)])
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, status
 from pydantic import Field
 
+from api.base import listing
 from api.base.deps import Session, SignedIn, permission
 from api.base.fields import Change, Code, CodePath, Input, Line, Output, Text
 from data import incidents
@@ -143,6 +144,12 @@ class TemplateNew(TemplateChange):
     position: Position = Field(0, examples=[50])
 
 
+class TemplatesAsked(listing.Parameters):
+    """Which responses a request asks for."""
+
+    action: Annotated[Action | None, Query(description="Only those for an action.")] = None
+
+
 @api.get("/categories", summary="List categories")
 def list_categories(session: Session, _actor: SignedIn) -> list[CategoryOut]:
     """All kinds of incidents, in the order of the list."""
@@ -168,13 +175,9 @@ def remove_category(session: Session, actor: Edit, code: CodePath) -> None:
 
 
 @api.get("/templates", summary="List response templates")
-def list_templates(
-    session: Session,
-    _actor: SignedIn,
-    action: Annotated[Action | None, Query(description="Only those for an action.")] = None,
-) -> list[TemplateOut]:
+def list_templates(session: Session, _actor: SignedIn, asked: Annotated[TemplatesAsked, Query()]) -> list[TemplateOut]:
     """Responses that are often given, in the order of the list."""
-    return [TemplateOut.model_validate(template) for template in incidents.templates(session, action)]
+    return [TemplateOut.model_validate(template) for template in incidents.templates(session, asked.action)]
 
 
 @api.post("/templates", summary="Add a response template", status_code=status.HTTP_201_CREATED)

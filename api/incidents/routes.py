@@ -45,7 +45,6 @@ Prefer = Annotated[
     str | None,
     Header(description="`return=minimal`: the answer has no body (RFC 7240).", max_length=200),
 ]
-Distance = Annotated[float, Query(ge=1, le=1000, description="How far away at most, in metres.")]
 
 
 States = Annotated[
@@ -223,6 +222,24 @@ class Contact(Output):
     contact: str | None = Field(examples=["13800000000"])
 
 
+class Near(listing.Parameters):
+    """How far around an incident others are asked for."""
+
+    distance_m: Annotated[float, Query(ge=1, le=1000, description="How far away at most, in metres.")] = (
+        incidents.NEARBY_M
+    )
+
+
+class Alike(Near):
+    """What is about to be reported, and where."""
+
+    community_id: Annotated[int, Query(ge=1, le=ID_MAX, description="The community to look in.")]
+    category_code: Annotated[Code, Query(description="The category.", examples=["facility.corridor_light"])]
+    lon: Annotated[Lon | None, Query(description="Longitude in degrees.", examples=[121.4321])] = None
+    lat: Annotated[Lat | None, Query(description="Latitude in degrees.", examples=[31.2345])] = None
+    building_id: Annotated[int | None, Query(ge=1, le=ID_MAX, description="At this building too.")] = None
+
+
 class IncidentFilters(listing.Filters[incidents.Filter]):
     """Which incidents a request asks for: the same parameters for lists, counts, pages, tiles and exports."""
 
@@ -300,9 +317,6 @@ class IncidentList(IncidentFilters, listing.Placed):
     sort: str = listing.sorted_by(SORTS, "-reported")
 
 
-Wanted = Annotated[incidents.Filter, listing.filters(IncidentFilters)]
-
-
 def incident(row: Row[Any]) -> IncidentOut:
     """A row of ``incidents.selection`` as it is handed out."""
     name = language.named(row, "category")
@@ -329,8 +343,9 @@ def list_incidents(
 
 
 @api.get("/incidents/counts", summary="Count incidents")
-def count_incidents(session: Session, actor: Read, wanted: Wanted) -> Counts:
+def count_incidents(session: Session, actor: Read, asked: Annotated[IncidentFilters, Query()]) -> Counts:
     """How many incidents of each state and each category there are under a filter."""
+    wanted = asked.wanted()
     by_state = incidents.counts(session, actor, wanted)
     by_category = incidents.counts(session, actor, wanted, by=Incident.category_code)
     return Counts.model_validate({"by_state": by_state, "by_category": by_category, "total": sum(by_state.values())})
@@ -354,28 +369,9 @@ def _report(session: orm.Session, actor: Actor, body: IncidentNew, brief: bool) 
 
 
 @api.get("/incidents/similar", summary="Find incidents that may be the same")
-def similar_incidents(
-    session: Session,
-    actor: Read,
-    community_id: Annotated[int, Query(ge=1, le=ID_MAX, description="The community to look in.")],
-    category_code: Annotated[Code, Query(description="The category.", examples=["facility.corridor_light"])],
-    lon: Annotated[Lon | None, Query(description="Longitude in degrees.", examples=[121.4321])] = None,
-    lat: Annotated[Lat | None, Query(description="Latitude in degrees.", examples=[31.2345])] = None,
-    building_id: Annotated[int | None, Query(ge=1, le=ID_MAX, description="At this building too.")] = None,
-    distance_m: Distance = incidents.NEARBY_M,
-) -> list[Similar]:
+def similar_incidents(session: Session, actor: Read, asked: Annotated[Alike, Query()]) -> list[Similar]:
     """Open incidents of the category near a point or at a building, the nearest first: look before you report."""
-    found = incidents.similar(
-        session,
-        actor,
-        community_id=community_id,
-        category_code=category_code,
-        lon=lon,
-        lat=lat,
-        building_id=building_id,
-        distance_m=distance_m,
-    )
-    return [_similar(row) for row in found]
+    return [_similar(row) for row in incidents.similar(session, actor, **dict(asked))]
 
 
 @api.post("/incidents/assign", summary="Assign many incidents")
@@ -497,11 +493,11 @@ def incident_steps(session: Session, actor: Read, incident_id: Id) -> list[StepO
 
 @api.get("/incidents/{incident_id}/similar", summary="Incidents that may be the same as this one")
 def similar_to_incident(
-    session: Session, actor: Read, incident_id: Id, distance_m: Distance = incidents.NEARBY_M
+    session: Session, actor: Read, incident_id: Id, asked: Annotated[Near, Query()]
 ) -> list[Similar]:
     """Open incidents of the same category nearby or at the same building, the nearest first."""
     found = incidents.get(session, actor, incident_id)
-    return [_similar(row) for row in incidents.similar_to(session, actor, found, distance_m=distance_m)]
+    return [_similar(row) for row in incidents.similar_to(session, actor, found, distance_m=asked.distance_m)]
 
 
 @api.get("/incidents/{incident_id}/merged", summary="Incidents merged into this one")

@@ -144,13 +144,9 @@ def count_unread(session: Session, actor: SignedIn) -> Unread:
 
 
 @api.post("/notifications/read", summary="Mark all as read")
-def mark_all_read(
-    session: Session,
-    actor: SignedIn,
-    wanted: Annotated[notifications.Filter, listing.filters(NotificationFilters)],
-) -> Marked:
+def mark_all_read(session: Session, actor: SignedIn, asked: Annotated[NotificationFilters, Query()]) -> Marked:
     """Mark all of one's notifications as read, or those that the parameters name."""
-    return Marked(marked=notifications.mark_all(session, actor, wanted))
+    return Marked(marked=notifications.mark_all(session, actor, asked.wanted()))
 
 
 @api.post("/notifications/{notification_id}/read", summary="Mark as read")

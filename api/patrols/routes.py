@@ -319,6 +319,14 @@ def _add_points(session: orm.Session, actor: Actor, patrol_id: int, body: Points
     return ReceivedOut.model_validate(received)
 
 
+class PointsAsked(listing.Parameters):
+    """How the points of a patrol are asked for."""
+
+    f: Annotated[str, Query(pattern="^(json|geojson)$", description="The form of the answer: json or geojson.")] = (
+        "json"
+    )
+
+
 @api.get(
     "/patrols/{patrol_id}/points", summary="All points of a patrol", response_model=list[PointOut], responses=AS_GEOJSON
 )
@@ -326,9 +334,7 @@ def list_points(
     session: Session,
     actor: Read,
     patrol_id: Id,
-    f: Annotated[
-        str, Query(pattern="^(json|geojson)$", description="The form of the answer: json or geojson.")
-    ] = "json",
+    asked: Annotated[PointsAsked, Query()],
 ) -> list[PointOut] | Response:
     """Every point as it was recorded, in order; with `reason` where it is not believed.
 
@@ -337,7 +343,7 @@ def list_points(
     patrol = patrols.get(session, actor, patrol_id)
     patrols.looked_at(session, actor, [patrol.id])
     found = [PointOut.model_validate(row) for row in patrols.points(session, patrol)]
-    if f == "json":
+    if asked.f == "json":
         return found
     features = [
         {

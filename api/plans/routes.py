@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response, status
 from pydantic import Field
 
+from api.base import listing
 from api.base.deps import Session, permission
 from api.base.fields import Day, Geometry, Id, Input, Lat, Line, Lon, Output, Reference, Text, shape
-from api.base.listing import CommunityCode
+from api.base.listing import InCommunity
 from api.plans import tables
 from data import plans, units
 from data.base.access import Actor
@@ -135,10 +136,16 @@ class TableOut(Output):
     edits: list[dict[str, Any]] = Field(description="What it came of, the last first.", examples=[[]])
 
 
+class Hiding(listing.Parameters):
+    """What is asked for of a comment."""
+
+    hidden: Annotated[bool, Query(description="False shows it again.")] = True
+
+
 @api.get("", summary="List plans")
-def list_plans(session: Session, actor: Read, community: CommunityCode = None) -> list[PlanRow]:
+def list_plans(session: Session, actor: Read, asked: Annotated[InCommunity, Query()]) -> list[PlanRow]:
     """The plans one may see, newest first."""
-    return [PlanRow.model_validate(row) for row in plans.listed(session, actor, community)]
+    return [PlanRow.model_validate(row) for row in plans.listed(session, actor, asked.community)]
 
 
 @api.post("", summary="Draw up a plan", status_code=status.HTTP_201_CREATED)
@@ -215,11 +222,11 @@ def hide_plan_comment(
     actor: Edit,
     plan_id: Id,
     comment_id: Id,
-    hidden: Annotated[bool, Query(description="False shows it again.")] = True,
+    asked: Annotated[Hiding, Query()],
 ) -> list[CommentOut]:
     """Hide a comment from all but planners, or show it again."""
     plan = plans.get(session, actor, plan_id)
-    plans.hide(session, actor, plan, comment_id, hidden=hidden)
+    plans.hide(session, actor, plan, comment_id, hidden=asked.hidden)
     return [CommentOut.model_validate(row) for row in plans.comments(session, actor, plan)]
 
 

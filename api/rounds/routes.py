@@ -149,16 +149,18 @@ def list_rounds(
     )
 
 
+class DueAsked(listing.Parameters):
+    """Of which day the rounds are asked for."""
+
+    day: Annotated[date | None, Query(ge=date(2000, 1, 1), le=date(2999, 1, 1), description="Today if left out.")] = (
+        None
+    )
+
+
 @api.get("/due", summary="Rounds of a day")
-def due_rounds(
-    session: Session,
-    actor: Read,
-    day: Annotated[
-        date | None, Query(ge=date(2000, 1, 1), le=date(2999, 1, 1), description="Today if left out.")
-    ] = None,
-) -> list[RoundDue]:
+def due_rounds(session: Session, actor: Read, asked: Annotated[DueAsked, Query()]) -> list[RoundDue]:
     """The rounds that are to be walked on a day, by their time, and whether they were."""
-    return [RoundDue.model_validate(row) for row in rounds.due(session, actor, day or settings.today())]
+    return [RoundDue.model_validate(row) for row in rounds.due(session, actor, asked.day or settings.today())]
 
 
 @api.post("/route", summary="Make a route")

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.base import ledgers, listing, tabs
-from api.base.fields import Code
-from api.base.listing import From, To
+from api.base import ledgers, tabs
 from api.base.page import Page, needs
 from api.stats import routes as stats
 from api.stats.routes import StatsOut
@@ -24,13 +22,10 @@ Days = Annotated[int, Query(ge=1, le=numbers.DAYS_MAX)]
 MOST_BARS = 12
 
 
-class Asked(listing.Parameters):
+class Asked(stats.Asked):
     """What the address asks for."""
 
-    unit: Code | None = None
     days: Days = stats.DAYS
-    first: From = None
-    last: To = None
 
 
 @pages.get("/stats")

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from api.base import listing
 from api.base.deps import Session, permission
 from api.base.fields import Code, Output
-from api.base.listing import From, To
 from data import incidents, stats, units
 from data.base import language, settings
 from data.base.access import Actor
@@ -98,17 +98,17 @@ class StatsOut(Output):
     steps: list[StepOut] = Field(description="Over time.")
 
 
+class Asked(listing.Days):
+    """Whose figures are asked for, and of which days; the page asks for them too."""
+
+    unit: Annotated[Code | None, Query(description="The code of a unit; all that one may see when empty.")] = None
+
+
 @api.get("", summary="Statistics of a unit")
-def get_stats(
-    session: Session,
-    actor: Read,
-    unit: Annotated[Code | None, Query(description="The code of a unit; all that one may see when empty.")] = None,
-    first: From = None,
-    last: To = None,
-) -> StatsOut:
+def get_stats(session: Session, actor: Read, asked: Annotated[Asked, Query()]) -> StatsOut:
     """How the cases of a unit stand, how fast they are settled, and how they come and go; 30 days by default."""
-    found = units.by_code(session, actor, unit) if unit else None
-    begin, end = days(first, last)
+    found = units.by_code(session, actor, asked.unit) if asked.unit else None
+    begin, end = days(asked.first, asked.last)
     return shown(stats.of(session, actor, unit=found, first=begin, last=end))
 
 

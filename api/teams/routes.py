@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Query, status
 from pydantic import Field
 
 from api.base.deps import Session, permission
 from api.base.fields import Change, Id, Line, Output, Reference, Text
-from api.base.listing import CommunityCode
+from api.base.listing import InCommunity
 from data import teams, units
 from data.base.access import Actor
 
@@ -46,9 +46,9 @@ class ServiceTeamNew(ServiceTeamChange):
 
 
 @api.get("", summary="List service teams")
-def list_service_teams(session: Session, actor: Read, community: CommunityCode = None) -> list[ServiceTeamOut]:
+def list_service_teams(session: Session, actor: Read, asked: Annotated[InCommunity, Query()]) -> list[ServiceTeamOut]:
     """The service teams that one may call on, by name."""
-    return [ServiceTeamOut.model_validate(team) for team in teams.service_teams(session, actor, community)]
+    return [ServiceTeamOut.model_validate(team) for team in teams.service_teams(session, actor, asked.community)]
 
 
 @api.post("", summary="Add a service team", status_code=status.HTTP_201_CREATED)

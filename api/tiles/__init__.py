@@ -24,14 +24,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams, State
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.base import deps, listing
-from api.base.fields import Code, Day
+from api.base.fields import Day
 from api.base.request import session_cookie
 from api.incidents.routes import Categories, IncidentFilters, States
 from api.tiles.source import MVT, Drawn, Plainly, Source
@@ -47,12 +47,9 @@ _WHOLE = re.compile(r"-?[0-9]{1,9}")
 Figure = Literal["households", "residents", "special_households", "open_incidents"]
 
 
-class Asked(BaseModel):
+class Asked(listing.InCommunity):
     """What every tile can be asked for."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    community: Code | None = Field(None, description="Only of the community with this code.")
     v: str | None = Field(None, max_length=64, description="Not looked at: it makes an address new for a browser.")
     lang: str | None = Field(None, max_length=8, description="The language of an error.")
 
@@ -254,15 +251,20 @@ class Limits(BaseModel):
     )
 
 
+class LimitsAsked(listing.InCommunity):
+    """Of which figure the limits are asked for."""
+
+    figure: Annotated[Figure, Query(description="The figure that grids are coloured by.")]
+
+
 async def figure_limits(
     request: Request,
     actor: Annotated[Actor, deps.permission("grid.read")],
-    figure: Annotated[Figure, Query(description="The figure that grids are coloured by.")],
-    community: listing.CommunityCode = None,
+    asked: Annotated[LimitsAsked, Query()],
 ) -> Limits:
     """The class limits of a figure, for the grids that the actor may see."""
-    access.require(tiles.FIGURES[figure].counter(actor), tiles.FIGURES[figure].permission)
-    found = await _source(request).counts(actor, Wanted(community=community, figure=figure))
+    access.require(tiles.FIGURES[asked.figure].counter(actor), tiles.FIGURES[asked.figure].permission)
+    found = await _source(request).counts(actor, Wanted(community=asked.community, figure=asked.figure))
     return Limits(breaks=symbols.round_breaks(min(found), max(found)) if found else [])
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from api.base import listing, words
 from api.base.deps import Session, SignedIn, permission
 from api.base.fields import Code, Id, Input, Lat, Lon, Output, Reference, refuse
-from api.base.listing import CommunityCode, Listed
+from api.base.listing import CommunityCode, InCommunity, Listed
 from data import households, unlocated
 from data.base.access import Actor
 from data.base.language import _
@@ -104,9 +104,9 @@ def door(place: Place) -> unlocated.Door | None:
 
 
 @api.get("", summary="Count records without a place")
-def count_unlocated(session: Session, actor: SignedIn, community: CommunityCode = None) -> list[Waiting]:
+def count_unlocated(session: Session, actor: SignedIn, asked: Annotated[InCommunity, Query()]) -> list[Waiting]:
     """How many records of each kind that one may see have no place, and why."""
-    found = unlocated.counts(session, actor, community)
+    found = unlocated.counts(session, actor, asked.community)
     return [
         Waiting.model_validate({"kind": kind, "total": sum(reasons.values()), "reasons": reasons})
         for kind, reasons in found.items()

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 
-from api.base import deps, ledgers, listing, tabs, words
+from api.base import deps, ledgers, tabs, words
 from api.base.deps import anyone
 from api.base.fields import Id
-from api.base.listing import From, To
 from api.base.page import Page, needs, templates, typed
 from api.base.request import public_address
-from api.views.routes import Category, Method, as_file, ask, drawn, params_kept, shown
+from api.views.routes import AskedOf, as_file, ask, drawn, params_kept, shown
 from data import incidents, units
 from data.base import access, language
 from data.base.access import Actor
@@ -79,15 +78,6 @@ def _list(page: Page) -> dict[str, Any]:
             for row in made
         ],
     }
-
-
-class AskedOf(listing.Parameters):
-    """What of a view is asked for in its address."""
-
-    category: Category = None
-    first: From = None
-    last: To = None
-    method: Method = "significant"
 
 
 @pages.get("/views/{view}")

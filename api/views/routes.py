@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response, status
 from pydantic import Field
 
-from api.base import ground, static
+from api.base import ground, listing, static
 from api.base.deps import Session, permission
 from api.base.fields import Code, Day, Id, Input, Output
-from api.base.listing import CommunityCode, From, To
 from api.base.page import templates
 from api.base.request import public_address
 from data import glance, units
@@ -103,6 +102,17 @@ def revoke_link(session: Session, actor: Share, link_id: Id) -> None:
     links.revoke(session, actor, link_id)
 
 
+class AskedOf(listing.Days):
+    """What is asked for of a view; the page asks for it too."""
+
+    category: Category = None
+    method: Method = "significant"
+
+
+class AskedFor(AskedOf, listing.InCommunity):
+    """What is asked for of a view, and of which community."""
+
+
 @api.get(
     "/{view}/file",
     summary="A view as one file",
@@ -114,15 +124,12 @@ def get_file(
     session: Session,
     actor: Share,
     view: Annotated[View, Path(description="Which view.", examples=["lights"])],
-    community: CommunityCode = None,
-    category: Category = None,
-    first: From = None,
-    last: To = None,
-    method: Method = "significant",
+    asked: Annotated[AskedFor, Query()],
 ) -> Response:
     """A view of a community, or of all one may see, as one HTML file with everything inside and nothing personal."""
-    chosen = units.by_code(session, actor, community, units.Level.COMMUNITY) if community else None
-    wanted = Asked(view=view, community=chosen, category=category, first=first, last=last, method=method, shared=True)
+    code = asked.community
+    chosen = units.by_code(session, actor, code, units.Level.COMMUNITY) if code else None
+    wanted = Asked(view=view, shared=True, **dict(asked) | {"community": chosen})
     return as_file(drawn(session, actor, request.app.state.settings, wanted))
 
 

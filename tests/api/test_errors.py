@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
-from api.base import errors
+from api.base import errors, listing
 from api.base.deps import anyone
 from api.base.errors import Problem
 from data.base.errors import Busy, Conflict, Forbidden, Invalid, NotFound, WanggeError
 from tests.api.conftest import ClientFor, TestClient
+from tests.api.walls import walked
 from tests.city import City
 
 CASES = [
@@ -51,6 +53,37 @@ def test_every_refusal_is_a_problem(
 def test_a_parameter_that_is_misspelt_names_the_right_ones(city: City, client_for: ClientFor) -> None:
     detail = client_for().get("/api/buildings?gird=1").json()["detail"]
     assert detail.startswith("There is no parameter gird. There are: bbox, community, cursor, f, grid,")
+
+
+def test_every_route_of_the_api_reads_its_parameters_by_one_model(application: FastAPI) -> None:
+    taken = {}
+    for context in walked(application):
+        if (context.path or "").startswith(("/api/", "/tiles/")) and context.dependant:
+            waiting, asked = list(context.dependant.dependencies), context.dependant.query_params
+            taken[context.path] = [field.field_info.annotation for field in asked]
+            while waiting:
+                dependant = waiting.pop()
+                waiting.extend(dependant.dependencies)
+                assert not dependant.query_params, (context.path, dependant.call)
+    assert len(taken) > 60
+    assert not {path: found for path, found in taken.items() if len(found) > 1}
+    assert not {path for path, found in taken.items() if found and not issubclass(found[0], listing.Parameters)}
+
+
+@pytest.mark.parametrize(
+    ("address", "known"),
+    [
+        ("/api/me", "lang"),
+        ("/api/jobs", "lang, limit"),
+        ("/api/stats", "from, lang, to, unit"),
+    ],
+)
+def test_a_parameter_that_there_is_not_is_refused_everywhere(client_for: ClientFor, address: str, known: str) -> None:
+    client = client_for()
+    answer = client.get(f"{address}?lang=en&ful=1&x=2")
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == f"There is no parameter ful, x. There are: {known}."
+    assert client.get(f"{address}?lang=en").status_code == 200
 
 
 def test_a_cursor_of_another_sort_is_refused(city: City, client_for: ClientFor) -> None:

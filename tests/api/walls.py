@@ -41,8 +41,8 @@ from tests.city import City, degrees
 from tests.data import pictures
 
 ROLES = [row["code"] for row in reference.rows("roles")]
-#: Who walks where: everybody at a grid, from which most lies outside. At a community who may do most, who may do least, and
-#: who counts what they may not read; elsewhere is a community like the other.
+#: Who walks where: everybody at a grid, from which most lies outside. At a community who may do most, who may do least,
+#: and who counts what they may not read; elsewhere is a community like the other.
 WALKERS = {
     "grid": ROLES,
     "community": ["administrator", "planner", "building_warden"],
