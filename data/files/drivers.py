@@ -29,6 +29,7 @@ DRIVERS = {
     Format.MAPINFO: ("MapInfo File",),
     Format.FILE_GEODATABASE: ("OpenFileGDB",),
     Format.OSM: ("OSM",),
+    Format.ESRI_JSON: ("ESRIJSON",),
 }
 #: Set before GDAL is loaded: no plug-ins, no address, no file that another one names. Extensions of SQLite are loaded
 #: only where a setting names them (``OGR_SQLITE_LOAD_EXTENSIONS``), and none does.

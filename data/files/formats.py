@@ -14,7 +14,7 @@ from pathlib import Path
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.files import encodings, open311
+from data.files import encodings, esri_json, open311
 
 _HEAD = 1 << 16
 
@@ -35,6 +35,7 @@ class Format(StrEnum):
     DXF = "DXF"
     MAPINFO = "MapInfo"
     FILE_GEODATABASE = "File Geodatabase"
+    ESRI_JSON = "Esri JSON"
     OSM = "OpenStreetMap"
     CSV = "CSV"
     XLSX = "XLSX"
@@ -42,14 +43,21 @@ class Format(StrEnum):
     XLSB = "Excel binary (.xlsb)"
     ODS = "OpenDocument (.ods)"
     STRICT = "strict XLSX"
+    XML_2003 = "Excel 2003 XML"
     ZIP = "ZIP"
 
 
-SPREADSHEETS = (Format.XLSX, Format.XLS, Format.XLSB, Format.ODS, Format.STRICT)
+SPREADSHEETS = (Format.XLSX, Format.XLS, Format.XLSB, Format.ODS, Format.STRICT, Format.XML_2003)
 PARTS_OF_SHAPEFILE = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".sbn", ".sbx", ".qix", ".fix", ".shp.xml")
 PARTS_OF_MAPINFO = (".dat", ".map", ".id", ".ind", ".mid")
 _TABLE_SUFFIXES = {".csv", ".tsv", ".tab", ".txt", ".psv"}
-ROOTS = {"kml": Format.KML, "gpx": Format.GPX, "osm": Format.OSM, "service_requests": Format.OPEN311}
+ROOTS = {
+    "kml": Format.KML,
+    "gpx": Format.GPX,
+    "osm": Format.OSM,
+    "service_requests": Format.OPEN311,
+    "Workbook": Format.XML_2003,
+}
 
 
 def sniff(path: Path) -> Format:
@@ -193,7 +201,7 @@ def _text_format(path: Path, head: bytes, suffix: str) -> Format:
     if text.startswith("<"):
         return _xml_format(path, text)
     if text.startswith(("{", "[")) and suffix not in _TABLE_SUFFIXES:
-        return Format.GEOJSON
+        return Format.ESRI_JSON if esri_json.is_it(path, text) else Format.GEOJSON
     # A stray control character in a cell is left out when it is read; a file full of them is no text.
     if len(re.findall(r"[\x00-\x08\x0e-\x1d\x1f]", text)) * 20 > len(text):
         raise _unknown(path)
@@ -214,18 +222,8 @@ def _xml_format(path: Path, text: str) -> Format:
                 file=path.name,
             )
         )
-    if root in ROOTS:
+    if root in ROOTS and (ROOTS[root] is not Format.XML_2003 or "office:spreadsheet" in body[:4000]):
         return ROOTS[root]
-    if root == "Workbook" and "office:spreadsheet" in body[:4000]:
-        raise Invalid(
-            _(
-                "“{file}” is a {format} file, which cannot be read here. Save it as {instead} first.",
-                file=path.name,
-                format="Excel 2003 XML",
-                instead="XLSX",
-            ),
-            format="Excel 2003 XML",
-        )
     open311.refuse_root(root, body, path.name)
     raise Invalid(
         _(

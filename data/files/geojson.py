@@ -87,10 +87,6 @@ def parse(text: str) -> Collection:
     NotGeoJSON
         It is JSON, but has nothing of GeoJSON.
     """
-    if re.search(r'"esri(?:Geometry|FieldType)\w+"', text[:20_000] + text[-4000:]) and '"attributes"' in text:
-        raise Invalid(
-            _("This is Esri JSON. Ask the server for GeoJSON (f=geojson), or save it so."), format="Esri JSON"
-        )
     collection = Collection()
     try:
         for row, item in enumerate(_items(text, collection), start=1):

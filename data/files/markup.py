@@ -15,6 +15,8 @@ from data.base.language import _
 from data.files import encodings
 from data.files.formats import ROOTS, Format
 
+#: What is always XML; OpenStreetMap is now and then.
+CHECKED = (Format.KML, Format.GPX, Format.OPEN311, Format.XML_2003)
 _DEEPEST = 256
 _ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
 _UTF8 = re.compile(rb"""(<\?xml(?![^>]*encoding)|<\?xml[^>]*encoding\s*=\s*["']utf-?8["']|<(?!\?))""", re.IGNORECASE)

@@ -24,6 +24,7 @@ from data.files import (
     columns,
     confined,
     encodings,
+    esri_json,
     geojson,
     geopackages,
     markup,
@@ -137,8 +138,8 @@ def open_source(
     ----------
     path
         GeoJSON (a collection, a feature, one a line), GeoPackage, Shapefile (with or without its other parts, zipped,
-        in a folder), FlatGeobuf, GeoParquet, KML, KMZ, GPX, DXF, MapInfo, File Geodatabase, OpenStreetMap, CSV and its
-        kin, XLSX, JSON records, Open311.
+        in a folder), FlatGeobuf, GeoParquet, KML, KMZ, GPX, DXF, MapInfo, File Geodatabase, OpenStreetMap, Esri JSON,
+        CSV and its kin, XLSX, XLS, XLSB, ODS, Excel 2003 XML, JSON records, Open311.
     layer
         The layer or sheet, needed where there are several.
     crs
@@ -303,21 +304,30 @@ class _Opened:
         self._header = header
         self._path = dataset.path
         self._encoding: Encoding | None = None
-        self._book: spreadsheets.Workbook | spreadsheets.OtherWorkbook | None = None
+        self._notes: list[str] = []
+        self._book: spreadsheets.Workbook | spreadsheets.FlatWorkbook | spreadsheets.OtherWorkbook | None = None
         form = dataset.format
-        if form in (Format.KML, Format.GPX, Format.OPEN311) or (form is Format.OSM and _is_xml(dataset.path)):
+        if form in (Format.KML, Format.GPX, Format.OPEN311, Format.XML_2003) or (
+            form is Format.OSM and _is_xml(dataset.path)
+        ):
             self._path, self._encoding = markup.safe_xml(dataset.path, room, form, asked)
         elif form is Format.GEOPACKAGE:
             geopackages.tame(dataset.path)
         elif form is Format.SHAPEFILE:
             self._path = unpacking.whole_shapefile(dataset.path, room)
+        elif form is Format.ESRI_JSON:
+            self._notes = esri_json.look_at(dataset.path)
         self.layers = self._layers()
 
     def _layers(self) -> list[str]:
         form = self.dataset.format
         if form in SPREADSHEETS:
-            xlsx = form is Format.XLSX
-            self._book = spreadsheets.Workbook(self._path) if xlsx else spreadsheets.OtherWorkbook(self._path, form)
+            if form is Format.XLSX:
+                self._book = spreadsheets.Workbook(self._path)
+            elif form is Format.XML_2003:
+                self._book = spreadsheets.FlatWorkbook(self._path)
+            else:
+                self._book = spreadsheets.OtherWorkbook(self._path, form)
             return self._book.layers
         if form in (Format.CSV, Format.GEOJSON, Format.PARQUET, Format.OPEN311):
             return [self.dataset.name]
@@ -344,6 +354,7 @@ class _Opened:
             else vectors.read(self._path, form, layer, self._asked)
         )
         content.encoding = self._encoding or content.encoding
+        content.notes += self._notes
         if form in (Format.SHAPEFILE, Format.DBF):
             content.frame = content.frame.rename(columns=unpacking.long_names(self.dataset.path))
         return content

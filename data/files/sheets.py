@@ -9,10 +9,10 @@ Source: ECMA-376-1, 18.3.1 (worksheets), 18.4 (shared strings), 18.8.30 (number 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 from xml.parsers import expat
 
 from data.files.cells import FORMULA, is_empty
@@ -25,7 +25,7 @@ _ROW, _CELL, _VALUE, _INLINE, _TEXT, _SPOKEN, _FORMULA, _MERGED, _STRING = (
     _MAIN + name for name in ("row", "c", "v", "is", "t", "rPh", "f", "mergeCell", "si")
 )
 _BLOCK = 1 << 16
-_MOST_ROWS = 1 << 20
+MOST_ROWS = 1 << 20
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -95,7 +95,7 @@ def read(
         The sheet is damaged.
     """
     reader = _Cells(strings, looks, epoch)
-    _feed(file, reader, lambda: within is not None and len(reader.sheet.rows) > within)
+    feed(file, reader, lambda: within is not None and len(reader.sheet.rows) > within)
     return reader.sheet
 
 
@@ -108,7 +108,7 @@ def read_strings(file: IO[bytes]) -> list[str]:
         They are damaged.
     """
     reader = _Strings()
-    _feed(file, reader, lambda: False)
+    feed(file, reader, lambda: False)
     return reader.strings
 
 
@@ -130,7 +130,27 @@ def escaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: f"_x005F{found[0]}", text).replace("\r", "_x000D_")
 
 
-def _feed(file: IO[bytes], reader: _Cells | _Strings, enough: Any) -> None:
+class Reader(Protocol):
+    """Takes what it wants from the XML of a workbook."""
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """An element begins."""
+
+    def text(self, part: str) -> None:
+        """A piece of text."""
+
+    def end(self, name: str) -> None:
+        """An element ends."""
+
+
+def feed(file: IO[bytes], reader: Reader, enough: Callable[[], bool]) -> None:
+    """Hand the elements of an XML document to a reader, until it is over or ``enough``.
+
+    Raises
+    ------
+    ValueError
+        It is not well-formed, or declares a type.
+    """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.buffer_size = _BLOCK
@@ -234,7 +254,7 @@ class _Cells:
     def _begin(self, attributes: Mapping[str, str]) -> None:
         stated = attributes.get("r")
         self._number = int(float(stated)) if stated else self._number + 1
-        if not 0 < self._number <= _MOST_ROWS:
+        if not 0 < self._number <= MOST_ROWS:
             raise ValueError(f"There is no row {self._number}.")
         rows = self.sheet.rows
         while len(rows) < self._number:
@@ -299,10 +319,7 @@ class _Cells:
             if key not in self._days:
                 self._days[key] = self._day(_number(text), span=look.span)
             return self._days[key]
-        number = _number(text)
-        if look is not None and look.digits and type(number) is int and number >= 0:
-            return _in_digits(number, look.digits)
-        return number
+        return of_number(text, look)
 
     def _day(self, number: float, *, span: bool) -> Any:
         from openpyxl.utils.datetime import from_excel
@@ -319,6 +336,20 @@ def _number(text: str) -> int | float:
         return int(text)
     except ValueError:
         return float(text)
+
+
+def of_number(text: str, look: Look | None) -> Any:
+    """A number as everybody sees it: with the zeros that its format shows.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    number = _number(text)
+    if look is not None and look.digits and type(number) is int and number >= 0:
+        return _in_digits(number, look.digits)
+    return number
 
 
 def _in_digits(number: int, form: str) -> str:

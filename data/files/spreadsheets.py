@@ -22,7 +22,7 @@ import numpy as np
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.files import columns, heads, sheets, tables
+from data.files import columns, heads, sheets, sheets_2003, tables
 from data.files.cells import is_empty, plain
 from data.files.contents import Content
 from data.files.formats import Format
@@ -82,17 +82,46 @@ class Workbook:
             sheet = self._sheet(self._book[layer])
         except _DAMAGE as error:
             raise damaged(self._path) from error
-        table = _table(sheet.rows, said, sheet.merged)
-        for at, sentence in (
-            (sheet.hidden, _("Hidden rows, as a filter leaves them, are read like the others: {rows}.", rows="{rows}")),
-            (sheet.struck, _("Rows that are struck out are read like the others: {rows}.", rows="{rows}")),
-        ):
-            there = [row for row in table.rows.tolist() if row in at]
-            if there:
-                table.notes.append(sentence.format(rows=columns.listed(there)))
+        table = _seen(sheet, said)
         if self._book.epoch.year == 1904:
             _count_from_1904(table)
         return table
+
+
+class FlatWorkbook:
+    """An Excel 2003 XML workbook, made safe by ``markup.safe_xml``; its layers are the visible sheets with something.
+
+    Raises
+    ------
+    Invalid
+        The file is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                found = sheets_2003.read(file)
+        except _DAMAGE as error:
+            raise damaged(path) from error
+        self._sheets = {name: sheet for name, sheet in found.items() if sheets.holds_something(sheet)}
+        self.layers = list(self._sheets)
+
+    def read(self, layer: str, said: int | None = None) -> Content:
+        """One sheet as a table; ``said`` is the row of its header, if the person says it."""
+        return _seen(self._sheets[layer], said)
+
+
+def _seen(sheet: sheets.Sheet, said: int | None) -> Content:
+    """A sheet as a table, with what of its rows does not catch the eye."""
+    table = _table(sheet.rows, said, sheet.merged)
+    for at, sentence in (
+        (sheet.hidden, _("Hidden rows, as a filter leaves them, are read like the others: {rows}.", rows="{rows}")),
+        (sheet.struck, _("Rows that are struck out are read like the others: {rows}.", rows="{rows}")),
+    ):
+        there = [row for row in table.rows.tolist() if row in at]
+        if there:
+            table.notes.append(sentence.format(rows=columns.listed(there)))
+    return table
 
 
 def _opened(path: Path) -> tuple[Any, list[str]]:

@@ -71,7 +71,7 @@ def find(path: Path, room: Path) -> list[Dataset]:
     if form is Format.ZIP:
         unpack(path, room)
         return _in_folder(room, archive=path.name)
-    if form in formats.SPREADSHEETS and form is not Format.XLS:
+    if form in formats.SPREADSHEETS and form not in (Format.XLS, Format.XML_2003):
         _check_entries(path)
     return [Dataset(path, form, path.stem)]
 

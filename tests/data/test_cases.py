@@ -325,9 +325,7 @@ def test_the_header_again_is_no_row(base: Place, kind: str) -> None:
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
-        ("30-xls-that-is-not/2003.xls", "Excel 2003 XML"),
         ("30-xls-that-is-not/html.xls", "web page"),
-        ("39-esri-json/grids.json", "f=geojson"),
         ("53-password-protected-xlsx/家庭台账.xlsx", "password"),
         ("53-password-protected-xlsx/real97.xls", "Save it as XLSX"),
         ("54-other-office-formats/台账.xlsb", "xlsb"),
@@ -336,6 +334,17 @@ def test_the_header_again_is_no_row(base: Place, kind: str) -> None:
 )
 def test_what_cannot_be_read_is_named_for_what_it_is(base: Place, file: str, sentence: str) -> None:
     assert sentence in base.refused("households", file)[0]
+
+
+def test_what_an_arcgis_server_answers_is_a_grid(base: Place) -> None:
+    source = importing.inspect(base.cases / "39-esri-json/grids.json", "grids").source
+    assert (source.format, len(source.frame), source.crs) == ("Esri JSON", 1, "EPSG:4326")
+    assert source.frame["NAME"].tolist() == ["一网格"]
+
+
+def test_a_workbook_of_excel_2003_xml_is_a_table(base: Place) -> None:
+    source = importing.inspect(base.cases / "30-xls-that-is-not/2003.xls", "households").source
+    assert (source.format, source.columns) == ("Excel 2003 XML", ["户号"])
 
 
 @pytest.mark.parametrize(

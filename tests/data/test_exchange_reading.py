@@ -453,3 +453,116 @@ def test_a_geopackage_of_nothing_but_a_view_is_refused_for_that(tmp_path: Path) 
     with pytest.raises(Invalid) as refused:
         open_source(path)
     assert "extension" not in refused.value.detail
+
+
+def xml_2003(rows: str, before: str = "", after: str = "") -> str:
+    """An Excel 2003 XML workbook of one sheet."""
+    space = "urn:schemas-microsoft-com:office:spreadsheet"
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><?mso-application progid="Excel.Sheet"?><Workbook xmlns="{space}" '
+        f'xmlns:ss="{space}" xmlns:x="urn:schemas-microsoft-com:office:excel"><Styles>'
+        '<Style ss:ID="Default"/><Style ss:ID="four"><NumberFormat ss:Format="0000"/></Style>'
+        '<Style ss:ID="gone" ss:Parent="four"><Font ss:StrikeThrough="1"/></Style></Styles>'
+        f'{before}<Worksheet ss:Name="台账"><Table>{rows}</Table></Worksheet>{after}</Workbook>'
+    )
+
+
+def row_2003(*cells: str, row: str = "", kind: str = "String") -> str:
+    return f"<Row {row}>" + "".join(f'<Cell><Data ss:Type="{kind}">{one}</Data></Cell>' for one in cells) + "</Row>"
+
+
+def test_a_workbook_of_excel_2003_xml_is_read_as_everybody_sees_it(tmp_path: Path) -> None:
+    rows = (
+        row_2003("户号", "姓名", "时间", "备注", "楼栋", row='ss:Index="1"')
+        + '<Row><Cell ss:StyleID="four"><Data ss:Type="Number">12</Data></Cell><Cell><Data ss:Type="String">李<B '
+        'xmlns="http://www.w3.org/TR/REC-html40">小</B>明</Data><Comment><Data>批注</Data></Comment></Cell>'
+        '<Cell><Data ss:Type="DateTime">2026-03-18T09:12:00.000</Data></Cell>'
+        '<Cell ss:Index="5"><Data ss:Type="String">3</Data></Cell></Row>'
+        + '<Row ss:Index="5" ss:Hidden="1" ss:StyleID="gone"><Cell><Data ss:Type="Number">13</Data></Cell>'
+        '<Cell><Data ss:Type="Error">#N/A</Data></Cell><Cell ss:Formula="=TODAY()"/></Row>'
+        '<Row><Cell ss:MergeDown="1"><Data ss:Type="String">14</Data></Cell></Row>'
+        '<Row><Cell ss:Index="2"><Data ss:Type="Boolean">1</Data></Cell></Row>'
+    )
+    hidden = (
+        '<Worksheet ss:Name="隐"><Table><Row><Cell><Data ss:Type="String">x</Data></Cell></Row></Table>'
+        "<x:WorksheetOptions><x:Visible>SheetHidden</x:Visible></x:WorksheetOptions></Worksheet>"
+    )
+    file = tmp_path / "台账.xls"
+    file.write_text(xml_2003(rows, before=hidden), encoding="utf-8")
+    source = open_source(file)
+    assert (source.format, source.layers) == ("Excel 2003 XML", ["台账"])
+    assert source.columns == ["户号", "姓名", "时间", "备注", "楼栋"]
+    assert source.rows.tolist() == [2, 5, 6, 7]
+    assert source.frame["户号"].tolist() == ["0012", "0013", "14", "14"]
+    assert source.frame["姓名"].tolist()[:2] == ["李小明", "#N/A"]
+    assert str(source.frame["时间"].iloc[0]).startswith("2026-03-18 09:12")
+    assert source.frame["楼栋"].iloc[0] == "3"
+    said = " ".join(source.notes)
+    assert "Hidden rows, as a filter leaves them, are read like the others: 5" in said
+    assert "Rows that are struck out are read like the others: 5" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            xml_2003(row_2003("a"), before="<!-- -->").replace("?><Work", '?><!DOCTYPE x [<!ENTITY a "b">]><Work'),
+            "DOCTYPE",
+        ),
+        (xml_2003(row_2003("a"))[:-20], "not well-formed"),
+        (xml_2003(row_2003("a") + row_2003("b", row='ss:Index="9999999"')), "damaged"),
+        (xml_2003(row_2003("a") + row_2003("b", row='ss:Index="1"')), "damaged"),
+        (xml_2003('<Row><Cell ss:Index="99999"><Data ss:Type="String">a</Data></Cell></Row>'), "damaged"),
+        (xml_2003(row_2003("a") + row_2003("soon", kind="Number")), "damaged"),
+    ],
+)
+def test_a_workbook_of_excel_2003_xml_that_is_damaged_or_dangerous_is_refused(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    file = tmp_path / "a.xls"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(Invalid, match=sentence):
+        open_source(file)
+
+
+def esri(**more: object) -> str:
+    """What an ArcGIS server answers with f=json."""
+    rings = [[[0, 0], [0, 9], [9, 9], [9, 0], [0, 0]], [[2, 2], [4, 2], [4, 4], [2, 4], [2, 2]]]
+    answer = {
+        "geometryType": "esriGeometryPolygon",
+        "spatialReference": {"wkid": 4326},
+        "fields": [{"name": "名称", "type": "esriFieldTypeString"}, {"name": "at", "type": "esriFieldTypeDate"}],
+        "features": [
+            {"attributes": {"名称": "一网格", "at": 1742346720000}, "geometry": {"rings": rings}},
+            {"attributes": {"名称": "二网格", "at": None}, "geometry": None},
+        ],
+    }
+    return json.dumps(answer | more, ensure_ascii=False)
+
+
+def test_the_answer_of_an_arcgis_server_is_read_with_its_system_holes_and_times(tmp_path: Path) -> None:
+    file = tmp_path / "grids.json"
+    file.write_text(esri(), encoding="utf-8")
+    source = open_source(file)
+    assert (source.format, source.crs) == ("Esri JSON", "EPSG:4326")
+    assert source.frame["名称"].tolist() == ["一网格", "二网格"]
+    assert source.geometries[0].area == 77
+    assert len(source.geometries[0].interiors) == 1
+    assert source.geometries[1] is None
+    assert "2025-03-19" in str(source.frame["at"].iloc[0])
+    assert not any("exceededTransferLimit" in note for note in source.notes)
+    file.write_text(esri(exceededTransferLimit=True), encoding="utf-8")
+    assert any("only the first part" in note for note in open_source(file).notes)
+
+
+def test_true_curves_of_esri_json_are_refused_and_a_system_that_is_missing_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "grids.json"
+    curve = {"curveRings": [[[0, 0], {"c": [[3, 3], [1, 4]]}, [0, 0]]]}
+    file.write_text(esri(features=[{"attributes": {"名称": "弯"}, "geometry": curve}]), encoding="utf-8")
+    with pytest.raises(Invalid, match="true curves"):
+        open_source(file)
+    metres = {"x": 500_000, "y": 3_450_000}
+    points = [{"attributes": {"名称": "点"}, "geometry": metres}]
+    file.write_text(esri(geometryType="esriGeometryPoint", spatialReference=None, features=points), encoding="utf-8")
+    with pytest.raises(CrsNeeded):
+        open_source(file)
