@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import IO, Any, NamedTuple, Protocol
 from xml.parsers import expat
 
@@ -370,6 +371,28 @@ def _in_digits(number: int, form: str) -> str:
         while not left and digits:
             shown.append(digits.pop())
     return "".join(reversed(shown))
+
+
+@cache
+def digits_shown(form: str | None) -> str:
+    """A number format that shows more of a whole number than its digits, its words without their marks; else nothing.
+
+    >>> digits_shown("0000"), digits_shown('"H"000'), digits_shown('000"-"000'), digits_shown('0"号"')
+    ('0000', 'H000', '000-000', '0号')
+    >>> digits_shown("0"), digits_shown("0.00"), digits_shown("#,##0"), digits_shown("General"), digits_shown('0"人"')
+    ('', '', '', '', '')
+    """
+    first = (form or "").split(";")[0]
+    plain = _LITERAL.sub(lambda found: found[1] or found[2] or "", first)
+    left = _LITERAL.sub("", first)
+    if not re.fullmatch(r"0[0-]*", left) or re.search(r"\d", _LITERAL.sub("", plain.replace("0", ""))):
+        return ""
+    return plain if plain != "0" and not _COUNTED.fullmatch(plain) else ""
+
+
+_LITERAL = re.compile(r'"([^"0]*)"|\\([^0])')
+_COUNTED = re.compile(r"0+\s*(?:人|户|岁|元|个|件|层|间|套|栋|㎡|m²|平方米|平米|%)")
+"""A unit behind a number is no part of it."""
 
 
 def holds_something(sheet: Sheet) -> bool:

@@ -91,11 +91,9 @@ class _Document:
     def _begin_numberformat(self, own: Mapping[str, str]) -> None:
         from openpyxl.styles.numbers import is_date_format
 
-        from data.files.spreadsheets import digits_shown
-
         form = own.get("Format", "")
         self._looks[self._style] = self._looks[self._style]._replace(
-            day=bool(is_date_format(form)), digits=digits_shown(form)
+            day=bool(is_date_format(form)), digits=sheets.digits_shown(form)
         )
 
     def _begin_font(self, own: Mapping[str, str]) -> None:

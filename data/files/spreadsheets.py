@@ -8,13 +8,11 @@ become what everybody sees, and what cannot is said.
 from __future__ import annotations
 
 import io
-import re
 import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -155,34 +153,12 @@ def _looks(book: Any) -> dict[str, Look]:
         look = Look(
             day=at in book._date_formats or form in _SHOWN_AS_DAYS,
             span=at in book._timedelta_formats,
-            digits=digits_shown(shown),
+            digits=sheets.digits_shown(shown),
             struck=bool(book._fonts[style.fontId].strike),
         )
         if look != Look():
             looks[str(at)] = look
     return looks
-
-
-@cache
-def digits_shown(form: str | None) -> str:
-    """A number format that shows more of a whole number than its digits, its words without their marks; else nothing.
-
-    >>> digits_shown("0000"), digits_shown('"H"000'), digits_shown('000"-"000'), digits_shown('0"号"')
-    ('0000', 'H000', '000-000', '0号')
-    >>> digits_shown("0"), digits_shown("0.00"), digits_shown("#,##0"), digits_shown("General"), digits_shown('0"人"')
-    ('', '', '', '', '')
-    """
-    first = (form or "").split(";")[0]
-    plain = _LITERAL.sub(lambda found: found[1] or found[2] or "", first)
-    left = _LITERAL.sub("", first)
-    if not re.fullmatch(r"0[0-]*", left) or re.search(r"\d", _LITERAL.sub("", plain.replace("0", ""))):
-        return ""
-    return plain if plain != "0" and not _COUNTED.fullmatch(plain) else ""
-
-
-_LITERAL = re.compile(r'"([^"0]*)"|\\([^0])')
-_COUNTED = re.compile(r"0+\s*(?:人|户|岁|元|个|件|层|间|套|栋|㎡|m²|平方米|平米|%)")
-"""A unit behind a number is no part of it."""
 
 
 def damaged(path: Path) -> Invalid:
