@@ -39,20 +39,19 @@ def _register_all() -> None:
 
 def main() -> None:
     """Run the command line."""
-    from data.base import processes
     from data.base.errors import WanggeError
 
     imports = sys.argv[1:2] == ["import"]
     if imports:
         # A short process that makes millions of values and no cycles: looking for these took a fifth of its time.
         gc.disable()
-    terminal.speak()
     try:
         if imports and any(Path(word).exists() for word in sys.argv[2:]):
-            # The reader of files loads beside this process.
+            # The reader of files loads beside this process: before anything else, because it takes longest.
             from data.files import confined
 
             confined.warm()
+        terminal.speak()
         _register_all()
         app(prog_name="wangge")
     except WanggeError as error:
@@ -71,11 +70,17 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as end:
         if sys.argv[1:2] == ["import"] and end.code == 0:
-            processes.tidy()
+            _tidy()
             _leave_at_once()
         raise
     finally:
-        processes.tidy()
+        _tidy()
+
+
+def _tidy() -> None:
+    from data.base import processes
+
+    processes.tidy()
 
 
 def _of_the_database(error: Exception) -> str | None:

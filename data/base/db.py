@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from data.base import cluster, texts
 from data.base.access import VISITOR
+from data.base.columns import Words
 from data.base.errors import Busy, Conflict, Forbidden, Invalid, WanggeError
 from data.base.language import _
 
@@ -61,8 +62,8 @@ class Table(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: DateTime(timezone=True),
-        str: texts.Words(),
-        texts.Long: texts.Words(texts.LONG),
+        str: Words(),
+        texts.Long: Words(texts.LONG),
     }
 
 

@@ -20,8 +20,9 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, func, select,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from data.base import access, db, language, room, scratch, settings, texts
+from data.base import access, db, language, room, scratch, settings
 from data.base.access import Actor
+from data.base.columns import Words
 from data.base.errors import Busy, NotFound, WanggeError
 from data.base.language import _
 
@@ -76,7 +77,7 @@ class Job(db.Table):
     total: Mapped[int | None]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     #: why it failed, as a sentence
-    detail: Mapped[str | None] = mapped_column(texts.Words(100_000))
+    detail: Mapped[str | None] = mapped_column(Words(100_000))
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

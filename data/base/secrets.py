@@ -33,10 +33,10 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
-from data.base import language, settings, texts
+from data.base import settings, texts
+from data.base.columns import Words
 from data.base.errors import Conflict, Invalid
 from data.base.language import _
-from data.base.texts import Words
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -226,28 +226,7 @@ def readable(data: bytes) -> str:
         return decrypt(data)
     except (InvalidTag, ValueError):
         _log_unreadable()
-        return Unreadable(_(_UNREADABLE))
-
-
-_UNREADABLE = "cannot be decrypted"
-
-
-def says_unreadable(text: str) -> bool:
-    """Whether a text is, in any language, what stands for a value that cannot be decrypted.
-
-    >>> says_unreadable(" 无法解密 "), says_unreadable("cannot be decrypted"), says_unreadable("13800006021")
-    (True, True, False)
-    """
-    return text.strip() in _said_of_unreadable()
-
-
-@cache
-def _said_of_unreadable() -> frozenset[str]:
-    said = set()
-    for spoken in language.LANGUAGES:
-        with language.using(spoken):
-            said.add(_(_UNREADABLE))
-    return frozenset(said)
+        return Unreadable(_(texts.UNREADABLE))
 
 
 def known(value: str | None) -> str | None:
@@ -320,7 +299,7 @@ class Encrypted(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
         """Clean and encrypt."""
-        if value is not None and says_unreadable(value):
+        if value is not None and texts.says_unreadable(value):
             raise NoValue(
                 _("“{text}” stands for what cannot be decrypted and is no value. Write the value anew.", text=value)
             )

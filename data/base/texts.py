@@ -3,8 +3,8 @@
 What no format can hold is left out on the way in: control characters, halves of surrogate pairs, and the code points
 that Unicode keeps for programs' own use (U+FFFE, U+FFFF, U+FDD0…): XML, and so XLSX, KML and GPX, cannot be read any
 more with one of them in it. Everything else is somebody's text and stays as it is, whatever it looks like. A column of
-text is ``Words``: it cleans what is bound to it, and its length is a constraint of the database, so that no way in
-gets round it.
+text is ``data.base.columns.Words``: it cleans what is bound to it, and its length is a constraint of the database, so
+that no way in gets round it.
 
 Source: XML 1.0 (fifth edition), 2.2 Characters; Unicode 16, 23.7 Noncharacters.
 """
@@ -12,10 +12,11 @@ Source: XML 1.0 (fifth edition), 2.2 Characters; Unicode 16, 23.7 Noncharacters.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated, Any
 
-from sqlalchemy import Dialect, String
-from sqlalchemy.types import TypeDecorator
+from data.base import language
+from data.base.language import _
 
 LINE = 200
 """Characters of a text on one line: a name, a code, an address."""
@@ -23,6 +24,9 @@ LONG = 4000
 """Characters of a note."""
 Long = Annotated[str, "long"]
 """``Mapped[Long]`` is a column of notes, ``Mapped[str]`` one of lines."""
+
+UNREADABLE = "cannot be decrypted"
+"""What stands for a value that cannot be decrypted, as a message for ``_``."""
 
 _BREAKS = re.compile("[\x0b\x0c\x85]")
 _UNKEPT = re.compile(
@@ -52,21 +56,19 @@ def cleaned(value: Any) -> Any:
     return value
 
 
-class Words(TypeDecorator[str]):
-    """A column of text: clean, and of ``most`` characters at most (``ck_…_length`` in the database)."""
+def says_unreadable(text: str) -> bool:
+    """Whether a text is, in any language, what stands for a value that cannot be decrypted.
 
-    impl = String
-    cache_ok = True
+    >>> says_unreadable(" 无法解密 "), says_unreadable("cannot be decrypted"), says_unreadable("13800006021")
+    (True, True, False)
+    """
+    return text.strip() in _said_of_unreadable()
 
-    def __init__(self, most: int = LINE) -> None:
-        super().__init__()
-        self.most = most
 
-    @property
-    def python_type(self) -> type[str]:
-        """What a value is in Python."""
-        return str
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Clean it."""
-        return clean(value) if isinstance(value, str) else value
+@cache
+def _said_of_unreadable() -> frozenset[str]:
+    said = set()
+    for spoken in language.LANGUAGES:
+        with language.using(spoken):
+            said.add(_(UNREADABLE))
+    return frozenset(said)

@@ -16,7 +16,7 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from data.base import secrets
+from data.base import texts
 from data.base.language import _
 from data.files import angles, days, people
 from data.files.cells import (
@@ -147,7 +147,7 @@ def _parser(cells: list[Any], how: Reading) -> Callable[[Any], Any]:
 
 
 def _hidden(cell: str) -> bool:
-    return "*" in cell or secrets.says_unreadable(cell)
+    return "*" in cell or texts.says_unreadable(cell)
 
 
 def _masked(how: Reading) -> Fault:

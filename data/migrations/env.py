@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from alembic import context
 
+from data.base.columns import Words
 from data.base.secrets import Encrypted
-from data.base.texts import Words
 from data.migrations import TABLES
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Column, Table, and_, select, update
 from sqlalchemy.orm import Session
 
 from data.base import access, secrets, texts
+from data.base.columns import Words
 from data.exchange import exporting, outgoing
 from data.files import writing
 from data.migrations import TABLES
@@ -94,7 +95,7 @@ def typed(table: Table) -> list[Column[Any]]:
     return [
         column
         for column in table.columns
-        if isinstance(column.type, texts.Words | secrets.Encrypted)
+        if isinstance(column.type, Words | secrets.Encrypted)
         and column.computed is None
         and not column.foreign_keys
         and column.name not in keys

@@ -32,7 +32,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from data.base import settings
+from data.base import processes, settings
 from data.base.errors import Invalid
 from data.files import confined, reading
 from data.files.confined import parcel, start, walls
@@ -222,6 +222,13 @@ def test_the_reader_knows_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANGGE_DATABASE_URL", "postgresql://user:password@host/name")
     start.reader().close()
     assert not [name for name in confined.trial([])["environment"] if "WANGGE" in name or "PASS" in name]
+
+
+def test_the_reader_has_nothing_loaded_that_holds_keys_or_reaches_a_database() -> None:
+    there = "import sys\nfrom data.files.confined import process\nprocess._load()\nprint(*sys.modules)"
+    done = subprocess.run(processes.python("-c", there), capture_output=True, text=True, check=True)
+    loaded = {"sqlalchemy", "psycopg", "pydantic", "cryptography", "data.base.settings", "data.base.secrets"}
+    assert not loaded & {*done.stdout.split()}
 
 
 def test_what_nobody_waits_for_any_more_is_killed(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from api.base.fields import Line, Text
 from data.base import access, db, jobs, secrets, texts
+from data.base.columns import Words
 from data.base.errors import Invalid
 from data.buildings import Building
 from data.exchange import exporting, importing
@@ -56,7 +57,7 @@ def test_every_text_column_has_a_length_that_the_database_keeps(session: Session
     kept = {row.conname: row.definition for row in rows}
     for table in TABLES.tables.values():
         for column in table.columns:
-            if isinstance(column.type, texts.Words) and column.computed is None:
+            if isinstance(column.type, Words) and column.computed is None:
                 assert f"<= {column.type.most}" in kept[f"ck_{table.name}_{column.name}_length"], column
             elif isinstance(column.type, secrets.Encrypted):
                 assert f"<= {4 * column.type.most + 28}" in kept[f"ck_{table.name}_{column.name}_length"], column

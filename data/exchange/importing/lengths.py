@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from data.base import db, texts
+from data.base.columns import Words
 from data.base.language import _
 from data.exchange.importing.batch import Batch
 from data.files import columns
@@ -36,7 +37,7 @@ def most(kind: Kind, name: str) -> int:
         return texts.LONG
     for table in _TABLES[kind]:
         column = db.Table.metadata.tables[table].c.get(name)
-        if column is not None and isinstance(column.type, texts.Words):
+        if column is not None and isinstance(column.type, Words):
             return column.type.most
     return texts.LINE
 

@@ -22,13 +22,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from data.base import language, settings, surfaces
+from data.base import language, surfaces
 from data.base.errors import Busy, Invalid, WanggeError
 from data.base.language import _
-from data.files.confined import attempts, parcel, start
+from data.files.confined import attempts, start
 from data.files.confined.start import Ended
+
+if TYPE_CHECKING:
+    from data.base.settings import Settings
 
 __all__ = ["Alive", "ask", "trial", "warm"]
 
@@ -86,7 +89,7 @@ def ask(
     Busy
         The reader cannot be started.
     """
-    limits = settings.get()
+    limits = _limits()
     refusals = {kind.__name__: kind for kind in (*errors, Invalid)}
     with (
         _turn(alive),
@@ -132,6 +135,12 @@ def trial(secrets: Iterable[Path]) -> dict[str, Any]:
     return {**tried, **start.reader().described}
 
 
+def _limits() -> Settings:
+    from data.base import settings  # which the reader has not
+
+    return settings.get()
+
+
 @contextmanager
 def _turn(alive: Alive) -> Iterator[None]:
     while not _free.acquire(timeout=_POLL_S):
@@ -161,9 +170,11 @@ def _wait(room: Path, name: str, seconds: int, alive: Alive, meanwhile: Alive) -
 
 
 def _answer(room: Path, name: str, ended: Ended, kinds: list[type], refusals: Mapping[str, type[WanggeError]]) -> Any:
+    from data.files.confined import parcel  # and numpy with it, for which a reader that is started need not wait
+
     result = room / "result"
     if ended.out_of_time:
-        raise _too_long(name, settings.get().read_seconds)
+        raise _too_long(name, _limits().read_seconds)
     if not ended.well or result.is_symlink() or not result.is_file():
         raise _broke(name, ended)
     if result.stat().st_size > MOST_OUTPUT_BYTES:
@@ -190,7 +201,7 @@ def _out_of_memory(name: str) -> Invalid:
         _(
             "“{name}” needs more than {most} MB of memory to read. Split it, or leave out what is not needed.",
             name=name,
-            most=settings.get().read_memory_mb,
+            most=_limits().read_memory_mb,
         )
     )
 
@@ -217,7 +228,7 @@ def _too_much(name: str) -> Invalid:
 
 
 def _broke(name: str, ended: Ended, where: str = "") -> WanggeError:
-    if ended.memory_bytes > 0.8 * (settings.get().read_memory_mb << 20):
+    if ended.memory_bytes > 0.8 * (_limits().read_memory_mb << 20):
         return _out_of_memory(name)
     if not ended.began:
         return Busy(_("The file could not be read just now. Try again."))

@@ -25,7 +25,7 @@ from typing import Any
 from data.base import language, surfaces
 from data.base.errors import WanggeError
 from data.files import drivers
-from data.files.confined import parcel, start, walls
+from data.files.confined import parcel, walls
 
 _SCRATCH_BYTES = 4 << 30
 _GRACE_S = 5
@@ -140,7 +140,7 @@ def _read(room: Path) -> None:
     """Read one room; never returns."""
     code = 1
     try:
-        reads = start.readable()
+        reads = walls.readable()
         request = json.loads((room / "request.json").read_text())
         walls.limit(
             memory_bytes=request["memory_bytes"], seconds=request["seconds"] + _GRACE_S, file_bytes=_SCRATCH_BYTES

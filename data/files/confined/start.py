@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from data.base import processes
 from data.base.errors import Busy
 from data.base.language import _
 from data.files import drivers
@@ -110,6 +108,8 @@ class Reader:
         user = own_user()
         self._rooms = rooms()
         wrapped = _bubblewrap(self._rooms)
+        from data.base import processes  # and the settings with it, which the reader has not
+
         command = [*wrapped, *processes.python("-X", "utf8", "-m", "data.files.confined.process")]
         try:
             self._process = subprocess.Popen(
@@ -240,7 +240,7 @@ def _bubblewrap(rooms: Path) -> list[str]:
     if walls.landlock_version() or program is None:
         return []
     # Devices are its own: those of the machine cannot be opened where they are only bound.
-    code = [path for path in readable() if not path.is_relative_to("/dev")]
+    code = [path for path in walls.readable() if not path.is_relative_to("/dev")]
     seen = [option for path in code for option in ("--ro-bind-try", str(path), str(path))]
     # Whoever the reader becomes has to pass through the folders on the way, which would be made for root alone.
     above = sorted({str(way) for path in (*code, rooms) for way in path.parents if way.name})
@@ -269,24 +269,13 @@ def _bubblewrap(rooms: Path) -> list[str]:
 @cache
 def _starts(wrapped: tuple[str, ...]) -> bool:
     """Whether this machine lets bubblewrap make what it needs; some allow no name spaces to whoever is not root."""
+    from data.base import processes
+
     command = [*wrapped, *processes.python("-S", "-c", "")]
     try:
         return subprocess.run(command, capture_output=True, timeout=_STARTS_WITHIN_S, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-
-
-def readable() -> list[Path]:
-    """Files and folders that the program itself is made of."""
-    import data
-    import spatial
-
-    code = [Path(str(package.__file__)).parent for package in (data, spatial)]
-    system = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache")
-    program = [*(Path(path) for path in system), Path(sys.prefix, "lib"), Path(sys.prefix, "pyvenv.cfg")]
-    program += [Path(sys.base_prefix, "lib"), Path(sys.base_prefix, "bin"), Path(sys.prefix, "bin")]
-    packages = [Path(path) for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    return [*code, *program, *packages, Path("/dev/null"), Path("/dev/urandom"), Path("/dev/zero")]
 
 
 def _close() -> None:

@@ -153,6 +153,19 @@ def landlock_version() -> int:
     return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)))
 
 
+def readable() -> list[Path]:
+    """Files and folders that the program itself is made of."""
+    import data
+    import spatial
+
+    code = [Path(str(package.__file__)).parent for package in (data, spatial)]
+    system = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache")
+    program = [*(Path(path) for path in system), Path(sys.prefix, "lib"), Path(sys.prefix, "pyvenv.cfg")]
+    program += [Path(sys.base_prefix, "lib"), Path(sys.base_prefix, "bin"), Path(sys.prefix, "bin")]
+    packages = [Path(path) for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    return [*code, *program, *packages, Path("/dev/null"), Path("/dev/urandom"), Path("/dev/zero")]
+
+
 def has_seccomp() -> bool:
     """Whether calls of the kernel can be refused on this machine."""
     return (
