@@ -1,7 +1,8 @@
 """Divisions by the peers, in the Python that has them: reads grounds as JSON, one a line, and prints how each divides.
 
 A ground is ``{"count", "least", "most", "households", "edges", "shared_m"}``; what is printed for it is
-``{name: {"seconds", "divisions": [the grid of each cell, …]}}``.
+``{name: {"seconds", "divisions": [the grid of each cell, …]}}``. A ground may name the only peers that are asked
+(``"peers"``) and how many seeds each tries (``"seeds"``).
 """
 
 from __future__ import annotations
@@ -93,8 +94,10 @@ def main() -> None:
         ground = json.loads(line)
         said = {}
         for name, (divide, seeds) in PEERS.items():
+            if name not in ground.get("peers", PEERS):
+                continue
             divisions, failed, started = [], "", time.perf_counter()
-            for seed in range(seeds):
+            for seed in range(ground.get("seeds", seeds)):
                 try:
                     divisions.append(divide(ground, seed))
                 except Exception as error:  # a peer that fails has not divided; it is said, and the others go on

@@ -17,7 +17,7 @@ from data.plans import figures
 from data.plans.standing import Standing
 from spatial.coverages import edits, handing, painting, tiling
 from spatial.coverages.tiling import Coverage, Edited, NotPossible, Reason
-from spatial.partition.proposals import NoDivision, OutOfTime, TooMany, Weights
+from spatial.partition.proposals import NoDivision, OutOfTime, Weights
 
 
 class Refused(Invalid):
@@ -198,7 +198,7 @@ def _balanced(session: Session, actor: Actor, here: Standing, asked: Asked) -> E
 
 
 def _proposed(session: Session, actor: Actor, here: Standing, asked: Asked) -> Edited:
-    """The best division of all grids that are not locked, proven; of the grids of today each goes on as one of them."""
+    """The best division of all grids that are not locked; of the grids of today each goes on as one of them."""
     least, most = figures.bounds(here)
     free = [key for key in here.coverage.keys if key not in here.coverage.locked]
     locked = len(here.coverage.keys) - len(free)
@@ -218,7 +218,9 @@ def _proposed(session: Session, actor: Actor, here: Standing, asked: Asked) -> E
     asked.proof.update(
         {
             "cost": round(proposal.division.cost, 6),
-            "bound": round(proposal.division.bound, 6),
+            "bound": None if proposal.division.bound is None else round(proposal.division.bound, 6),
+            "proven": proposal.division.proven,
+            "gap": None if proposal.division.gap is None else round(proposal.division.gap, 4),
             "wishes": {name: round(cost, 4) for name, cost in proposal.division.costs.items() if cost},
         }
     )
@@ -298,5 +300,8 @@ def computed(session: Session, actor: Actor, here: Standing, asked: Asked) -> Ed
                 "Allow fewer or more households in a grid, or another number of grids."
             )
         raise Refused(sentence, reason=error.reason) from error
-    except (TooMany, OutOfTime) as error:
-        raise Refused(_("This is too large to look at every division. Choose fewer grids."), reason="large") from error
+    except OutOfTime as error:
+        raise Refused(
+            _("No division was found in the time, which proves nothing. Choose fewer grids, or wider bounds."),
+            reason="large",
+        ) from error

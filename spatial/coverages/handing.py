@@ -27,8 +27,9 @@ from spatial.coverages.tiling import (
     painted,
 )
 from spatial.partition import cells as partition_cells
+from spatial.partition import cities
 from spatial.partition.ground import Ground, of_cells
-from spatial.partition.proposals import Asked, Division, Table, Weights
+from spatial.partition.proposals import Asked, Division, Weights
 
 _CUT_M2, _CUT_SHARE = 0.5, 0.01
 _ROOM_M = 2.0
@@ -185,8 +186,8 @@ def propose(
 
     Raises
     ------
-    spatial.partition.proposals.NoDivision, TooMany, OutOfTime
-        There is none, which is proven; or the ground is too large, or the time too short, to prove which is best.
+    spatial.partition.proposals.NoDivision, OutOfTime
+        There is none, which is proven; or none was found in the time.
     """
     today_keys = [key for key in keys if key not in coverage.locked]
     site = shapely.coverage_union_all([coverage.polygon(key) for key in today_keys])
@@ -209,8 +210,7 @@ def propose(
     ground: Ground = of_cells(cells, homes.households[position], homes.people[position], homes.special[position], lines)
     held = located(coverage, shapely.point_on_surface(homes.footprints[position]))
     today = np.array([today_keys.index(key) if key in today_keys else -1 for key in held], dtype=np.int64)
-    table = Table(ground, Asked(least, most, count, today), alive)
-    division = table.best(weights, seconds=seconds)
+    division = cities.best(ground, Asked(least, most, count, today), weights, seconds=seconds, alive=alive)
     label = _matched(division.grid, today, homes.households[position], len(today_keys))
     names = [*today_keys, *new]
     areas: dict[int, Any] = {}
@@ -241,7 +241,7 @@ def balance(coverage: Coverage, keys: Sequence[int], homes: Homes, *, least: int
 
     Raises
     ------
-    NotPossible, spatial.partition.proposals.NoDivision, TooMany, OutOfTime
+    NotPossible, spatial.partition.proposals.NoDivision, OutOfTime
     """
     if held := coverage.locked & set(keys):
         raise NotPossible(Reason.LOCKED, tuple(sorted(held)))

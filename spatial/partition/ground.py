@@ -145,7 +145,9 @@ def joined(ground: Ground, label: ArrayLike) -> Ground:
     gone = _sums(ends[inner, 0], ground.shared_m[inner], count)
     cells = None
     if ground.cells is not None:
-        cells = np.array([shapely.coverage_union_all(ground.cells[to == new]) for new in range(count)], dtype=object)
+        order = np.argsort(to, kind="stable")
+        parts = np.split(ground.cells[order], np.flatnonzero(np.diff(to[order])) + 1) if count else []
+        cells = np.array([one[0] if len(one) == 1 else shapely.coverage_union_all(one) for one in parts], dtype=object)
     return replace(
         ground,
         households=_sums(to, ground.households, count).astype(np.int64),

@@ -8,8 +8,9 @@ best division costs least in all. So another weight asks only for another sum of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,7 +88,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Division:
-    """A division, the best there is.
+    """A division, the best there is or one that is near it.
 
     Attributes
     ----------
@@ -98,18 +99,44 @@ class Division:
     cost
         What all cost, weighed.
     bound
-        What the linear relaxation promised; no division costs less than ``cost``, which is proven.
+        No division costs less: what the linear relaxation promised. ``None`` where it is not known.
+    proven
+        Whether no division costs less than this one either, which is proven.
     """
 
     grid: Integers
     costs: dict[str, float]
     cost: float
-    bound: float
+    bound: float | None
+    proven: bool = True
+
+    @property
+    def gap(self) -> float | None:
+        """By how much of the bound it may cost more than the best there can be, as a share."""
+        if self.proven:
+            return 0.0
+        return None if self.bound is None else max(self.cost - self.bound, 0.0) / max(self.bound, 1e-12)
 
     @property
     def count(self) -> int:
         """How many grids it has."""
         return int(self.grid.max()) + 1 if len(self.grid) else 0
+
+
+class Scored(Protocol):
+    """Grids with their scores, as ``Columns`` has them; arrays of one number for each."""
+
+    @property
+    def households(self) -> Integers: ...
+    @property
+    def people(self) -> Integers: ...
+    @property
+    def special(self) -> Integers: ...
+    @property
+    def barrier_m(self) -> Floats: ...
+    @property
+    def compactness(self) -> Floats: ...
+    def __len__(self) -> int: ...
 
 
 class NoDivision(ValueError):
@@ -136,8 +163,87 @@ class NoDivision(ValueError):
         self.nearest, self.missing = nearest, missing
 
 
-class Table:
-    """A ground with what is asked of it; all grids that are possible are found once, and weighed as often as wished.
+class Frame:
+    """A ground with what is asked of it: locked grids set aside, groups made one, and the counts that can be.
+
+    Raises
+    ------
+    NoDivision
+        It can be told by arithmetic that there is none.
+    """
+
+    def __init__(self, ground: Ground, asked: Asked, alive: Callable[[], None] = lambda: None) -> None:
+        if not 0 <= asked.least <= asked.most:
+            raise ValueError("the least is not above the most, and neither is below zero")
+        self._whole, self._asked, self._alive = ground, asked, alive
+        today = np.full(len(ground), NOBODY) if asked.today is None else np.asarray(asked.today, dtype=np.int64)
+        self._locked = [np.flatnonzero(today == grid) for grid in sorted(asked.locked)]
+        bound = np.isin(today, list(asked.locked))
+        self._free = np.flatnonzero(~bound)
+        free = part(ground, self._free)
+        self._label = _merged(free, None if asked.groups is None else np.asarray(asked.groups)[self._free])
+        self.ground = joined(free, self._label)
+        self._today = today[self._free]
+        self.counts = self._possible_counts()
+
+    def _possible_counts(self) -> list[int]:
+        """How many grids there can be, from few to many, by arithmetic alone."""
+        asked, households = self._asked, self.ground.households
+        heavy = np.flatnonzero(households > asked.most)
+        if len(heavy):
+            raise NoDivision("heavy", self._free[np.isin(self._label, heavy)])
+        if len(households) == 0:
+            return [0]
+        fewest = greatest = 0
+        piece = pieces(self.ground)
+        for number in range(piece.max() + 1):
+            total = int(households[piece == number].sum())
+            cells = int((piece == number).sum())
+            low = max(1, -(-total // asked.most)) if asked.most else 1
+            high = min(total // asked.least, cells) if asked.least else cells
+            if low > high:
+                reason = "total" if piece.max() == 0 else "piece"
+                raise NoDivision(reason, self._free[np.isin(self._label, np.flatnonzero(piece == number))])
+            fewest, greatest = fewest + low, greatest + high
+        if asked.count is None:
+            return list(range(fewest, greatest + 1))
+        wanted = asked.count - len(self._locked)
+        if not fewest <= wanted <= greatest:
+            raise NoDivision("total", self._free)
+        return [wanted]
+
+    def _costs(self, columns: Scored, count: int) -> dict[str, Floats]:
+        """What each wish costs each column."""
+        ground = self.ground
+
+        def uneven(numbers: Integers, total: int) -> Floats:
+            mean = total / count
+            return np.asarray(((numbers - mean) / mean) ** 2 if mean else np.zeros(len(numbers)))
+
+        return {
+            "households": uneven(columns.households, int(ground.households.sum())),
+            "people": uneven(columns.people, int(ground.people.sum())),
+            "special": uneven(columns.special, int(ground.special.sum())),
+            "compactness": 1 - columns.compactness,
+            "barriers": columns.barrier_m / math.sqrt(max(float(ground.area_m2.sum()) / count, 1e-9)),
+            "stay": np.zeros(len(columns)),
+        }
+
+    def _division(
+        self, grid_of: Integers, costs: dict[str, float], cost: float, bound: float | None, *, proven: bool = True
+    ) -> Division:
+        """A division, from the number of the grid of each cell of ``ground``."""
+        grid = np.full(len(self._whole), NOBODY, dtype=np.int64)
+        for number, cells in enumerate(self._locked):
+            grid[cells] = number
+        if len(self._free):
+            _name, first, place = np.unique(grid_of[self._label], return_index=True, return_inverse=True)
+            grid[self._free] = np.argsort(np.argsort(first))[place.ravel()] + len(self._locked)
+        return Division(grid, costs, cost, bound, proven)
+
+
+class Table(Frame):
+    """A frame whose possible grids are all found once, and weighed as often as wished.
 
     Parameters
     ----------
@@ -157,18 +263,7 @@ class Table:
     """
 
     def __init__(self, ground: Ground, asked: Asked, alive: Callable[[], None] = lambda: None) -> None:
-        if not 0 <= asked.least <= asked.most:
-            raise ValueError("the least is not above the most, and neither is below zero")
-        self._whole, self._asked, self._alive = ground, asked, alive
-        today = np.full(len(ground), NOBODY) if asked.today is None else np.asarray(asked.today, dtype=np.int64)
-        self._locked = [np.flatnonzero(today == grid) for grid in sorted(asked.locked)]
-        bound = np.isin(today, list(asked.locked))
-        self._free = np.flatnonzero(~bound)
-        free = part(ground, self._free)
-        self._label = _merged(free, None if asked.groups is None else np.asarray(asked.groups)[self._free])
-        self.ground = joined(free, self._label)
-        self._today = today[self._free]
-        self.counts = self._possible_counts()
+        super().__init__(ground, asked, alive)
         self.columns: Columns = possible.all_of(self.ground, asked.least, asked.most, self.counts)
 
     def best(
@@ -223,37 +318,11 @@ class Table:
                 break
         return found
 
-    def _possible_counts(self) -> list[int]:
-        """How many grids there can be, from few to many, by arithmetic alone."""
-        asked, households = self._asked, self.ground.households
-        heavy = np.flatnonzero(households > asked.most)
-        if len(heavy):
-            raise NoDivision("heavy", self._free[np.isin(self._label, heavy)])
-        if len(households) == 0:
-            return [0]
-        fewest = greatest = 0
-        piece = pieces(self.ground)
-        for number in range(piece.max() + 1):
-            total = int(households[piece == number].sum())
-            cells = int((piece == number).sum())
-            low = max(1, -(-total // asked.most)) if asked.most else 1
-            high = min(total // asked.least, cells) if asked.least else cells
-            if low > high:
-                reason = "total" if piece.max() == 0 else "piece"
-                raise NoDivision(reason, self._free[np.isin(self._label, np.flatnonzero(piece == number))])
-            fewest, greatest = fewest + low, greatest + high
-        if asked.count is None:
-            return list(range(fewest, greatest + 1))
-        wanted = asked.count - len(self._locked)
-        if not fewest <= wanted <= greatest:
-            raise NoDivision("total", self._free)
-        return [wanted]
-
     def _divided(
         self, columns: Columns, count: int, weights: Weights, at_most: dict[str, float], seconds: float
     ) -> Division:
         if count == 0:
-            return self._division([], {one.name: 0.0 for one in fields(Weights)}, 0.0, 0.0)
+            return self._division(np.zeros(0, dtype=np.int64), {one.name: 0.0 for one in fields(Weights)}, 0.0, 0.0)
         costs = self._costs(columns, count)
         position, limits = np.arange(len(columns)), []
         if self._asked.today is not None and (weights.stay or "stay" in at_most):
@@ -272,26 +341,9 @@ class Table:
             alive=self._alive,
             seconds=seconds,
         )
-        chosen = [columns.member[position[at]] for at in solution.chosen]
+        chosen = columns.member[position[solution.chosen]]
         said = {name: float(cost[solution.chosen].sum()) for name, cost in costs.items()}
-        return self._division(chosen, said, solution.cost, solution.bound)
-
-    def _costs(self, columns: Columns, count: int) -> dict[str, Floats]:
-        """What each wish costs each column."""
-        ground = self.ground
-
-        def uneven(numbers: Integers, total: int) -> Floats:
-            mean = total / count
-            return np.asarray(((numbers - mean) / mean) ** 2 if mean else np.zeros(len(numbers)))
-
-        return {
-            "households": uneven(columns.households, int(ground.households.sum())),
-            "people": uneven(columns.people, int(ground.people.sum())),
-            "special": uneven(columns.special, int(ground.special.sum())),
-            "compactness": 1 - columns.compactness,
-            "barriers": columns.barrier_m / math.sqrt(max(float(ground.area_m2.sum()) / count, 1e-9)),
-            "stay": np.zeros(len(columns)),
-        }
+        return self._division(chosen.argmax(axis=0), said, solution.cost, solution.bound)
 
     def _keeping(self, columns: Columns, count: int) -> tuple[Integers, Integers, Floats]:
         """Columns, each once for every grid of today that it could keep and once for none; and what moves in each."""
@@ -310,17 +362,6 @@ class Table:
         keeps = np.append(np.full(len(columns), NOBODY), grids[place])
         moved = np.append(known, known[at] - common[at, place]) / mean
         return position, keeps, moved
-
-    def _division(
-        self, chosen: Sequence[NDArray[np.bool_]], costs: dict[str, float], cost: float, bound: float
-    ) -> Division:
-        grid = np.full(len(self._whole), NOBODY, dtype=np.int64)
-        for number, cells in enumerate(self._locked):
-            grid[cells] = number
-        sets = [self._free[member[self._label]] for member in chosen]
-        for number, cells in enumerate(sorted(sets, key=lambda cells: int(cells[0])), len(self._locked)):
-            grid[cells] = number
-        return Division(grid, costs, cost, bound)
 
     def _short(self, seconds: float) -> NoDivision:
         """That there is none, with the division that misses the bounds by the fewest households."""
@@ -343,7 +384,7 @@ class Table:
                     return NoDivision("none")
                 missing = int(beyond[found.chosen].sum())
                 if missing <= slack:  # a wider search cannot miss by less
-                    near = self._division([wider.member[at] for at in found.chosen], {}, float(missing), found.bound)
+                    near = self._division(wider.member[found.chosen].argmax(axis=0), {}, float(missing), found.bound)
                     return NoDivision("none", nearest=near, missing=missing)
             slack *= 4
         return NoDivision("none")

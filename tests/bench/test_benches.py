@@ -58,6 +58,11 @@ RUNS: dict[str, tuple[str, ...]] = {
         "the time allowed",
         "sites with a proof",
     ),
+    "partition --city --scale 0.008": (
+        "pymetis, 400 buildings",
+        "the time allowed, 32 buildings",
+        "the linear bound, 400",
+    ),
     "hotspots --scale 0.01 --runs 1": ("esda.G_Local", "libpysal.graph", "scipy.stats.gaussian_kde"),
     "coverage --scale 0.002": ("geopandas buffer + sjoin", "geopandas sjoin dwithin"),
     "coverage --late --scale 0.002": ("computing",),

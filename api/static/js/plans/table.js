@@ -108,7 +108,7 @@ export async function start(map, config) {
     list("plan-beyond", last?.beyond ?? [], (one) => row(word(`why_${one.why}`, {
       source: name(one.source), target: name(one.target), area: number(one.area_m2),
     }), "warning", () => zoom(one.geom)), "no_beyond");
-    part("plan-proof").textContent = last?.proof ? word("proof", { cost: last.proof.cost, bound: last.proof.bound }) : "";
+    part("plan-proof").textContent = last?.proof ? proof(last.proof) : "";
     part("plan-total").textContent = word("total", {
       buildings: number(table.totals.buildings), households: number(table.totals.households), people: number(table.totals.people),
     });
@@ -120,6 +120,9 @@ export async function start(map, config) {
     page.dataset.version = table.plan.version;
   }
 
+  const proof = ({ proven, gap, cost, bound }) =>
+    proven === false ? (gap == null ? word("unbound", { cost }) : word("near", { gap: number(Math.round(gap * 1000) / 10), cost, bound }))
+      : word("proof", { cost, bound });
   const name = (at) => table.grids.features.find(({ properties }) => properties.key === at)?.properties.name ?? word("outside");
 
   function showNames(grids) {
