@@ -46,6 +46,7 @@ from api import (
     units,
     unlocated,
     views,
+    visits,
 )
 from api import map as map_
 from api.base import bodies, deps, errors, openapi, page, sending, static
@@ -74,6 +75,7 @@ _API = (
     *views.API,
     *patrols.API,
     *rounds.API,
+    *visits.API,
     *teams.API,
     *plans.API,
     *coverage.API,
@@ -98,6 +100,7 @@ _PAGES = (
     *coverage.PAGES,
     *patrols.PAGES,
     *rounds.PAGES,
+    *visits.PAGES,
     *plans.PAGES,
     *today.PAGES,
     *teams.PAGES,

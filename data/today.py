@@ -1,4 +1,4 @@
-"""Today 今日待办: what is due for one person on the ground that is theirs, the own grid 责任网格: cases and rounds."""
+"""Today 今日待办: what is due for one person in the own grid 责任网格: cases, visits, rounds."""
 
 from __future__ import annotations
 
@@ -11,27 +11,36 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from data import grids, incidents, panels, rounds, units
+from data import grids, incidents, panels, rounds, units, visits
 from data.base import listing, settings
-from data.base.access import Actor
+from data.base.access import Actor, Rows
+from data.buildings import Building
+from data.households import Household
 from data.incidents import RUNNING, Filter, Incident
+from data.visits import due as due_visits
 
 #: More cases than these are no sheet to walk with, but a list.
 MOST = 20
+#: And more visits than these are no evening's walk.
+MOST_VISITS = 10
 
 
 @dataclass(frozen=True)
 class Today:
-    """What is due: rows of ``incidents.selection`` by their limits, how many are open at all, and the day's rounds.
+    """What is due: cases and how many are open at all, rounds, and who is to be visited.
 
     Attributes
     ----------
     bounds
         Of the own grids: west, south, east, north in degrees (EPSG:4326).
     cases
-        Those whose limit has passed or ends with the day, and those that the rules remind of; at most ``MOST``.
+        Rows of ``incidents.selection``: those whose limit has passed or ends with the day, and those that the rules
+        remind of; at most ``MOST``.
     rounds
         Rows of ``rounds.due``: those that somebody is to walk, or that are for whoever comes first.
+    visits
+        Rows of ``visits.due``: the households of the own grids that are due by the end of the day, the longest overdue
+        first; at most ``MOST_VISITS``. ``to_visit``: how many there are.
     """
 
     grids: list[units.Unit]
@@ -40,6 +49,8 @@ class Today:
     due: int
     open: int
     rounds: Sequence[Row[Any]]
+    visits: Sequence[Row[Any]]
+    to_visit: int
 
 
 def own_grids(actor: Actor) -> frozenset[int]:
@@ -54,6 +65,7 @@ def of(session: Session, actor: Actor, on: date | None = None) -> Today:
     own = sorted(own_grids(actor))
     ends = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(settings.get().timezone))
     running = incidents.selection(actor, Filter(states=RUNNING))
+    to_visit = _to_visit(actor, own, day)
     due = running.where((Incident.due_at < ends) | incidents.due_soon())
     return Today(
         grids=[grids.get(session, actor, grid_id) for grid_id in own],
@@ -62,7 +74,15 @@ def of(session: Session, actor: Actor, on: date | None = None) -> Today:
         due=listing.count(session, due),
         open=listing.count(session, running),
         rounds=_to_walk(session, actor, day),
+        visits=session.execute(to_visit.order_by(due_visits.SORTS["due"], Household.id).limit(MOST_VISITS)).all(),
+        to_visit=listing.count(session, to_visit),
     )
+
+
+def _to_visit(actor: Actor, own: Sequence[int], day: date) -> Rows:
+    """The households of the own grids that are to be visited or called by the end of a day."""
+    wanted = visits.Filter(states=(visits.DueState.OVERDUE, visits.DueState.SOON), on=day)
+    return due_visits.selection(actor, wanted).where(Building.grid_id.in_(own), day >= due_visits.DUE_ON)
 
 
 def _to_walk(session: Session, actor: Actor, day: date) -> list[Row[Any]]:

@@ -67,6 +67,13 @@ def patrols(page: Page, current: str) -> list[dict[str, Any]]:
     )
 
 
+def visits(page: Page, current: str) -> list[dict[str, Any]]:
+    """Who is due, and how often."""
+    return _shown(
+        page, current, ("visits", _("Due"), {"household.read"}), ("visits/rhythm", _("How often"), {"visit.edit"})
+    )
+
+
 def stats(page: Page, current: str) -> list[dict[str, Any]]:
     """Figures and maps of them."""
     return _shown(

@@ -17,7 +17,7 @@ from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, needs, typed
 from api.households import people
 from api.households.homes import HouseholdChange, HouseholdFilters, HouseholdNew
-from data import buildings, households, incidents, locating
+from data import buildings, households, incidents, locating, visits
 from data.base import settings
 from data.base.errors import WanggeError
 from data.base.language import _
@@ -127,6 +127,7 @@ def record(household_id: Id, page: Read) -> Response:
         members=[_member(member) for member in members],
         odd=households.odd(page.session, household) if editable else [],
         cases=_cases(page, row),
+        visits=_visits(page, household_id),
         entries=forms.happened(page, "household", household_id, _LATEST),
         editable=editable,
         **place,
@@ -232,6 +233,18 @@ def _cases(page: Page, row: Any) -> dict[str, Any] | None:
         ],
         "new": f"/incidents/new?building={row.building_id}" if "incident.report" in page.can else "",
     }
+
+
+def _visits(page: Page, household_id: int) -> list[dict[str, Any]]:
+    """The latest visits of a household."""
+    names, outcomes = visits.manner_names(), visits.outcome_names()
+    return [
+        {
+            "href": f"/incidents/{visit.incident_id}" if visit.incident_id else f"/visits/record/{household_id}",
+            "cells": [words.minute(visit.at), f"{names[visit.manner]} · {outcomes[visit.outcome]}", visit.said],
+        }
+        for visit in visits.latest(page.session, page.actor, household_id, _LATEST)
+    ]
 
 
 def _about(page: Page, found: Household | None) -> dict[str, Any]:

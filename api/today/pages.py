@@ -10,7 +10,8 @@ from starlette.responses import Response
 from api.base import words
 from api.base.page import Page, needs
 from api.rounds.pages import begins
-from data import today
+from api.visits.pages import what_is_due
+from data import households, today
 from data.base import settings
 from data.base.language import _
 
@@ -29,6 +30,16 @@ def panel(page: Annotated[Page, needs("incident.read")]) -> Response:
         cases=[{**words.case(row), "remark": words.remark(row.description)} for row in todays.cases],
         due=todays.due,
         open=todays.open,
+        visits=[
+            {
+                "id": row.id,
+                "title": f"{words.building(row.building_number)} {words.dwelling(row.unit, row.room)}",
+                "head": households.masked({"head_name": row.head_name})["head_name"] or row.number,
+                "due": what_is_due(row, settings.today()),
+            }
+            for row in todays.visits
+        ],
+        to_visit=todays.to_visit,
         rounds=[
             {
                 "id": row.id,

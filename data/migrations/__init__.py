@@ -31,6 +31,7 @@ from data import (
     teams,
     terms,
     units,
+    visits,
 )
 from data.base import audit, database_roles, db, jobs, key_marks, reference, sendings
 from data.views import links as view_links
@@ -62,6 +63,7 @@ _FEATURES = (
     terms,
     units,
     view_links,
+    visits,
 )
 _LOCK = 7_214_001
 
@@ -116,6 +118,7 @@ _EDITABLE = {
     "special_groups": households.SpecialGroup,
     "categories": incidents.Category,
     "templates": incidents.Template,
+    "visit_rhythms": visits.VisitRhythm,
 }
 
 

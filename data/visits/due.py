@@ -1,0 +1,253 @@
+"""Which households are due for a visit or a call, and since when.
+
+It is computed as it is read: from the last time a household was met, the groups it belongs to, the grid it lies in and
+the rhythm that holds there. Nothing of it is kept, so it stays right whatever of these changes, and a visit that is
+recorded costs one row. A visit counts as a call too. A household that nobody has met yet is due one rhythm after it
+was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    String,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from data.base import listing, settings
+from data.base.access import Actor, Rows
+from data.base.language import _
+from data.buildings import Building, Dwelling
+from data.households import Household, HouseholdGroup, homes
+from data.visits.tables import Manner, Outcome, Visit, VisitRhythm, Who
+
+#: What is due within so many days is due soon.
+SOON_DAYS = 14
+
+
+class DueState(StrEnum):
+    """How near it is."""
+
+    OVERDUE = "overdue"
+    SOON = "soon"
+    LATER = "later"
+    NEVER = "never"
+
+
+def due_names() -> dict[str, str]:
+    """How near it is that a household is due."""
+    return {
+        DueState.OVERDUE: _("Overdue"),
+        DueState.SOON: _("Due soon"),
+        DueState.LATER: _("Later"),
+        DueState.NEVER: _("Not asked for"),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which households: where, of which special groups (``*``: any), and how near it is that they are due."""
+
+    community: str | None = None
+    grid: str | None = None
+    building_id: int | None = None
+    unit: str | None = None
+    groups: tuple[str, ...] | None = None
+    states: Collection[DueState] | None = None
+    manner: Manner | None = None
+    on: date | None = None
+
+
+def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+    """Households the actor may see with when they are due, a row each, **not masked**.
+
+    Beside the columns of ``homes.selection``: ``visited_at`` and ``met_at`` (last met at the door, and in any manner),
+    ``tries`` (in vain since), ``visit_on`` and ``call_on`` (the days on which each is due, or null), ``due_on`` (the
+    nearer of them) and ``manner``: what to do then, which is a visit where that is due soon as well.
+    """
+    wanted = wanted or Filter()
+    on = wanted.on or settings.today()
+    where = homes.Filter(
+        community=wanted.community, grid=wanted.grid, building_id=wanted.building_id, groups=wanted.groups, on=on
+    )
+    query = joined(homes.selection(actor, where), on)
+    if wanted.unit is not None:
+        query = query.where(Dwelling.unit == wanted.unit)
+    if wanted.states is not None:
+        query = query.where(or_(false(), *(_is(state, on) for state in wanted.states)))
+    if wanted.manner is not None:
+        query = query.where(_manner == wanted.manner)
+    return query
+
+
+def joined(query: Rows, on: date) -> Rows:
+    """A query of households with the columns that ``selection`` adds, as they are on a day."""
+    met = _last_met(on)
+    days = _days(met, on)
+    manner = case((days.c.visit_on <= func.greatest(days.c.call_on, _soon(on)), Manner.VISIT), else_=Manner.CALL)
+    due = (
+        select(func.least(days.c.visit_on, days.c.call_on).label("due_on"), manner.label("manner"))
+        .correlate(days)
+        .lateral("due")
+    )
+    tries = select(func.count()).where(
+        Visit.household_id == Household.id,
+        Visit.outcome != Outcome.MET,
+        Visit.at > func.coalesce(met.c.met_at, Household.created_at - timedelta(days=36_500)),
+    )
+    return (
+        query.join(met, true())
+        .join(days, true())
+        .join(due, true())
+        .add_columns(met.c.visited_at, met.c.met_at, days.c.visit_on, days.c.call_on, due.c.due_on, due.c.manner)
+        .add_columns(tries.correlate(Household, met).scalar_subquery().label("tries"))
+    )
+
+
+#: The column ``due_on`` of ``selection``, for a condition.
+DUE_ON: ColumnElement[Any] = literal_column("due.due_on", Date())
+_manner: ColumnElement[Any] = literal_column("due.manner", String())
+#: What dues can be sorted by; ``door`` is the way from house to house, and up the stairs.
+SORTS: dict[str, Any] = {
+    "due": func.coalesce(DUE_ON, date(9999, 12, 31)),
+    "door": func.concat(
+        func.lpad(cast(listing.number_in(Building.number), String), 8, "0"),
+        func.coalesce(Building.number, "~"),
+        func.lpad(cast(listing.number_in(Dwelling.unit), String), 4, "0"),
+        func.lpad(cast(listing.number_in(Dwelling.room), String), 8, "0"),
+    ),
+    "number": Household.number,
+}
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many households there are, and how near it is that they are due."""
+
+    overdue: int = 0
+    soon: int = 0
+    later: int = 0
+    never: int = 0
+
+
+def counts(session: Session, actor: Actor, wanted: Filter | None = None) -> Count:
+    """How many households are due, of those a filter asks for."""
+    wanted = wanted or Filter()
+    on = wanted.on or settings.today()
+    rows = selection(actor, wanted).subquery()
+    due_on = rows.c.due_on
+    state = case(
+        (due_on.is_(None), DueState.NEVER),
+        (due_on < on, DueState.OVERDUE),
+        (due_on <= _soon(on), DueState.SOON),
+        else_=DueState.LATER,
+    )
+    grouped = select(state.label("state"), func.count().label("households")).group_by("state")
+    return Count(**{row.state: row.households for row in session.execute(grouped)})
+
+
+def state_of(due_on: date | None, on: date) -> DueState:
+    """How near a day is.
+
+    >>> state_of(date(2026, 3, 17), date(2026, 3, 18)).value, state_of(date(2026, 4, 2), date(2026, 3, 18)).value
+    ('overdue', 'later')
+    """
+    if due_on is None:
+        return DueState.NEVER
+    if due_on < on:
+        return DueState.OVERDUE
+    return DueState.SOON if due_on <= _soon(on) else DueState.LATER
+
+
+def _is(state: DueState, on: date) -> ColumnElement[bool]:
+    nearest = DUE_ON
+    return {
+        DueState.OVERDUE: nearest < on,
+        DueState.SOON: nearest.between(on, _soon(on)),
+        DueState.LATER: nearest > _soon(on),
+        DueState.NEVER: nearest.is_(None),
+    }[state]
+
+
+def _soon(on: date) -> date:
+    return on + timedelta(days=SOON_DAYS)
+
+
+def _last_met(on: date) -> LateralFromClause:
+    """When a household was last met, up to the end of a day."""
+
+    def last(*manners: Manner) -> ColumnElement[Any]:
+        return (
+            select(func.max(Visit.at))
+            .where(
+                Visit.household_id == Household.id,
+                Visit.outcome == Outcome.MET,
+                Visit.manner.in_(manners),
+                *listing.in_period(Visit.at, None, on),
+            )
+            .correlate(Household)
+            .scalar_subquery()
+        )
+
+    query = select(last(Manner.VISIT).label("visited_at"), last(*Manner).label("met_at"))
+    return query.correlate(Household).lateral("met")
+
+
+def _days(met: LateralFromClause, on: date) -> LateralFromClause:
+    """When a household is due for each manner, by the rhythm of its groups."""
+
+    def due(last: Any, manner: Manner) -> ColumnElement[date]:
+        began = func.coalesce(_local_day(last), _local_day(Household.created_at))
+        return cast(began + func.make_interval(0, _months(manner, on)), Date)
+
+    visit_on, call_on = due(met.c.visited_at, Manner.VISIT), due(met.c.met_at, Manner.CALL)
+    query = select(visit_on.label("visit_on"), call_on.label("call_on"))
+    return query.correlate(Household, met).lateral("days")
+
+
+def _months(manner: Manner, on: date) -> ColumnElement[Any]:
+    """How often: the shortest rhythm of the groups that a household belongs to on a day, else the ordinary one."""
+    of_group = func.coalesce(_every(manner, HouseholdGroup.group_code), _every(manner, literal(Who.SPECIAL.value)))
+    held = HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(on)
+    shortest = select(func.min(func.nullif(of_group, 0))).where(*held).correlate(Household).scalar_subquery()
+    ordinary = func.nullif(_every(manner, literal(Who.ORDINARY.value)), 0)
+    return case((exists().where(*held).correlate(Household), shortest), else_=ordinary)
+
+
+def _every(manner: Manner, who: Any) -> ColumnElement[Any]:
+    """The months of a rhythm: what the household's community says, else what holds for all."""
+    return (
+        select(VisitRhythm.every_months)
+        .where(
+            VisitRhythm.manner == manner,
+            VisitRhythm.who == who,
+            or_(VisitRhythm.community_id == Household.community_id, VisitRhythm.community_id.is_(None)),
+        )
+        .order_by(VisitRhythm.community_id.nulls_last())
+        .limit(1)
+        .correlate(Household, HouseholdGroup)
+        .scalar_subquery()
+    )
+
+
+def _local_day(instant: Any) -> ColumnElement[date]:
+    """The day of an instant in the community's time zone."""
+    return cast(func.timezone(settings.get().timezone, instant), Date)
