@@ -30,8 +30,6 @@ Typed = Annotated[FormData, typed]
 
 #: What is typed of a visit; the case is asked for beside it.
 _FIELDS = ("uuid", "manner", "outcome", "resident_id", "said")
-#: More doors than these are no staircase.
-_MOST_DOORS = 100
 
 
 class Stairs(listing.Parameters):
@@ -152,7 +150,7 @@ def _asked(form: FormData) -> tuple[dict[str, str] | None, str | None]:
 
 
 def _form(page: Page, household: Household, form: FormData | None = None, error: WanggeError | None = None) -> Response:
-    row = page.session.execute(due.joined(homes.rows().where(Household.id == household.id), settings.today())).one()
+    row = due.of_household(page.session, household)
     members = households.members(page.session, page.actor, household.id)
     groups = households.special_groups(page.session)
     said = {name: forms.text_in(form, name) for name in form} if form is not None else {}
@@ -226,7 +224,7 @@ def record_stairs(page: Record, form: Typed) -> Response:
     count = 0
     try:
         with page.attempt():
-            for row in _doors(page, place):
+            for row in due.doors(page.session, page.actor, place.building, place.unit):
                 outcome = forms.text_in(form, f"outcome-{row.id}")
                 if outcome:
                     count += 1
@@ -247,12 +245,6 @@ def _record_door(page: Page, household_id: int, outcome: str, uuid: str) -> None
     visits.record(page.session, page.actor, household, uuid=key, outcome=what)
 
 
-def _doors(page: Page, place: Stairs) -> list[Any]:
-    wanted = visits.Filter(building_id=place.building, unit=place.unit)
-    query = due.selection(page.actor, wanted).order_by(due.SORTS["door"], Household.id).limit(_MOST_DOORS)
-    return list(page.session.execute(query))
-
-
 def _stairs(page: Page, place: Stairs, error: WanggeError | None = None) -> Response:
     building = buildings.get(page.session, page.actor, place.building)
     name = words.building(building.number, building.name, building.code)
@@ -271,7 +263,7 @@ def _stairs(page: Page, place: Stairs, error: WanggeError | None = None) -> Resp
                 "head": households.masked({"head_name": row.head_name})["head_name"] or row.number,
                 "due": what_is_due(row, today),
             }
-            for row in _doors(page, place)
+            for row in due.doors(page.session, page.actor, place.building, place.unit)
         ],
         outcomes=words.options(visits.outcome_names()),
         fault=error.detail if error else None,

@@ -8,7 +8,7 @@ was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Date,
+    Row,
     String,
     case,
     cast,
@@ -41,6 +42,8 @@ from data.visits.tables import Manner, Outcome, Visit, VisitRhythm, Who
 
 #: What is due within so many days is due soon.
 SOON_DAYS = 14
+#: More doors than these are no staircase.
+MOST_DOORS = 100
 
 
 class DueState(StrEnum):
@@ -96,6 +99,17 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     if wanted.manner is not None:
         query = query.where(_manner == wanted.manner)
     return query
+
+
+def of_household(session: Session, household: Household, on: date | None = None) -> Row[Any]:
+    """A household as a row of ``selection``, for one that the actor was already shown to see."""
+    return session.execute(joined(homes.rows().where(Household.id == household.id), on or settings.today())).one()
+
+
+def doors(session: Session, actor: Actor, building_id: int, unit: str | None) -> Sequence[Row[Any]]:
+    """The households of a staircase as rows of ``selection``, up the stairs; at most ``MOST_DOORS``."""
+    query = selection(actor, Filter(building_id=building_id, unit=unit))
+    return session.execute(query.order_by(SORTS["door"], Household.id).limit(MOST_DOORS)).all()
 
 
 def joined(query: Rows, on: date) -> Rows:
