@@ -68,9 +68,13 @@ def patrols(page: Page, current: str) -> list[dict[str, Any]]:
 
 
 def visits(page: Page, current: str) -> list[dict[str, Any]]:
-    """Who is due, and how often."""
+    """Who is due, campaigns, and how often."""
     return _shown(
-        page, current, ("visits", _("Due"), {"household.read"}), ("visits/rhythm", _("How often"), {"visit.edit"})
+        page,
+        current,
+        ("visits", _("Due"), {"household.read"}),
+        ("campaigns", _("Campaigns"), {"household.read"}),
+        ("visits/rhythm", _("How often"), {"visit.edit"}),
     )
 
 

@@ -20,8 +20,9 @@ from data import accounts, grids, households, incidents, notifications, teams, u
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import plan, walks
+from data.demo import plan, visits, walks
 from data.demo.plan import Demo
+from data.visits import Visit
 
 Row = dict[str, Any]
 
@@ -68,6 +69,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     _incidents(session, demo, community.id, ids, building_ids, leaders, held)
     grid_ids = {number: ids[code] for number, code in enumerate(sorted(demo.grids["code"]), 1)}
     walks.load(session, community, grid_ids, leaders, plan.SEED, demo.today)
+    visits.load(session, community, leaders, plan.SEED, demo.today)
     audit.record(
         session,
         access.SYSTEM,
@@ -79,7 +81,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     )
     # The planner has never seen these tables filled, and the first page comes before autovacuum does.
     cases = (incidents.Incident, incidents.IncidentStep)
-    for table in (Building, Dwelling, households.Household, households.Resident, *cases, Basemap):
+    for table in (Building, Dwelling, households.Household, households.Resident, Visit, *cases, Basemap):
         session.execute(text(f"ANALYZE {table.__tablename__}"))
     return [
         {name: account[name] for name in ("username", "name", "role_code", "unit_code")} | {"password": password}

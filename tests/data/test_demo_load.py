@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from data import accounts, grids, households, incidents, summary, teams, units
+from data import accounts, campaigns, grids, households, incidents, summary, teams, units, visits
 from data.base import access, audit, secrets
 from data.base.errors import Conflict, Invalid
 from data.buildings import Building, Dwelling
@@ -220,3 +220,14 @@ def test_a_password_that_is_too_short_is_refused_before_anything_is_written(sess
     with pytest.raises(Invalid):
         load.load(session, password="short")
     assert session.scalar(select(func.count()).select_from(Dwelling)) == 0
+
+
+def test_the_spring_campaign_met_nine_households_in_ten_and_something_is_always_due(loaded: Session) -> None:
+    (campaign,) = campaigns.listed(loaded, access.SYSTEM)
+    whole = campaigns.total(campaigns.progress(loaded, access.SYSTEM, campaign))
+    assert (campaign.begins_on.month, campaign.begins_on.day, campaign.ends_on.day) == (3, 17, 18)
+    assert (whole.met, whole.cards, round(whole.share, 2)) == (1400, 1400, 0.9)
+    due = visits.counts(loaded, access.SYSTEM)
+    assert due.overdue + due.soon + due.later == plan.HOUSEHOLDS
+    assert min(due.overdue, due.soon, due.later) > 20
+    assert due.overdue < plan.HOUSEHOLDS / 3

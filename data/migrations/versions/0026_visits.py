@@ -1,4 +1,4 @@
-"""Visits and phone visits of households, and the rhythm in which they are due.
+"""Visits and phone visits of households, the rhythm in which they are due, and campaigns.
 
 Revision: 0026
 Follows: 0025
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from data.migrations.walls import open_to_app, placed, protect
+from data.migrations.walls import among, open_to_app, placed, protect
 
 revision = "0026"
 down_revision = "0025"
@@ -79,8 +79,27 @@ def upgrade() -> None:
     op.create_index("ix_visit_community_id_at", "visit", ["community_id", "at"])
     for name in ("resident_id", "incident_id"):
         op.create_index(f"ix_visit_{name}", "visit", [name], postgresql_where=sa.text(f"{name} IS NOT NULL"))
-    open_to_app("visit_rhythm", "visit")
+    op.create_table(
+        "campaign",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("community_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("begins_on", sa.Date(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=False),
+        sa.Column("goal_share", sa.Float(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_campaign"),
+        sa.ForeignKeyConstraint(["community_id"], ["unit.id"], name="fk_campaign_community_id"),
+        sa.CheckConstraint("begins_on <= ends_on", name=op.f("ck_campaign_days")),
+        sa.CheckConstraint("goal_share > 0 AND goal_share <= 1", name=op.f("ck_campaign_goal_share")),
+        *_short("campaign", "name"),
+    )
+    op.create_index("ix_campaign_community_id_begins_on", "campaign", ["community_id", "begins_on"])
+    open_to_app("visit_rhythm", "visit", "campaign")
     protect("visit_rhythm", f"community_id IS NULL OR {placed('community_id', None)}")
+    of_grids = f"community_id IN (SELECT u.community_id FROM unit u WHERE {among('u.id', 'grids')})"
+    protect("campaign", f"{placed('community_id', None)} OR {of_grids}", placed("community_id", None))
     protect("visit", f"{placed('community_id', None, 'people_')} OR household_id IN (SELECT h.id FROM household h)")
 
 
