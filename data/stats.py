@@ -169,7 +169,7 @@ def _counted(
     session: Session, actor: Actor, unit: Unit | None, first: date, last: date
 ) -> tuple[Figures, dict[int | None, Figures], list[Kind]]:
     """All figures by one look at the cases: of the whole, by the part they lie in, and by category."""
-    new = and_(*listing.in_period(Incident.reported_at, first, last))
+    new: ColumnElement[bool] = and_(*listing.in_period(Incident.reported_at, first, last))
     solved = and_(Incident.state == State.CLOSED, *listing.in_period(Incident.closed_at, first, last))
     is_open = Incident.state.in_(incidents.OPEN)
     by_grid = unit is not None and unit.level == Level.COMMUNITY

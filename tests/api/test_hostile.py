@@ -69,6 +69,9 @@ CODES = frozenset(
         "version",
         "request_id",
         "record_kind",
+        "manner",
+        "outcome",
+        "who",
     }
 )
 #: Tables of ours alone, which are loaded and not typed.

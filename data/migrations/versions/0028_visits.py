@@ -1,7 +1,7 @@
 """Visits and phone visits of households, the rhythm in which they are due, and campaigns.
 
-Revision: 0026
-Follows: 0025
+Revision: 0028
+Follows: 0027
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 from data.migrations.walls import among, open_to_app, placed, protect
 
-revision = "0026"
-down_revision = "0025"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
