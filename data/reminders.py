@@ -27,7 +27,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, delete, func, select, text, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -322,9 +334,21 @@ def look_again(session: Session, unit: units.Unit | None) -> None:
     session.execute(query.execution_options(synchronize_session=False))
 
 
+def due_soon() -> ColumnElement[bool]:
+    """The condition that a rule found an incident to be due soon, by the date it has now."""
+    query = select(Reminder.incident_id).where(
+        Reminder.incident_id == Incident.id,
+        Reminder.due_at == Incident.due_at,
+        Reminder.threshold.startswith(f"{Kind.DUE_SOON}:"),
+    )
+    return query.correlate(Incident).exists()
+
+
 def attach() -> None:
-    """Have cases looked at anew whenever the calendar that their limits are counted by has changed."""
+    """Have cases looked at anew whenever the calendar that their limits are counted by has changed, and lists know what
+    is due soon."""
     calendars.when_changed(look_again)
+    incidents.reminded_by(due_soon)
 
 
 def forget_closed(session: Session) -> None:

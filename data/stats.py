@@ -171,7 +171,7 @@ def _counted(
     """All figures by one look at the cases: of the whole, by the part they lie in, and by category."""
     new: ColumnElement[bool] = and_(*listing.in_period(Incident.reported_at, first, last))
     solved = and_(Incident.state == State.CLOSED, *listing.in_period(Incident.closed_at, first, last))
-    is_open = Incident.state.in_(incidents.OPEN)
+    is_open: ColumnElement[bool] = Incident.state.in_(incidents.OPEN)
     by_grid = unit is not None and unit.level == Level.COMMUNITY
     new, solved, is_open = _then(unit, new), _now(unit, solved), _now(unit, is_open)
     rows = select(

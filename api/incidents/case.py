@@ -122,7 +122,7 @@ def _act(page: Page, incident: Incident, name: str, form: FormData) -> None:
     public = forms.text_in(form, "public") == "yes"
     if name == SETTLE:
         note, told = (forms.text_in(form, field) for field in ("note", "told"))
-        steps = incidents.settle(page.session, page.actor, incident, note=note or None, told=told, public=public)
+        steps = incidents.settle(page.session, page.actor, incident, note=note or None, feedback=told, public=public)
         step = next(step for step in steps if step.action == Action.RESOLVE)
     else:
         step = _one(page, incident, Action(name), form, public=public)

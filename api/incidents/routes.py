@@ -470,7 +470,7 @@ def _settle(
     session: orm.Session, actor: Actor, incident_id: int, body: Settle, if_match: str | None, brief: bool
 ) -> Told:
     found = _as_looked_at(session, actor, incident_id, body.step, if_match)
-    incidents.settle(session, actor, found, **body.model_dump(exclude={"step"}))
+    incidents.settle(session, actor, found, note=body.note, feedback=body.told, public=body.public)
     return _tell(session, found, brief)
 
 

@@ -178,7 +178,9 @@ def _count_anew(session: Session, table: SqlTable, written: int) -> None:
         _run(session, sql.SQL("ANALYZE (SKIP_LOCKED) {} ({})").format(sql.Identifier(table.name), listed))
 
 
-def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | None = None, told: Told = untold) -> None:
+def copy(
+    session: Session, table: SqlTable, columns: Columns, *, into: str | None = None, progress: Told = untold
+) -> None:
     """COPY rows into ``table`` (or into the staging table ``into`` with the same columns).
 
     Parameters
@@ -206,7 +208,7 @@ def copy(session: Session, table: SqlTable, columns: Columns, *, into: str | Non
             write = stream.write_row
             for done, row in enumerate(rows):
                 if not done % _TELL_EVERY:
-                    told(done)
+                    progress(done)
                 write(row)
     except psycopg.Error as error:
         raise DBAPIError.instance(f"COPY {table.name}", None, error, psycopg.Error) from error
@@ -230,7 +232,7 @@ def load(
     columns: Columns,
     *,
     defaults: Mapping[str, str] | None = None,
-    told: Told = untold,
+    progress: Told = untold,
 ) -> None:
     """COPY rows that are known to be new straight into ``table``; empty values take the column's default.
 
@@ -241,16 +243,16 @@ def load(
         session,
         table,
         {name: _filled(values, given.get(name, _default(table.c[name]))) for name, values in columns.items()},
-        told=told,
+        progress=progress,
     )
     _count_anew(session, table, _count(columns))
 
 
-def add(session: Session, table: SqlTable, columns: Columns, *, told: Told = untold) -> Merged:
+def add(session: Session, table: SqlTable, columns: Columns, *, progress: Told = untold) -> Merged:
     """Bring rows that are known to be new into ``table``, with its indexes down where that pays; as ``load``."""
     count = _count(columns)
     with suspended(session, table, count):
-        load(session, table, columns, told=told)
+        load(session, table, columns, progress=progress)
     return Merged(new=count, updated=0, unchanged=0)
 
 
@@ -454,13 +456,15 @@ class Place:
     follows: tuple[str, ...] = ("located_score",)
 
 
-def stage(session: Session, table: SqlTable, columns: Columns, name: str = "staged", *, told: Told = untold) -> None:
+def stage(
+    session: Session, table: SqlTable, columns: Columns, name: str = "staged", *, progress: Told = untold
+) -> None:
     """COPY rows into the temporary table ``name``, which has these columns of ``table`` and ``source_row``."""
     listed = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
     make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
     _run(session, make.format(sql.Identifier(name), listed, sql.Identifier(table.name)))
     _run(session, sql.SQL("ALTER TABLE {} ADD {} int").format(sql.Identifier(name), sql.Identifier(_ROW)))
-    copy(session, table, {**columns, _ROW: range(_count(columns))}, into=name, told=told)
+    copy(session, table, {**columns, _ROW: range(_count(columns))}, into=name, progress=progress)
     _run(session, sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
 
 
@@ -473,7 +477,7 @@ def merge(
     key: Sequence[str],
     place: Place | None = None,
     defaults: Mapping[str, str] | None = None,
-    told: Told = untold,
+    progress: Told = untold,
 ) -> Merged:
     """Bring rows into ``table`` by their natural key.
 
@@ -487,7 +491,7 @@ def merge(
         Columns that change together.
     defaults
         What an empty value stands for in a new row, where the column has no default of its own.
-    told
+    progress
         Told how many rows are on their way.
 
     Returns
@@ -495,7 +499,7 @@ def merge(
     Merged
         What was done. For each updated row there is a row in the audit.
     """
-    stage(session, table, columns, told=told)
+    stage(session, table, columns, progress=progress)
     placed = place.columns if place else ()
     plain = [name for name in columns if name not in key and name not in placed]
     parts = _Parts(table, key, plain, place)

@@ -20,7 +20,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
-from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    FromClause,
+    MetaData,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -65,6 +76,12 @@ class Table(DeclarativeBase):
         str: Words(),
         texts.Long: Words(texts.LONG),
     }
+
+
+def referred(column: ColumnElement[Any]) -> FromClause:
+    """The table whose key stands in a column, also where it is declared above the one who asks."""
+    (key,) = column.foreign_keys
+    return key.column.table
 
 
 class Unreachable(Busy):
@@ -258,7 +275,7 @@ _SET_AREAS = text("SELECT " + ", ".join(f"set_config('wangge.{name}', :{name}, t
 
 
 def try_as_request(connection: Connection) -> None:
-    """Do what every request does, and change nothing: the role, the area, a read.
+    """Do what every request does, and change nothing: the role, the area, a read of each table behind walls.
 
     Raises
     ------
@@ -266,16 +283,20 @@ def try_as_request(connection: Connection) -> None:
         A request would fail alike.
     """
     with connection.begin() as transaction:
+        tables = connection.scalars(_WALLED).all()
         connection.execute(_ENTER, {"role": APP_ROLE, "account": "", **VISITOR.areas()})
-        for table in _TRIED:
+        for table in tables:
             connection.exec_driver_sql(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608
         transaction.rollback()
 
 
 #: How PostgreSQL tells of the key that is there already, in each of its languages.
 _KEY = re.compile(r"\([^)]*\)=\((.*)\)")
-#: Tables that requests of every kind read.
-_TRIED = ("unit", "building", "household", "resident", "incident", "category")
+#: Tables with row-level security: requests read all of them.
+_WALLED = text(
+    "SELECT CAST(oid AS regclass)::text FROM pg_class WHERE relrowsecurity AND relkind = 'r' "
+    "AND relnamespace = CAST(current_schema() AS regnamespace) ORDER BY relname"
+)
 
 
 def explain(error: DBAPIError) -> WanggeError:

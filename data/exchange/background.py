@@ -181,11 +181,11 @@ def _described(opened: importing.Opened) -> dict[str, Any]:
     """What a file is, and its columns: the field of each, and a sample with what is personal masked."""
     source = opened.source
     places = {column: name for name, column in source.places.items()}
-    found = []
+    shown = []
     for name, cells in source.sample().items():
         code = opened.mapping.get(name) or places.get(name)
         cell = next((values.as_text(cell) for cell in cells if not values.is_empty(cell)), None)
-        found.append({"name": name, "field": code, "sample": cell and _sample(opened.kind, code, cell)})
+        shown.append({"name": name, "field": code, "sample": cell and _sample(opened.kind, code, cell)})
     return {
         "format": source.format,
         "layer": source.layer,
@@ -195,7 +195,7 @@ def _described(opened: importing.Opened) -> dict[str, Any]:
         "crs_how": source.crs_how,
         "encoding": source.encoding,
         "encoding_how": source.encoding_how,
-        "columns": found,
+        "columns": shown,
     }
 
 

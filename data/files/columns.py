@@ -223,7 +223,7 @@ def match_columns(
     return {column: matched[column] for column in columns if column in matched}
 
 
-def _quarters_without(one: Field, cells: Sequence[Any]) -> int:
+def _quarters_without(meant: Field, cells: Sequence[Any]) -> int:
     """How many quarters of the cells say nothing, from 0 to 4; of an address, how many name no house; 5: all are empty.
 
     A town is an address too, but not where another column knows the house. Of kinds the fuller column is often the one
@@ -232,10 +232,10 @@ def _quarters_without(one: Field, cells: Sequence[Any]) -> int:
     filled = [values.as_text(cell) for cell in cells if not values.is_empty(cell)]
     if not filled:
         return 5
-    if one.choices:
+    if meant.choices:
         return 0
     telling = sum(bool(re.search(r"\d|[一二三四五六七八九十]", text)) for text in filled)
-    return round(4 - 4 * (telling if one.name == "address" else len(filled)) / len(cells))
+    return round(4 - 4 * (telling if meant.name == "address" else len(filled)) / len(cells))
 
 
 def left_out(
@@ -460,7 +460,7 @@ def read_rows(
     timezone: str = "Asia/Shanghai",
     clocks: Mapping[str, str] | None = None,
     terms: Mapping[str, Mapping[str, str]] | None = None,
-    told: Callable[[int], None] = lambda _done: None,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> Rows:
     """Read the cells of matched columns.
 
@@ -480,7 +480,7 @@ def read_rows(
         Column of a day → column of the time that goes with it, as :func:`join_clocks` says.
     terms
         Field → word, made plain → code: what is meant beside the words of the lists.
-    told
+    progress
         Told how many rows are read; they are read column by column, so these are shares of all cells.
 
     Raises
@@ -506,27 +506,27 @@ def read_rows(
     faults: dict[int, list[tuple[str, values.Fault]]] = {}
     said: dict[str, list[int]] = {}
     for at, (column, name) in enumerate(mapping.items()):
-        told(len(frame) * at // len(mapping))
+        progress(len(frame) * at // len(mapping))
         if name in PLACE_FIELDS:
             continue
-        one = field(kind, name)
+        known = field(kind, name)
         remarks: dict[int, str] = {}
         cells = frame[column].tolist()
         if clocks and column in clocks:
             cells = [_with_clock(*pair) for pair in zip(cells, frame[clocks[column]].tolist(), strict=True)]
-        read[name], found = values.read(cells, _reading(one, timezone, (terms or {}).get(name)), remarks)
+        read[name], found = values.read(cells, _reading(known, timezone, (terms or {}).get(name)), remarks)
         for position, sentence in remarks.items():
             said.setdefault(sentence, []).append(int(rows[position]))
         for position, fault in found.items():
             faults.setdefault(position, []).append((column, fault))
-        if one.required:
+        if known.required:
             for position, value in enumerate(read[name]):
                 if value is None and position not in found:
-                    faults.setdefault(position, []).append((column, _missing(one)))
+                    faults.setdefault(position, []).append((column, _missing(known)))
     good = np.ones(len(frame), dtype=bool)
     good[list(faults)] = False
     kept = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in read.items()}, index=range(len(frame)))
-    notes = [_("{sentence} Rows: {rows}.", sentence=one, rows=listed(at)) for one, at in said.items()]
+    notes = [_("{sentence} Rows: {rows}.", sentence=sentence, rows=listed(at)) for sentence, at in said.items()]
     return Rows(kept[good], _rejects(frame, rows, faults), notes)
 
 

@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, case, func, or_, select, table
-from sqlalchemy import column as named
+from sqlalchemy import ColumnElement, Row, bindparam, case, false, func, or_, select
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, aliased
 
@@ -179,17 +178,18 @@ def _below(code: str, lies_in: Callable[[Any], ColumnElement[bool]]) -> ColumnEl
 
 def due_soon() -> ColumnElement[bool]:
     """The condition that an incident is open, not overdue, and was found to be due soon by the rules that remind."""
-    reminded = select(_REMINDER.c.incident_id).where(
-        _REMINDER.c.incident_id == Incident.id,
-        _REMINDER.c.due_at == Incident.due_at,
-        _REMINDER.c.threshold.startswith("due_soon:"),
-    )
     running = func.coalesce(Incident.state.in_(RUNNING) & (Incident.due_at >= func.now()), False)
-    return running & reminded.correlate(Incident).exists()
+    return running & or_(false(), *(condition() for condition in _reminded))
 
 
-# What reminds lies above this file, so it is spoken of by name.
-_REMINDER = table("reminder", *map(named, ("incident_id", "threshold", "due_at")))
+#: The conditions that an incident was found to be due soon; see ``reminded_by``.
+_reminded: list[Callable[[], ColumnElement[bool]]] = []
+
+
+def reminded_by(condition: Callable[[], ColumnElement[bool]]) -> None:
+    """Have incidents be due soon by a condition of what reminds, which lies above this file."""
+    if condition not in _reminded:
+        _reminded.append(condition)
 
 
 def reopened() -> ColumnElement[bool]:

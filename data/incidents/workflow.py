@@ -249,7 +249,7 @@ def act(
 
 
 def settle(
-    session: Session, actor: Actor, incident: Incident, *, note: str | None, told: str, public: bool = True
+    session: Session, actor: Actor, incident: Incident, *, note: str | None, feedback: str, public: bool = True
 ) -> list[IncidentStep]:
     """What was seen to on the spot: resolved, the one who asked told of it, and closed, all at once or nothing.
 
@@ -259,7 +259,7 @@ def settle(
     ----------
     note
         What was done.
-    told
+    feedback
         What the one who asked was told.
     public
         Whether the one who asked may read both.
@@ -279,7 +279,7 @@ def settle(
     check_seen(incident, looked_at)
     _take_on(session, actor, incident)
     steps = []
-    for action, said in ((Action.RESOLVE, note), (Action.GIVE_FEEDBACK, told), (Action.CLOSE, None)):
+    for action, said in ((Action.RESOLVE, note), (Action.GIVE_FEEDBACK, feedback), (Action.CLOSE, None)):
         require(actor, incident, action)
         steps.append(_go(session, actor, incident, action, note=said, public=public and said is not None))
     session.flush()
@@ -343,7 +343,7 @@ def _tell(session: Session, actor: Actor, incident: Incident, step: IncidentStep
     by = actor.account_id
     told = notifications.tell(session, incident, step.action, occasion=step.id, by=by)
     if step.step == Step.TRIAGED and incident.step == Step.ASSIGNED:
-        notifications.tell(session, incident, Action.ASSIGN, occasion=f"{step.id} by rule", by=by, told=told)
+        notifications.tell(session, incident, Action.ASSIGN, occasion=f"{step.id} by rule", by=by, besides=told)
 
 
 def require(actor: Actor, incident: Incident, action: Action) -> None:

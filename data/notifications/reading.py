@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, column, delete, func, select, table, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from data import accounts, buildings, units
-from data.base import access, jobs, listing, secrets
+from data.base import access, db, jobs, listing, secrets
 from data.base.access import Actor, Rows
 from data.base.errors import Forbidden, Invalid, NotFound
 from data.base.language import _
@@ -30,9 +30,6 @@ from data.notifications.tables import (
 )
 from data.notifications.telling import SEND_JOB
 
-# Cases and their categories lie above this file, so they are spoken of by name.
-_CASE = table("incident", *map(column, ("id", "number", "category_code", "state", "address", "building_id", "due_at")))
-_CATEGORY = table("category", *map(column, ("code", "name_zh", "name_en", "icon")))
 #: For so long the messages that went out and those that did not are shown.
 SHOWN_DAYS = 30
 
@@ -64,25 +61,28 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     Columns besides the table's: ``number``, ``category_zh``, ``category_en``, ``icon``, ``state``, ``address``,
     ``building_id``, ``building_number``, ``building_name``, ``due_at`` of the case, ``grid_name``.
     """
+    # Cases and their categories lie above this file.
+    case = db.referred(Notification.__table__.c.incident_id)
+    category = db.referred(case.c.category_code)
     query = (
         select(
             *listing.columns(Notification),
-            _CASE.c.number,
-            _CASE.c.state,
-            _CASE.c.address,
-            _CASE.c.building_id,
-            _CASE.c.due_at,
-            _CATEGORY.c.name_zh.label("category_zh"),
-            _CATEGORY.c.name_en.label("category_en"),
-            _CATEGORY.c.icon,
+            case.c.number,
+            case.c.state,
+            case.c.address,
+            case.c.building_id,
+            case.c.due_at,
+            category.c.name_zh.label("category_zh"),
+            category.c.name_en.label("category_en"),
+            category.c.icon,
             units.Unit.name.label("grid_name"),
             buildings.Building.number.label("building_number"),
             buildings.Building.name.label("building_name"),
         )
-        .join(_CASE, _CASE.c.id == Notification.incident_id)
-        .join(_CATEGORY, _CATEGORY.c.code == _CASE.c.category_code)
+        .join(case, case.c.id == Notification.incident_id)
+        .join(category, category.c.code == case.c.category_code)
         .outerjoin(units.Unit, units.Unit.id == Notification.grid_id)
-        .outerjoin(buildings.Building, buildings.Building.id == _CASE.c.building_id)
+        .outerjoin(buildings.Building, buildings.Building.id == case.c.building_id)
     )
     return _own(query, actor, wanted or Filter())
 

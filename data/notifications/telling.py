@@ -97,7 +97,7 @@ def tell(
     *,
     occasion: str | int,
     by: int | None = None,
-    told: Collection[int] = (),
+    besides: Collection[int] = (),
 ) -> list[int]:
     """Tell whoever is to be told that something happened to a case; returns the accounts that it is newly shown to.
 
@@ -111,7 +111,7 @@ def tell(
         What sets this event apart from the next of its kind: the id of the step.
     by
         The account that did it, which is not told.
-    told
+    besides
         The accounts that were shown the same event as something else, and are not shown it again; by e-mail goes what
         was asked for by e-mail.
     """
@@ -133,7 +133,7 @@ def tell(
     reached: set[int] = set()
     if wanted:
         chosen = _choices(session, desk, wanted)
-        shown = [one for one in wanted if one not in told and kind not in chosen[one].app_off]
+        shown = [one for one in wanted if one not in besides and kind not in chosen[one].app_off]
         place = {"community": incident.community_id, "grid": incident.grid_id, "occasion": occasion}
         if shown:
             reached.update(session.scalars(_TOLD, {**where, **place, "accounts": shown}))

@@ -51,7 +51,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "folium with GeoJSON, first view",
         "folium with GeoJSON, the page",
     ),
-    "partition --scale 0.02": (
+    "partition --scale 0.01": (
         "pymetis, best of 10 seeds",
         "gerrychain recursive tree",
         "spopt max-p",

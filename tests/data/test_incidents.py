@@ -104,7 +104,7 @@ def test_what_was_seen_to_on_the_spot_is_told_and_closed_at_once_and_has_the_sam
     leader = accounts.actor(city.session, city.session.get_one(accounts.Account, leader_id))
     incident = city.incident(50, 50)
     act(city, incident, Action.TRIAGE, actor=leader)
-    done = incidents.settle(city.session, leader, incident, note="已更换灯泡", told="当面告知")
+    done = incidents.settle(city.session, leader, incident, note="已更换灯泡", feedback="当面告知")
     assert [step.action for step in done] == ["resolve", "give_feedback", "close"]
     assert actions(city, incident) == ["report", "triage", "assign", "resolve", "give_feedback", "close"]
     assert incident.step == Step.CLOSED
@@ -116,7 +116,7 @@ def test_what_was_seen_to_on_the_spot_is_told_and_closed_at_once_and_has_the_sam
 def test_what_nobody_has_triaged_is_settled_by_the_grid_and_is_theirs_who_saw_to_it(city: City) -> None:
     leader = city.actor("grid_leader", city.grids["A1"])
     incident = city.incident(50, 50)
-    done = incidents.settle(city.session, leader, incident, note="已更换灯泡", told="当面告知")
+    done = incidents.settle(city.session, leader, incident, note="已更换灯泡", feedback="当面告知")
     assert [step.action for step in done] == ["resolve", "give_feedback", "close"]
     assert actions(city, incident) == ["report", "triage", "assign", "resolve", "give_feedback", "close"]
     assert (incident.tier, incident.assignee_id) == (Tier.GRID, leader.account_id)
@@ -126,7 +126,7 @@ def test_nothing_is_settled_untold_or_while_it_is_nobodys_or_without_the_right_t
     incident = city.incident(50, 50)
     with city.session.begin_nested() as trial:
         with pytest.raises(Invalid, match="Nobody is there"):
-            incidents.settle(city.session, SYSTEM, incident, note="x", told="y")
+            incidents.settle(city.session, SYSTEM, incident, note="x", feedback="y")
         trial.rollback()
     city.session.expire_all()
     leader_id = appoint(city, "A1")
@@ -134,12 +134,12 @@ def test_nothing_is_settled_untold_or_while_it_is_nobodys_or_without_the_right_t
     assert incident.assignee_id == leader_id
     with city.session.begin_nested() as trial:
         with pytest.raises(Invalid):
-            incidents.settle(city.session, SYSTEM, incident, note="x", told="  ")
+            incidents.settle(city.session, SYSTEM, incident, note="x", feedback="  ")
         trial.rollback()
     city.session.expire_all()
     assert (incident.step, incident.resolved_at) == (Step.ASSIGNED, None)
     with pytest.raises(NotFound):
-        incidents.settle(city.session, city.actor("grid_leader", city.grids["B2"]), incident, note="x", told="y")
+        incidents.settle(city.session, city.actor("grid_leader", city.grids["B2"]), incident, note="x", feedback="y")
     assert actions(city, incident) == ["report", "triage", "assign"]
 
 

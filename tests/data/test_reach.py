@@ -18,6 +18,7 @@ from data.base import cluster as cluster_module
 from data.base.cluster import REQUESTS, Cluster
 from data.base.errors import Busy
 from tests.city import City, rectangle
+from tests.conftest import cloned
 
 #: Tables that requests may use although no row-level security stands under them, each with its reason.
 WITHOUT = {
@@ -313,3 +314,12 @@ def test_a_day_that_nobody_named_is_that_of_the_community(
     of = {"id": city.community.id}
     assert set(session.scalars(text("SELECT grid_id FROM building WHERE community_id = :id"), of)) == {grid}
     grids._covering.cache_clear()
+
+
+def test_what_a_request_may_not_read_any_more_is_found_out_by_trying(cluster: Cluster, worker: str) -> None:
+    with cloned(cluster, f"wangge_tried_{worker}") as (_dsn, engine), engine.connect() as connection:
+        db.try_as_request(connection)
+        connection.execute(text('REVOKE SELECT ON "round" FROM wangge_app'))
+        connection.commit()
+        with pytest.raises(ProgrammingError, match="round"):
+            db.try_as_request(connection)

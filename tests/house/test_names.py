@@ -11,8 +11,6 @@ FLOORS = ("spatial", "data", "maps", "api")
 VAGUE = {"found", "one", "told"}
 #: From where a name is given to where it is used last.
 LINES = 10
-#: So many live longer. Whoever touches one gives it its noun and lowers this number; it never grows.
-MOST = 12
 
 
 def long_lives(path: Path) -> Iterator[str]:
@@ -32,4 +30,4 @@ def long_lives(path: Path) -> Iterator[str]:
 
 def test_vague_names_do_not_live_for_long() -> None:
     living = sorted(each for floor in FLOORS for path in (ROOT / floor).rglob("*.py") for each in long_lives(path))
-    assert len(living) <= MOST, living
+    assert living == []

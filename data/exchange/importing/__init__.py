@@ -16,11 +16,11 @@ a trial of theirs is recorded like the import itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -239,7 +239,7 @@ def bring(
             if opened.source.crs_how != How.GIVEN:
                 _guard_datum(batch, kind)
             with bulk.without_collector():
-                _loader(kind)(batch)
+                _importer(kind).load(batch)
             report.rows, report.geometries = batch.rows, batch.geometries
             if dry_run:
                 raise _Undone
@@ -280,10 +280,9 @@ def _kind(kind: Kind | str) -> Kind:
         raise Invalid(_("There is no import of “{kind}”. There are: {kinds}.", kind=kind, kinds=kinds)) from error
 
 
-def _loader(kind: Kind) -> Callable[[Batch], None]:
-    """The function that brings a batch of this kind in; imported when it is needed, for a quick start."""
-    load: Callable[[Batch], None] = import_module(f"data.exchange.importing.{kind}").load
-    return load
+def _importer(kind: Kind) -> Any:
+    """The file that brings a batch of this kind in by ``load``, to its ``TABLES``; imported late, for a quick start."""
+    return import_module(f"data.exchange.importing.{kind}")
 
 
 def _batch(session: Session, actor: Actor, community: units.Unit, opened: Opened, progress: Progress) -> Batch:
@@ -297,7 +296,7 @@ def _batch(session: Session, actor: Actor, community: units.Unit, opened: Opened
         timezone=settings.get().timezone,
         clocks=opened.clocks,
         terms=opened.known.words,
-        told=lambda done: progress("Checking", done, len(source.rows)),
+        progress=lambda done: progress("Checking", done, len(source.rows)),
     )
     at = rows.frame.index.to_numpy()
     original = Rows(source.frame, source.columns)
@@ -316,7 +315,7 @@ def _batch(session: Session, actor: Actor, community: units.Unit, opened: Opened
             notes=[*source.notes, *rows.notes, *learning.words_recalled(opened)],
         ),
     )
-    lengths.check(batch, opened.kind)
+    lengths.check(batch, opened.kind, _importer(opened.kind).TABLES)
     return batch
 
 

@@ -18,6 +18,8 @@ from data.exchange.importing.batch import Batch
 _DIMENSIONS = ("point", "line", "area")
 #: What a feature is when neither the file nor its kind of road says: by the dimension of its shape.
 _BY_DIMENSION = {0: GroundKind.POI, 1: GroundKind.ROAD, 2: GroundKind.LANDUSE}
+#: Where the fields of a file are kept.
+TABLES = (Basemap,)
 
 
 def load(batch: Batch) -> None:
@@ -44,11 +46,11 @@ def load(batch: Batch) -> None:
     table: Any = Basemap.__table__
     if first:
         with bulk.suspended(batch.session, table, batch.count):
-            bulk.load(batch.session, table, columns, told=batch.told)
+            bulk.load(batch.session, table, columns, progress=batch.told)
         batch.report.new += batch.count
     else:
         key = ("community_id", "code")
-        batch.count_merged(bulk.merge(batch.session, batch.actor, table, columns, key=key, told=batch.told))
+        batch.count_merged(bulk.merge(batch.session, batch.actor, table, columns, key=key, progress=batch.told))
     # What patrols saw of streets is told by pieces of these roads.
     if coverage.split(batch.session, batch.community):
         coverage.follow(batch.session, batch.community.id)

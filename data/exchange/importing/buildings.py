@@ -94,6 +94,8 @@ PLACE = bulk.Place(
     columns=("geom", "point", "grid_id", "located_by", "located_score", "unlocated_reason"),
     follows=("point", "located_score"),
 )
+#: Where the fields of a file are kept.
+TABLES = (Building,)
 
 
 def load(batch: Batch) -> None:
@@ -133,13 +135,13 @@ def load(batch: Batch) -> None:
     table: Any = Building.__table__
     if first:
         with bulk.suspended(batch.session, table, batch.count):
-            bulk.load(batch.session, table, columns, defaults=defaults, told=batch.told)
+            bulk.load(batch.session, table, columns, defaults=defaults, progress=batch.told)
         batch.report.new += batch.count
     else:
         key = ("community_id", "code")
         batch.count_merged(
             bulk.merge(
-                batch.session, batch.actor, table, columns, key=key, place=PLACE, defaults=defaults, told=batch.told
+                batch.session, batch.actor, table, columns, key=key, place=PLACE, defaults=defaults, progress=batch.told
             )
         )
 

@@ -28,6 +28,8 @@ from data.files.values import RejectKind
 SLIVER_M = 5.0
 _NAMED = 5
 _BOUNDS = ("household_min", "household_max", "people_min", "people_max")
+#: Where the fields of a file are kept.
+TABLES = (units.Unit,)
 
 
 def load(batch: Batch) -> None:

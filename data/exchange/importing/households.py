@@ -15,10 +15,14 @@ from sqlalchemy import text
 
 from data.base import bulk, settings
 from data.base.language import _
+from data.buildings import Dwelling
 from data.exchange.importing import homes, numbering, residents, sealing
 from data.exchange.importing.batch import Batch
 from data.files import columns
 from data.households import Household, HouseholdGroup, Resident
+
+#: Where the fields of a file are kept.
+TABLES = (Household, Dwelling)
 
 
 def load(batch: Batch) -> None:
@@ -28,12 +32,12 @@ def load(batch: Batch) -> None:
     residents.check_identities(batch)
     batch.settle()
     batch.begin("Locating")
-    found = homes.find(batch)
-    batch.count_places(found)
+    places = homes.find(batch)
+    batch.count_places(places)
     batch.begin("Writing")
     ids, fresh = numbering.identify(batch, batch.column("number"))
     known = set(ids).difference(fresh)
-    homes.tell_impossible(batch, found, ids)
+    homes.tell_impossible(batch, places, ids)
     emptied = {name: batch.values[name] for name in ("hukou", "note", "phone") if batch.has(name)}
     homes.tell_emptied(batch, "household", ids, emptied, known=known)
     names = [name for name in ("hukou", "note") if batch.has(name)]
@@ -44,7 +48,7 @@ def load(batch: Batch) -> None:
         "address": _written(batch),
         **{name: batch.values[name] for name in names},
         "phone": sealing.seal(batch, "household", "phone", ids, batch.column("phone"), known=known),
-        **found.columns(),
+        **places.columns(),
     }
     heads = _heads(batch, ids, fresh)
     merged, touched = _write(batch, everything, heads, fresh)
@@ -135,14 +139,14 @@ def _write(
     people: Any = Resident.__table__
     if len(fresh) < batch.count or not heads.all_new:
         merged = bulk.merge(
-            batch.session, batch.actor, table, everything, key=("id",), place=homes.PLACE, told=batch.told
+            batch.session, batch.actor, table, everything, key=("id",), place=homes.PLACE, progress=batch.told
         )
         return merged, _write_heads(batch, heads, fresh)
     with bulk.suspended(batch.session, table, batch.count, beside={people: len(heads.ids)}) as together:
         if together:
             head_of = dict(zip(heads.members.household_id, heads.ids, strict=True))
             everything = {**everything, "head_id": [head_of.get(each) for each in fresh]}
-        merged = bulk.add(batch.session, table, everything, told=batch.told)
+        merged = bulk.add(batch.session, table, everything, progress=batch.told)
         return merged, _write_heads(batch, heads, fresh, with_heads=together)
 
 

@@ -29,6 +29,8 @@ PLACE = bulk.Place(
     columns=("geom", "grid_id", "reported_grid_id", "building_id", "located_by", "located_score", "unlocated_reason"),
     follows=("grid_id", "reported_grid_id", "located_by", "located_score", "unlocated_reason"),
 )
+#: Where the fields of a file are kept.
+TABLES = (Incident, IncidentStep)
 
 
 def load(batch: Batch) -> None:
@@ -81,13 +83,20 @@ def write(batch: Batch, columns: dict[str, bulk.Values], located: Located) -> No
     defaults = {"category_code": OTHER}
     if batch.is_first_load("incident"):
         with bulk.suspended(batch.session, table, batch.count):
-            bulk.load(batch.session, table, everything, defaults=defaults, told=batch.told)
+            bulk.load(batch.session, table, everything, defaults=defaults, progress=batch.told)
         batch.report.new += batch.count
     else:
         key = ("community_id", "number")
         batch.count_merged(
             bulk.merge(
-                batch.session, batch.actor, table, everything, key=key, place=PLACE, defaults=defaults, told=batch.told
+                batch.session,
+                batch.actor,
+                table,
+                everything,
+                key=key,
+                place=PLACE,
+                defaults=defaults,
+                progress=batch.told,
             )
         )
 
@@ -273,7 +282,7 @@ def _categorise(batch: Batch) -> None:
             unknown.add(word)
             descriptions[at] = f"{word}：{descriptions[at]}" if descriptions[at] else word
             if len(descriptions[at]) > texts.LONG:
-                lengths.reject(batch, at, Kind.INCIDENTS, "description", len(descriptions[at]))
+                lengths.reject(batch, at, Kind.INCIDENTS, "description", len(descriptions[at]), texts.LONG)
         codes.append(code)
     batch.values["category"] = codes
     if unknown:

@@ -68,6 +68,10 @@ class Written:
     touched: set[int]
 
 
+#: Where the fields of a file are kept.
+TABLES = (Resident,)
+
+
 def load(batch: Batch) -> None:
     """Bring a batch of residents in."""
     batch.require_one_of("household", "address", "building", "dwelling")
@@ -92,7 +96,7 @@ def load(batch: Batch) -> None:
     )
     names = [name for name in (*_PLAIN, *_SEALED) if batch.has(name)]
     people = prepare(batch, members, {name: batch.column(name) for name in names}, fresh, tell_emptied=True)
-    written = write(batch, people, fresh, told=batch.told)
+    written = write(batch, people, fresh, progress=batch.told)
     batch.count_merged(written.merged)
     _count_places(batch, household_ids)
 
@@ -256,7 +260,7 @@ def write(
     people: People,
     fresh_households: Collection[int],
     *,
-    told: bulk.Told = bulk.untold,
+    progress: bulk.Told = bulk.untold,
     with_heads: bool = False,
 ) -> Written:
     """Write people.
@@ -265,7 +269,7 @@ def write(
     ----------
     fresh_households
         Households that this import made: their head is part of how they were made, and no change of them.
-    told
+    progress
         Told how many are on their way.
     with_heads
         The households name their heads already.
@@ -273,9 +277,9 @@ def write(
     members, ids = people.members, people.ids
     table: Any = Resident.__table__
     if people.all_new:
-        merged = bulk.add(batch.session, table, people.columns, told=told)
+        merged = bulk.add(batch.session, table, people.columns, progress=progress)
     else:
-        merged = bulk.merge(batch.session, batch.actor, table, people.columns, key=("id",), told=told)
+        merged = bulk.merge(batch.session, batch.actor, table, people.columns, key=("id",), progress=progress)
     moved: Collection[int] = ()
     if not with_heads:
         heads = {members.household_id[at]: ids[at] for at, is_head in enumerate(members.is_head) if is_head}
@@ -330,7 +334,7 @@ def _identify(
     by_name: dict[tuple[int, str], list[Any]] = {}
     for row in rows:
         by_name.setdefault((row.household_id, spelling.name(row.name)), []).append(row)
-    found: list[int | None] = []
+    ids: list[int | None] = []
     for at, blind in enumerate(blinds):
         resident_id = by_blind.get(blind) if blind else None
         if resident_id is None:
@@ -341,11 +345,11 @@ def _identify(
                 and (born_on[at] is None or row.born_on is None or row.born_on == born_on[at])
             ]
             resident_id = alike[0].id if len(alike) == 1 else None
-        found.append(resident_id)
+        ids.append(resident_id)
     table: Any = Resident.__table__
-    fresh = bulk.reserve_ids(batch.session, table, found.count(None))
+    fresh = bulk.reserve_ids(batch.session, table, ids.count(None))
     rest = iter(fresh)
-    return [each if each is not None else next(rest) for each in found], fresh
+    return [each if each is not None else next(rest) for each in ids], fresh
 
 
 def _count_places(batch: Batch, household_ids: Sequence[int]) -> None:
