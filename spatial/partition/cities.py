@@ -45,7 +45,9 @@ _MOSTLY, _HARDLY = 0.5, 0.05
 """So many groups for each cell are at hand when grids are divided anew."""
 _NODES = 2_000
 _PRICED = 12
+_NODES_FIRST, _PRICED_FIRST = 20_000, 6
 _FEW = 12
+_TIMES = 6
 _LEAST = 1e-9
 _WIDER = (1.0, 1.01, 1.03, 1.06, 1.1, 1.2, 1.5, 2.0)
 """Where as few grids as possible are asked for: so many times the fewest there can be, one after the other."""
@@ -61,6 +63,7 @@ def best(
     seconds: float = 60.0,
     alive: Callable[[], None] = lambda: None,
     tell: Callable[[float], None] = lambda _share: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Division:
     """Divide a ground as well as it can be done in the time: proven up to about a hundred cells, else near the best.
 
@@ -71,11 +74,13 @@ def best(
     seed
         The same seed gives the same division, as long as the time is not what ends the search.
     seconds
-        How long to search at most.
+        How long to make it better; a first division is looked for up to twice as long.
     alive
         Called now and then; what it raises ends the work.
     tell
         Called with the share of the work that is done, 0 to 1.
+    clock
+        What tells the seconds.
 
     Raises
     ------
@@ -84,14 +89,14 @@ def best(
     OutOfTime
         None was found in time, which proves nothing.
     """
-    started = time.monotonic()
+    started = clock()
     if len(ground) <= _SMALL:
         try:
             return Table(ground, asked, alive).best(weights, seconds=seconds / 2)
         except (TooMany, OutOfTime):
             pass
-    left = seconds - (time.monotonic() - started)
-    return City(ground, asked, weights, seed=seed, alive=alive, tell=tell).best(seconds=left)
+    left = seconds - (clock() - started)
+    return City(ground, asked, weights, seed=seed, alive=alive, tell=tell, clock=clock).best(seconds=left)
 
 
 class City(Frame):
@@ -99,7 +104,7 @@ class City(Frame):
 
     Parameters
     ----------
-    ground, asked, weights, seed, alive, tell
+    ground, asked, weights, seed, alive, tell, clock
         As of ``best``.
 
     Raises
@@ -117,10 +122,11 @@ class City(Frame):
         seed: int = 0,
         alive: Callable[[], None] = lambda: None,
         tell: Callable[[float], None] = lambda _share: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Only numbers are needed: geometry would be joined for nothing.
         super().__init__(replace(ground, cells=None), asked, alive)
-        self._weights, self._seed, self._tell = weights, seed, tell
+        self._weights, self._seed, self._tell, self._clock = weights, seed, tell, clock
         home = self._today if len(self._today) else np.zeros(0, dtype=np.int64)
         label = _blocks(self.ground, asked.most)
         self._whole_cells = label is None
@@ -159,13 +165,13 @@ class City(Frame):
         """
         if not len(self.ground):
             return self._division(np.zeros(0, dtype=np.int64), {one.name: 0.0 for one in fields(Weights)}, 0.0, 0.0)
-        until = time.monotonic() + seconds
+        until, latest = self._clock() + seconds, self._clock() + 2 * seconds
         for count in self._tried():
-            work = _Work(self, count, until)
+            work = _Work(self, count, until, latest)
             if work.draft():
                 work.improve()
                 return self._finished(work)
-            if time.monotonic() > until:
+            if self._clock() > latest:
                 break
         raise OutOfTime("no division was found in time")
 
@@ -319,8 +325,9 @@ class _Shelf:
 class _Work:
     """A division on the way."""
 
-    def __init__(self, city: City, count: int, until: float) -> None:
-        self.city, self.count, self._until = city, count, until
+    def __init__(self, city: City, count: int, until: float, latest: float) -> None:
+        self.city, self.count, self._clock = city, count, city._clock
+        self._until, self._latest = until, latest
         self.ground = city.coarse
         self._least, self._most = city._asked.least, city._asked.most
         alive = self._alive = city._alive
@@ -386,10 +393,13 @@ class _Work:
             drift = len(self._grids) - self.ground.households[covered].sum() / mean
             cost = self._pool_beyond + drift * float(self._pool_beyond.mean()) / 10
             self._dived(cost, tile, self.count if number == len(self._tilings[0]) - 1 else None, _MOSTLY)
-        for cells in self._left_open():
-            if not self._joined_in(cells):
-                return False
-        return self._counted()
+        random = np.random.default_rng(self.city._seed)
+        for turn in range(_TIMES):
+            # Whatever cannot be joined with those around it may be when others were.
+            joined_in = [self._joined_in(cells, random if turn else None) for cells in self._left_open()]
+            if all(joined_in):
+                return self._counted()
+        return False
 
     def _dived(self, cost: Floats, tile: Integers, count: int | None, share: float) -> None:
         """Take groups of which the linear programme takes some share, until a tile is covered or nothing more fits."""
@@ -422,7 +432,7 @@ class _Work:
         piece = pieces(part(self.ground, open_))
         return [open_[piece == at] for at in range(int(piece.max(initial=-1)) + 1)]
 
-    def _joined_in(self, few: Integers) -> bool:
+    def _joined_in(self, few: Integers, random: np.random.Generator | None) -> bool:
         """Divide what was left open, with more and more of the grids around it."""
         around: list[int] = []
         cells = few
@@ -439,9 +449,11 @@ class _Work:
                     return True
             beside = self._beside[cells]
             fresh = {int(grid) for grid in np.unique(self.label[beside[beside >= 0]])} - {NOBODY, *around}
-            if not fresh or time.monotonic() > self._until:
+            if not fresh or self._clock() > self._latest:
                 return False
-            around += sorted(fresh, key=lambda grid: -self._grids[grid][1])[:2]
+            # First the dearest ones; where that does not help, any.
+            near = sorted(fresh, key=lambda grid: -self._grids[grid][1])
+            around += (near if random is None else random.permutation(near).tolist())[:2]
             cells = np.concatenate([few, *(self._grids[grid][0] for grid in around)])
         return False
 
@@ -454,7 +466,7 @@ class _Work:
                 if not off:
                     return True
                 self._alive()
-                if grid not in self._grids or time.monotonic() > self._until:
+                if grid not in self._grids or self._clock() > self._latest:
                     continue
                 window = self._window(grid, size)
                 cells = np.concatenate([self._grids[one][0] for one in window])
@@ -484,7 +496,7 @@ class _Work:
                 settled: set[int] = set()
                 for grid in waiting:
                     self._alive()
-                    if time.monotonic() > self._until:
+                    if self._clock() > self._until:
                         return
                     if grid in self._grids and grid not in settled:
                         window = self._window(grid, size)
@@ -529,7 +541,8 @@ class _Work:
         if not len(members):
             return None
         nearer = reduced
-        if count >= _PRICED:
+        first = math.isinf(below)
+        if count >= (_PRICED_FIRST if first else _PRICED):
             value, nearer = _locally(
                 np.searchsorted(cells, members), members < len(self.ground), reduced, len(cells), count
             )
@@ -541,7 +554,14 @@ class _Work:
             members, reduced, nearer = members[rows], reduced[rows], nearer[rows]
             if below <= 0 or not len(rows):
                 return None
-        chosen = _covered(_as_bits(members, cells, len(self.ground)), nearer.tolist(), len(cells), count, below)
+        chosen = _covered(
+            _as_bits(members, cells, len(self.ground)),
+            nearer.tolist(),
+            len(cells),
+            count,
+            below,
+            _NODES_FIRST if first else _NODES,
+        )
         if chosen is None:
             return None
         return [(members[at][members[at] < len(self.ground)].astype(np.int64), float(reduced[at])) for at in chosen]
@@ -576,8 +596,8 @@ def _as_bits(members: Cells, cells: Integers, none: int) -> list[int]:
     return [sum(word << _BITS * at for at, word in enumerate(row)) for row in zip(*words, strict=True)]
 
 
-def _covered(bits: list[int], cost: list[float], cells: int, count: int, below: float) -> list[int] | None:
-    """The cheapest groups that have each cell once, if they cost less; looked for at so many places at most.
+def _covered(bits: list[int], cost: list[float], cells: int, count: int, below: float, places: int) -> list[int] | None:
+    """The cheapest groups that have each cell once, if they cost less; looked for at so many ``places`` at most.
 
     Groups are sorted by their lowest cell, then by cost.
     """
@@ -596,7 +616,7 @@ def _covered(bits: list[int], cost: list[float], cells: int, count: int, below: 
             if bits[at] & have:
                 continue
             steps += 1
-            if steps > _NODES:
+            if steps > places:
                 return
             taken[count - left] = at
             both = have | bits[at]

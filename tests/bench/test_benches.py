@@ -63,6 +63,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "the time allowed, 32 buildings",
         "the linear bound, 400",
     ),
+    "redraw --scale 0.02 --runs 1": ("all anew by SQL", "all anew by geopandas sjoin", "the same in a city of"),
     "hotspots --scale 0.01 --runs 1": ("esda.G_Local", "libpysal.graph", "scipy.stats.gaussian_kde"),
     "coverage --scale 0.002": ("geopandas buffer + sjoin", "geopandas sjoin dwithin"),
     "coverage --late --scale 0.002": ("computing",),
