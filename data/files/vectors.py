@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data.base.errors import Invalid
 from data.base.language import _
-from data.files import drivers, encodings, places, remedies
+from data.files import columns, drivers, encodings, places, remedies, values
 from data.files.contents import Content, Geometries
 from data.files.encodings import Encoding
 from data.files.formats import Format
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 _DERIVED_GPX_LAYERS = ("route_points", "track_points")
 """Other views of routes and tracks: to be asked for by name, no choice of their own."""
+#: Where GDAL puts the tags of OpenStreetMap that have no column: ``"addr:street"=>"锦绣路","building:levels"=>"6"``.
+_TAGS = "other_tags"
+_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _KML_DISPLAY = ("tessellate", "extrude", "visibility", "drawOrder", "icon", "altitudeMode")
 _MOST_NOTES = 5
 DATUM_KEY = b"wangge:datum"
@@ -90,6 +94,8 @@ def read(path: Path, form: Format, layer: str, asked: str | None = None) -> Cont
     count = len(shapes) if shapes is not None else len(cells[0]) if cells else 0
     cells = [_whole(column, kind) for column, kind in zip(cells, meta["dtypes"], strict=True)]
     frame = _framed(meta["fields"].tolist(), cells, count, notes)
+    if form is Format.OSM:
+        frame = _with_ways(_with_tags(frame) if _TAGS in frame else frame)
     geometries, faults = (None, {}) if shapes is None else from_wkb(shapes)
     if form in (Format.KML, Format.GPX):
         # GDAL gives every column the standard has, filled or not.
@@ -188,6 +194,41 @@ def _framed(names: list[str], cells: list[NDArray[Any]], count: int, notes: list
         notes.append(_("Columns of the same name were numbered."))
     columns = {name: pd.Series(column) for name, column in zip(unique, cells, strict=True)}
     return pd.DataFrame(columns, index=range(count))
+
+
+def _with_tags(frame: pd.DataFrame) -> pd.DataFrame:
+    """The tags that GDAL gathers in one cell, as columns of their own where their names are headings that are known.
+
+    The rest stays gathered: a town has hundreds of names of tags, each with a few values.
+    """
+    import pandas as pd
+
+    parts: dict[str, list[Any]] = {}
+    known: dict[str, bool] = {}
+    rest: list[str | None] = []
+    for at, cell in enumerate(frame[_TAGS].tolist()):
+        others = []
+        for tag in _TAG.finditer(cell) if isinstance(cell, str) else ():
+            name, value = (_ESCAPED.sub(r"\1", part) for part in tag.groups())
+            if name not in known:
+                known[name] = values.plain(name) in columns.headings() and name not in frame
+            if known[name]:
+                parts.setdefault(name, [None] * len(frame))[at] = value
+            else:
+                others.append(tag[0])
+        rest.append(",".join(others) or None)
+    parts[_TAGS] = rest
+    series = {name: pd.Series(cells, index=frame.index, dtype=object) for name, cells in parts.items()}
+    whole = frame.assign(**series)
+    return whole if whole[_TAGS].notna().any() else whole.drop(columns=_TAGS)
+
+
+def _with_ways(frame: pd.DataFrame) -> pd.DataFrame:
+    """One column of ids: GDAL keeps areas that are ways apart from relations, whose ids may be the same."""
+    if not {"osm_id", "osm_way_id"} <= {*frame.columns}:
+        return frame
+    ways = "way/" + frame["osm_way_id"].astype(object)
+    return frame.assign(osm_id=frame["osm_id"].where(frame["osm_id"].notna(), ways)).drop(columns="osm_way_id")
 
 
 def _crs(text: str | None) -> pyproj.CRS | None:

@@ -35,6 +35,10 @@ RUNS: dict[str, tuple[str, ...]] = {
         "the same without walls, small.csv",
         "the same without walls, small.gpkg",
     ),
+    "read --refused --scale 0.002 --runs 1": (
+        "reading 17 buildings, where they are lines",
+        "reading 387 households, where none has a number",
+    ),
     "tiles --scale 0.002 --runs 1 --as-installed": (
         "tipg 1.6, not kept",
         "bare ST_AsMVT",

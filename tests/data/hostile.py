@@ -497,7 +497,16 @@ _SHEET = f'<worksheet xmlns="{_SPACE}"><sheetData>{{}}</sheetData></worksheet>'
 _MAIN = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
-def _book(name: str, sheet: bytes | str, strings: bytes | str = "", links: str = "", head: str = "") -> Maker:
+def _book(
+    name: str,
+    sheet: bytes | str,
+    strings: bytes | str = "",
+    links: str = "",
+    head: str = "",
+    *,
+    styles: str = "",
+    sheets: int = 1,
+) -> Maker:
     kinds = "application/vnd.openxmlformats-officedocument.spreadsheetml"
     relation = '<Relationship Id="{}" Type="' + _MAIN + '/{}" Target="{}"{}/>'
     package = "http://schemas.openxmlformats.org/package/2006"
@@ -511,14 +520,18 @@ def _book(name: str, sheet: bytes | str, strings: bytes | str = "", links: str =
         + relation.format("r1", "officeDocument", "xl/workbook.xml", "")
         + "</Relationships>",
         "xl/workbook.xml": head
-        + f'<workbook xmlns="{_SPACE}" xmlns:r="{_MAIN}"><sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
+        + f'<workbook xmlns="{_SPACE}" xmlns:r="{_MAIN}"><sheets>'
+        + "".join(f'<sheet name="{"a" * bool(n == 1) or n}" sheetId="{n}" r:id="r1"/>' for n in range(1, sheets + 1))
+        + "</sheets></workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
         + relation.format("r1", "worksheet", "worksheets/sheet1.xml", "")
         + relation.format("r2", "sharedStrings", "sharedStrings.xml", "")
+        + (relation.format("r9", "styles", "styles.xml", "") if styles else "")
         + links
         + "</Relationships>",
         "xl/worksheets/sheet1.xml": sheet,
         "xl/sharedStrings.xml": strings or f'<sst xmlns="{_SPACE}"/>',
+        **({"xl/styles.xml": f'<styleSheet xmlns="{_SPACE}">{styles}</styleSheet>'} if styles else {}),
     }
     return _archive(name, entries)
 
@@ -607,6 +620,29 @@ def _bombs() -> Iterator[tuple[str, Maker]]:
             ),
         ),
     )
+    cell = _SHEET.format('<row r="1"><c r="A1" s="1"><v>1</v></c></row>')
+    yield "sheets without end", _book("n.xlsx", cell, sheets=30_000)
+    yield (
+        "texts without end",
+        _book("h.xlsx", cell, strings=f'<sst xmlns="{_SPACE}">' + "<si><t>a</t></si>" * (3 << 20) + "</sst>"),
+    )
+    yield (
+        "styles without end",
+        _book(
+            "y.xlsx", cell, styles="<cellXfs>" + '<xf numFmtId="14" applyNumberFormat="1"/>' * (1 << 20) + "</cellXfs>"
+        ),
+    )
+    yield "styles within styles", _book("w.xlsx", cell, styles="<dxfs>" + "<dxf><fill>" * (1 << 19) + "</dxfs>")
+    yield (
+        "formats of one letter",
+        _book(
+            "k.xlsx",
+            cell,
+            styles="<numFmts>" + f'<numFmt numFmtId="164" formatCode="{"[" * (1 << 20)}"/>' * 20 + "</numFmts>"
+            '<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs>',
+        ),
+    )
+    yield "elements within elements", _book("x.xlsx", _SHEET.format("<row><c>" * (1 << 20)))
     yield "columns of one value", _columns
     yield "text of one value", _repeated
 

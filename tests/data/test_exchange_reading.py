@@ -14,6 +14,7 @@ import time
 import warnings
 import zipfile
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 import geopandas as gpd
 import numpy as np
@@ -22,6 +23,7 @@ import shapely
 
 from data.base import language
 from data.base.errors import Invalid
+from data.exchange import importing
 from data.files import geojson
 from data.files.reading import CrsNeeded, LayerNeeded, Source, open_source
 from spatial.datums import Datum, convert_geometries
@@ -253,6 +255,32 @@ def test_every_layer_of_an_unsorted_extract_is_read(geodata: Path) -> None:
     path = geodata / "nasty/pyogrio/fixtures/sample.osm.pbf"
     counts = {name: len(open_source(path, layer=name).frame) for name in ("points", "lines", "multipolygons")}
     assert counts == {"points": 8, "lines": 36, "multipolygons": 8}
+
+
+def test_tags_of_openstreetmap_that_are_known_headings_are_columns_and_ways_keep_their_id(tmp_path: Path) -> None:
+    corners = ((121.5, 31.2), (121.501, 31.2), (121.501, 31.201))
+    nodes = "".join(f'<node id="{n}" version="1" lon="{x}" lat="{y}"/>' for n, (x, y) in enumerate(corners, 1))
+    tags = {
+        "building": "apartments",
+        "addr:street": '锦绣"路',
+        "addr:housenumber": "12",
+        "building:levels": "6",
+        "roof:colour": "red",
+    }
+    told = "".join(f"<tag k={quoteattr(name)} v={quoteattr(value)}/>" for name, value in tags.items())
+    way = f'<way id="7" version="1">{"".join(f"""<nd ref="{n}"/>""" for n in (1, 2, 3, 1))}{told}</way>'
+    path = tmp_path / "town.osm"
+    path.write_text(f'<osm version="0.6">{nodes}{way}</osm>')
+    row = open_source(path, layer="multipolygons").frame.iloc[0]
+    assert [row[name] for name in ("osm_id", "addr:street", "addr:housenumber", "building:levels")] == [
+        "way/7",
+        '锦绣"路',
+        "12",
+        "6",
+    ]
+    assert row["other_tags"] == '"roof:colour"=>"red"'
+    opened = importing.inspect(path, "buildings", layer="multipolygons")
+    assert {"street", "number", "floors", "code", "kind"} <= {*opened.mapping.values()}
 
 
 def test_the_points_of_a_track_are_there_for_who_asks(geodata: Path) -> None:
