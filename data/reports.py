@@ -64,9 +64,17 @@ class Effort(StrEnum):
     TRACK = "track"
     SIMILAR = "similar"
     SECOND = "second"
+    OPINION = "opinion"
 
 
-LIMITS = {Effort.REPORT: 20, Effort.PHOTO: 80, Effort.TRACK: 30, Effort.SIMILAR: 60, Effort.SECOND: 20}
+LIMITS = {
+    Effort.REPORT: 20,
+    Effort.PHOTO: 80,
+    Effort.TRACK: 30,
+    Effort.SIMILAR: 60,
+    Effort.SECOND: 20,
+    Effort.OPINION: 10,
+}
 CELL_DEG = 0.0005
 """Side of the cells (about 50 m) in which strangers learn that a case is nearby, and no better."""
 
@@ -101,7 +109,7 @@ class ReportAttempt(db.Table):
     __tablename__ = "report_attempt"
     __audited__ = False
     __table_args__ = (
-        CheckConstraint("kind IN ('report', 'photo', 'track', 'similar', 'second')", name="kind"),
+        CheckConstraint("kind IN ('report', 'photo', 'track', 'similar', 'second', 'opinion')", name="kind"),
         Index("ix_report_attempt_key_at", "key", "at"),
     )
 

@@ -107,6 +107,8 @@ ROUTES: dict[tuple[str, str], Takes] = {
     ("POST", "/calendar/import"): Takes(_bytes(calendars.LARGEST_BYTES + _SPARE), 1, ("unit.edit",)),
     ("POST", "/exchange/import"): Takes(_upload, 1, ("exchange.import",)),
     ("POST", "/api/imports"): Takes(_upload, 1, ("exchange.import",)),
+    ("POST", "/api/plans/import"): Takes(_upload, 1, ("grid.edit",)),
+    ("POST", "/plans/import"): Takes(_upload, 1, ("grid.edit",)),
     ("POST", "/api/communities/{community_id}/divisions"): Takes(_bytes(LARGE_JSON), needs=("grid.edit",)),
     ("POST", "/api/buildings"): Takes(_bytes(LARGE_JSON), needs=("building.edit",)),
     ("PATCH", "/api/buildings/{building_id}"): Takes(_bytes(LARGE_JSON), needs=("building.edit",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.plans import pages, routes
+from api.plans import pages, residents, routes
 
 API = (routes.api,)
-PAGES = (pages.pages,)
+PAGES = (residents.pages, pages.pages)

@@ -12,9 +12,11 @@ from starlette.responses import Response
 from api.base import forms, ground, words
 from api.base.fields import Id, Input, Line, Reference, Text
 from api.base.page import Page, needs, typed
+from api.base.request import public_address
+from api.plans import incoming
 from data import plans, units
 from data.base import settings
-from data.base.errors import WanggeError
+from data.base.errors import Invalid, WanggeError
 from data.base.language import _
 from data.plans import Action
 from maps import plans as plan_maps
@@ -33,6 +35,15 @@ class PlanForm(Input):
     from_plan_id: Reference | None = None
 
 
+class FileForm(Input):
+    """What is said of a file that a plan comes from."""
+
+    name: Line | None = None
+    community_id: Reference
+    closing: bool | None = None
+    outer: bool | None = None
+
+
 class StepForm(Input):
     """What is sent to take a plan on."""
 
@@ -41,9 +52,23 @@ class StepForm(Input):
 
 
 class CommentForm(Input):
-    """What is said of a plan."""
+    """What is said of a plan, or in answer."""
 
     body: Text
+    key: int | None = None
+    answers_id: Reference | None = None
+
+
+class HideForm(Input):
+    """Whether a comment is hidden."""
+
+    hidden: bool
+
+
+class ShareForm(Input):
+    """Whether residents may look at a plan."""
+
+    shared: bool
 
 
 @pages.get("/plans")
@@ -64,6 +89,31 @@ def draw_up(page: Edit, form: Typed) -> Response:
     except forms.REFUSED as error:
         return _list(page, typed=form, error=error)
     return page.go(f"/plans/{plan.id}")
+
+
+@pages.post("/plans/import")
+def bring_in(page: Edit, form: Typed) -> Response:
+    """A plan from a file; what a half-drawn one lacks is listed."""
+    try:
+        values = forms.read(FileForm, form, ("name", "community_id", "closing", "outer"))
+        community = units.community(page.session, page.actor, values.pop("community_id"))
+        with incoming.kept(form.get("file")) as path, page.attempt():
+            name = values.pop("name", None) or path.stem
+            said = {flag: bool(values[flag]) for flag in ("closing", "outer")}
+            plan = plans.bring_in(page.session, page.actor, community, path, name=name, **said)
+    except forms.REFUSED as error:
+        return _list(page, error=error)
+    return page.go(f"/plans/{plan.id}")
+
+
+@pages.get("/plans/{plan_id}/small.svg")
+def thumbnail(plan_id: Id, page: Read) -> Response:
+    """A plan as a small picture: its grids, and the ground that changes hands."""
+    plan = plans.get(page.session, page.actor, plan_id)
+    here = plans.standing(page.session, plan)
+    moved = here.flat([piece["geom"] for piece in plans.ground(page.session, here)])
+    drawn = plan_maps.thumbnail(list(here.coverage.polygons), list(moved))
+    return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=600"})
 
 
 @pages.get("/plans/{plan_id}")
@@ -90,12 +140,30 @@ def take_on(plan_id: Id, page: Edit, form: Typed) -> Response:
 def say(plan_id: Id, page: Read, form: Typed) -> Response:
     """Say something of a plan."""
     plan = plans.get(page.session, page.actor, plan_id)
-    values = forms.read(CommentForm, form, ("body",))
-    plans.say(page.session, page.actor, plan, body=values["body"])
-    return page.go(f"/plans/{plan_id}", _("Saved."))
+    values = forms.read(CommentForm, form, ("body", "key", "answers_id"))
+    plans.say(page.session, page.actor, plan, **values)
+    return page.go(f"/plans/{plan_id}#comments", _("Saved."))
 
 
-def _list(page: Page, *, typed: FormData | None = None, error: WanggeError | None = None) -> Response:
+@pages.post("/plans/{plan_id}/comments/{comment_id}/hide")
+def hide(plan_id: Id, comment_id: Id, page: Edit, form: Typed) -> Response:
+    """Hide a comment from all but planners, or show it."""
+    plan = plans.get(page.session, page.actor, plan_id)
+    values = forms.read(HideForm, form, ("hidden",))
+    plans.hide(page.session, page.actor, plan, comment_id, hidden=values["hidden"])
+    return page.go(f"/plans/{plan_id}#comments", _("Saved."))
+
+
+@pages.post("/plans/{plan_id}/share")
+def share(plan_id: Id, page: Edit, form: Typed) -> Response:
+    """Let residents look at the plan by its link, or no longer."""
+    plan = plans.get(page.session, page.actor, plan_id)
+    values = forms.read(ShareForm, form, ("shared",))
+    plans.share(page.session, page.actor, plan, shared=values["shared"])
+    return page.go(f"/plans/{plan_id}#comments", _("Saved."))
+
+
+def _list(page: Page, *, typed: FormData | None = None, error: Exception | None = None) -> Response:
     rows = plans.listed(page.session, page.actor, page.community)
     return page.show(
         "plans/list.html",
@@ -103,12 +171,14 @@ def _list(page: Page, *, typed: FormData | None = None, error: WanggeError | Non
         status=forms.status(error),
         may_draw=page.community_id is not None and page.may("grid.edit", page.community_id),
         place=page.community_id,
-        fault=error.detail if error else None,
+        fault=error.detail if isinstance(error, WanggeError) else _("Not done.") if error else None,
+        lacks=getattr(error, "facts", {}).get("lacks", []),
         typed=forms.text_in(typed, "name") if typed is not None else "",
         rows=[
             {
                 "id": row.id,
                 "href": f"/plans/{row.id}",
+                "small": f"/plans/{row.id}/small.svg?v={row.version}",
                 "name": row.name,
                 "state": plans.state_names()[row.state],
                 "author": row.author,
@@ -119,6 +189,15 @@ def _list(page: Page, *, typed: FormData | None = None, error: WanggeError | Non
             for row in rows
         ],
     )
+
+
+def _link(page: Page, plan: plans.Plan) -> str:
+    """Where residents find a plan; without the host where that is not known."""
+    try:
+        host = public_address(page.request)
+    except Invalid:
+        host = ""
+    return f"{host}/r/plans/{plan.id}/{plans.link(plan)}"
 
 
 def _table(page: Page, plan: plans.Plan) -> Response:
@@ -152,9 +231,15 @@ def _table(page: Page, plan: plans.Plan) -> Response:
             }
             for row in steps
         ],
+        may_moderate=may_edit,
+        shared=plan.shared,
+        link=_link(page, plan) if may_edit and plan.shared else None,
         comments=[
             {
-                "author": row.author or _("wangge itself"),
+                "id": row.id,
+                "resident": row.resident,
+                "answers": row.answers_id,
+                "author": row.author or (_("A resident") if row.resident else _("wangge itself")),
                 "at": words.minute(row.at),
                 "body": row.body,
                 "grid": here.rows[row.key].name if row.key in here.rows else "",

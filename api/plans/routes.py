@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile, status
 from pydantic import Field
+from starlette.responses import StreamingResponse
 
 from api.base import listing
 from api.base.deps import Session, permission
-from api.base.fields import Day, Geometry, Id, Input, Lat, Line, Lon, Output, Reference, Text, shape
+from api.base.fields import Code, Day, Geometry, Id, Input, Lat, Line, Lon, Output, Reference, Text, shape
 from api.base.listing import InCommunity
-from api.plans import tables
+from api.base.request import public_address
+from api.plans import incoming, tables
 from data import plans, units
 from data.base.access import Actor
+from data.files import writing
 from data.plans import Action, Asked, EditKind, State
 
 api = APIRouter(prefix="/api/plans", tags=["plans"])
@@ -97,6 +101,19 @@ class StepNew(Input):
     effective_on: Day | None = Field(None, description="With an approval: from which day it holds.", examples=[None])
 
 
+class ShareNew(Input):
+    """Whether residents may look at a plan."""
+
+    shared: bool = Field(examples=[True])
+
+
+class ShareOut(Output):
+    """Whether residents may look at a plan, and by which link."""
+
+    shared: bool = Field(examples=[True])
+    link: str | None = Field(examples=["https://grid.example/r/plans/3/5f0c6f0e6f5f4a7b9b7f2c11"])
+
+
 class CommentNew(Input):
     """What is said of a plan, of one of its grids, or in answer."""
 
@@ -113,6 +130,7 @@ class CommentOut(Output):
     answers_id: int | None = Field(examples=[None])
     body: str = Field(examples=["23 号楼离第五网格的服务点更近。"])
     hidden: bool = Field(examples=[False])
+    resident: bool = Field(description="Whether it came by the link for residents.", examples=[False])
     author: str | None = Field(examples=["陈敏"])
     at: datetime = Field(examples=["2026-03-17T02:15:01Z"])
 
@@ -177,12 +195,63 @@ def get_plan_geojson(session: Session, actor: Read, plan_id: Id) -> dict[str, An
     return tables.as_file(session, actor, plan)
 
 
+@api.get("/{plan_id}/file", summary="Get a plan as a file", response_class=StreamingResponse)
+def get_plan_file(
+    session: Session,
+    actor: Read,
+    plan_id: Id,
+    f: Annotated[Literal["gpkg", "csv"], Query(description="Grids as GeoPackage, or building → grid as CSV.")] = "gpkg",
+) -> Response:
+    """A plan as GeoPackage (its grids) or CSV (building → grid), with its author, state, scores and days."""
+    plan = plans.get(session, actor, plan_id)
+    form = writing.parse_format(f)
+    file = tempfile.TemporaryFile(prefix="wangge-")  # noqa: SIM115 - closed after the last block
+    try:
+        plans.write(session, actor, plan, file, form)
+    except BaseException:
+        file.close()
+        raise
+    kept_as = {"Content-Disposition": f'attachment; filename="plan-{plan.id}{form.suffix}"'}
+    return StreamingResponse(writing.blocks(file), media_type=form.media_type, headers=kept_as)
+
+
+@api.post("/import", summary="Bring a plan in", status_code=status.HTTP_201_CREATED)
+def bring_plan_in(
+    response: Response,
+    session: Session,
+    actor: Edit,
+    file: Annotated[UploadFile, File(description="GeoJSON or GeoPackage with the grids, or CSV building → grid.")],
+    community: Annotated[Code, Form(description="The code of the community.")],
+    name: Annotated[Line | None, Form(description="What the plan is called; as the file when empty.")] = None,
+    crs: Annotated[Code | None, Form(description="What its coordinates are in, where the file is silent.")] = None,
+    closing: Annotated[bool, Form(description="Whether grids that the file leaves out are closed.")] = False,
+    outer: Annotated[bool, Form(description="Whether the community's outer edge is meant to change.")] = False,
+) -> PlanOut:
+    """A new plan from a file. A half-drawn one is told what it lacks, and nothing is changed."""
+    place = units.by_code(session, actor, community, units.Level.COMMUNITY)
+    with incoming.kept(file) as path:
+        plan = plans.bring_in(
+            session, actor, place, path, name=name or path.stem, crs=crs, closing=closing, outer=outer
+        )
+    response.headers["Location"] = f"/api/plans/{plan.id}"
+    return _plan(plan)
+
+
 @api.post("/{plan_id}/edits", summary="Edit a plan")
 def edit_plan(session: Session, actor: Edit, plan_id: Id, body: EditNew) -> TableOut:
     """Edit a plan; answers with all of it as it then is. What followed beyond the hand is in the first of `edits`."""
     plan = plans.get(session, actor, plan_id)
     plans.edit(session, actor, plan, body.asked(), version=body.version, rebase=body.rebase)
     return _table(session, actor, plan)
+
+
+@api.post("/{plan_id}/share", summary="Share a plan with residents")
+def share_plan(request: Request, session: Session, actor: Edit, plan_id: Id, body: ShareNew) -> ShareOut:
+    """Let residents look at a plan, while it is up for comment, by a link that needs no account; or no longer."""
+    plan = plans.get(session, actor, plan_id)
+    plans.share(session, actor, plan, shared=body.shared)
+    link = f"{public_address(request)}/r/plans/{plan.id}/{plans.link(plan)}" if plan.shared else None
+    return ShareOut(shared=plan.shared, link=link)
 
 
 @api.post("/{plan_id}/{turn}", summary="Undo or redo an edit of a plan")

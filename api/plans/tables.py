@@ -72,16 +72,18 @@ def of(session: Session, actor: Actor, plan: Plan) -> dict[str, Any]:
 def as_file(session: Session, actor: Actor, plan: Plan) -> dict[str, Any]:
     """A plan as a GeoJSON file: its grids with their figures, and who drew it, where it stands, and its dates."""
     here = plans.standing(session, plan)
-    figures = plans.figures_of(here, plans.homes(session, actor, here))
+    homed = plans.homes(session, actor, here)
+    figures = plans.figures_of(here, homed)
+    codes = grids.codes(session, [figure.grid_id for figure in figures if figure.grid_id is not None])
     shapes = here.round(list(here.coverage.polygons))
     steps = plans.steps(session, plan)
     return {
-        **_collection((geom, vars(figure)) for geom, figure in zip(shapes, figures, strict=True)),
+        **_collection(
+            (geom, {"code": codes.get(figure.grid_id) if figure.grid_id else None, **vars(figure)})
+            for geom, figure in zip(shapes, figures, strict=True)
+        ),
         "name": plan.name,
-        "state": plan.state,
-        "author": steps[0].by if steps else None,
-        "version": plan.version,
-        "effective_on": plan.effective_on.isoformat() if plan.effective_on else None,
+        **plans.about(session, actor, plan, here, homed),
         "steps": [{"action": row.action, "at": row.at.isoformat(), "by": row.by} for row in steps],
     }
 

@@ -3,20 +3,33 @@
 - ``tables`` what is remembered; ``workflow`` where a plan stands
 - ``standing`` how it stands; ``editing`` what an edit comes to; ``drawing`` drawn up, edited, undone, redone
 - ``figures`` who lives where in it, what is wrong, what would change
-- ``talking`` what is said of it; ``effect`` how it takes effect
+- ``talking`` what is said of it; ``filing`` as a file, out and in; ``effect`` how it takes effect
 """
 
 from data.plans.drawing import Outdated, can_undo, draw_up, edit, edits_of, redo, undo
 from data.plans.editing import Asked, EditKind, Refused, kind_names
 from data.plans.effect import cut_note, enact, take_effect, take_effect_where_due
-from data.plans.figures import Consequences, Figures, Finding, Homes, Move, consequences, findings, homes
+from data.plans.figures import (
+    Consequences,
+    Figures,
+    Finding,
+    Homes,
+    Move,
+    consequences,
+    findings,
+    ground,
+    homes,
+    moving,
+)
 from data.plans.figures import of as figures_of
+from data.plans.filing import FORMATS, HalfDrawn, about, bring_in, write
 from data.plans.standing import PlanNotFound, Standing, get, listed, selection, standing
 from data.plans.tables import Action, Plan, PlanComment, PlanEdit, PlanGrid, PlanStep, State, action_names, state_names
-from data.plans.talking import comments, hide, say
+from data.plans.talking import comments, heard, hide, link, linked, say, share, suggest
 from data.plans.workflow import OPEN, TRANSITIONS, NotNow, act, allowed, steps
 
 __all__ = [
+    "FORMATS",
     "OPEN",
     "TRANSITIONS",
     "Action",
@@ -25,6 +38,7 @@ __all__ = [
     "EditKind",
     "Figures",
     "Finding",
+    "HalfDrawn",
     "Homes",
     "Move",
     "NotNow",
@@ -38,9 +52,11 @@ __all__ = [
     "Refused",
     "Standing",
     "State",
+    "about",
     "act",
     "action_names",
     "allowed",
+    "bring_in",
     "can_undo",
     "comments",
     "consequences",
@@ -52,17 +68,25 @@ __all__ = [
     "figures_of",
     "findings",
     "get",
+    "ground",
+    "heard",
     "hide",
     "homes",
     "kind_names",
+    "link",
+    "linked",
     "listed",
+    "moving",
     "redo",
     "say",
     "selection",
+    "share",
     "standing",
     "state_names",
     "steps",
+    "suggest",
     "take_effect",
     "take_effect_where_due",
     "undo",
+    "write",
 ]

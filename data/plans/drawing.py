@@ -51,11 +51,11 @@ def draw_up(
         There are no boundaries to begin with, or the plan has no name.
     """
     access.require(actor, "grid.edit", community.id)
-    if not name.strip():
-        raise Invalid(_("Give the plan a name."), field="name")
     if from_plan is not None:
         before = standing(session, from_plan)
-        kept = [(row.key, row.grid_id, row.name, row.locked) for row in before.rows.values()]
+        kept: list[tuple[int, int | None, str, bool]] = [
+            (row.key, row.grid_id, row.name, row.locked) for row in before.rows.values()
+        ]
         edited = Edited(before.coverage, [])
     else:
         shapes = grids.shapes(session, community.id, on)
@@ -63,7 +63,37 @@ def draw_up(
             raise Invalid(_("This community has no boundaries yet. Import them first."))
         names = units.names(session, set(shapes))
         kept = [(key, grid_id, names[grid_id], False) for key, grid_id in enumerate(shapes, 1)]
-        edited = tiling.laid(flat_areas(community, {key: shapes[grid_id] for key, grid_id, *_rest in kept}))
+        edited = tiling.laid(flat_areas(community, dict(enumerate(shapes.values(), 1))))
+    return begin(session, actor, community, name=name, kept=kept, edited=edited, from_plan=from_plan)
+
+
+def begin(
+    session: Session,
+    actor: Actor,
+    community: units.Unit,
+    *,
+    name: str,
+    kept: Sequence[tuple[int, int | None, str, bool]],
+    edited: Edited,
+    from_plan: Plan | None = None,
+) -> Plan:
+    """A new plan of these grids.
+
+    Parameters
+    ----------
+    kept
+        Key, id of the grid (``None``: a new one), name and lock of each.
+    edited
+        The coverage that they are, with what was mended in it.
+
+    Raises
+    ------
+    Invalid
+        The plan has no name.
+    """
+    access.require(actor, "grid.edit", community.id)
+    if not name.strip():
+        raise Invalid(_("Give the plan a name."), field="name")
     plan = Plan(
         community_id=community.id,
         name=name.strip(),

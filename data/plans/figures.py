@@ -17,8 +17,8 @@ import shapely
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from data import buildings, grids, incidents, teams
-from data.base import access, db, settings
+from data import buildings, grids, incidents, teams, units
+from data.base import access, db, listing, settings
 from data.base.access import Actor
 from data.buildings import Building
 from data.incidents import Incident
@@ -46,6 +46,8 @@ class Homes:
 
     ids: list[int]
     names: list[str]
+    codes: list[str | None]
+    numbers: list[str | None]
     today: list[int | None]
     residential: Any
     tenancies: Integers
@@ -173,6 +175,8 @@ def homes(session: Session, actor: Actor, here: Standing) -> Homes:
     return Homes(
         ids=[row.id for row in rows],
         names=[buildings.called(row.number, row.name, row.code) for row in rows],
+        codes=[row.code for row in rows],
+        numbers=[row.number for row in rows],
         today=[row.grid_id for row in rows],
         residential=np.array([row.kind == buildings.BuildingKind.RESIDENTIAL for row in rows], dtype=bool),
         tenancies=figure("tenancies"),
@@ -184,6 +188,29 @@ def homes(session: Session, actor: Actor, here: Standing) -> Homes:
             figure("special"),
         ),
     )
+
+
+def moving(session: Session, here: Standing) -> list[tuple[str | None, str | None, list[str]]]:
+    """From which grid to which which buildings go: names alone, as everybody may know them."""
+    rows = session.execute(
+        select(
+            Building.number,
+            Building.name,
+            Building.code,
+            units.Unit.name.label("grid"),
+            func.ST_AsBinary(Building.point).label("point"),
+        )
+        .outerjoin(units.Unit, units.Unit.id == Building.grid_id)
+        .where(Building.community_id == here.community.id, Building.point.is_not(None))
+        .order_by(listing.number_in(Building.number), Building.id)
+    ).all()
+    points = here.flat([shapely.from_wkb(bytes(row.point)) for row in rows])
+    going: dict[tuple[str | None, str | None], list[str]] = {}
+    for row, key in zip(rows, handing.located(here.coverage, points).tolist(), strict=True):
+        target = here.rows[key].name if key != OUTSIDE else None
+        if target != row.grid:
+            going.setdefault((row.grid, target), []).append(buildings.called(row.number, row.name, row.code))
+    return [(source, target, names) for (source, target), names in going.items()]
 
 
 def bounds(here: Standing) -> tuple[int, int]:
@@ -287,13 +314,11 @@ def consequences(session: Session, actor: Actor, here: Standing, homed: Homes) -
         Move(names.get(source) if source else None, here.rows[key].name if key is not None else None, [], 0, 0, 0, 0, n)
         for (source, key), n in cases.items()
     ]
-    return Consequences(sorted(moves, key=lambda move: (-move.households, str(move.source))), _ground(session, here))
+    return Consequences(sorted(moves, key=lambda move: (-move.households, str(move.source))), ground(session, here))
 
 
 def _units(session: Session, ids: set[int]) -> Sequence[Any]:
-    from data.units import Unit
-
-    return session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(ids))).all() if ids else []
+    return session.execute(select(units.Unit.id, units.Unit.name).where(units.Unit.id.in_(ids))).all() if ids else []
 
 
 def _leaders(session: Session, grid_ids: set[int]) -> dict[Any, str]:
@@ -326,8 +351,8 @@ def _open_cases(
     return counts
 
 
-def _ground(session: Session, here: Standing) -> list[dict[str, Any]]:
-    """The ground that lies in another grid than today."""
+def ground(session: Session, here: Standing) -> list[dict[str, Any]]:
+    """The ground that lies in another grid than today: ``source target`` (keys), ``area_m2``, ``geom`` (EPSG:4326)."""
     shapes = grids.shapes(session, here.community.id)
     keys = {row.grid_id: key for key, row in here.rows.items() if row.grid_id is not None}
     closed = {grid_id: -2 - at for at, grid_id in enumerate(sorted(set(shapes) - set(keys)))}

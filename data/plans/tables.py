@@ -97,6 +97,8 @@ class Plan(db.Dated, db.Table):
     effective_on: Mapped[date | None]
     division_id: Mapped[int | None]
     author_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    #: Whether residents may look at it by its link, and comment, while it is up for comment.
+    shared: Mapped[bool] = mapped_column(server_default=false())
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
@@ -178,5 +180,7 @@ class PlanComment(db.Table):
     answers_id: Mapped[int | None]
     body: Mapped[texts.Long]
     hidden: Mapped[bool] = mapped_column(server_default=false())
+    #: Whether it came from a resident, by the link of the plan.
+    resident: Mapped[bool] = mapped_column(server_default=false())
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -125,3 +127,71 @@ def test_a_plan_of_elsewhere_is_not_found(app: FastAPI, city: City) -> None:
     assert stranger.get(f"/api/plans/{plan.id}/table").status_code == 404
     assert stranger.post(f"/api/plans/{plan.id}/undo", json={}).status_code == 404
     assert stranger.get("/api/plans").json() == []
+
+
+@pytest.mark.parametrize(("form", "name"), [("gpkg", "plan.gpkg"), ("csv", "plan.csv")])
+def test_a_plan_goes_out_as_a_file_and_comes_in_again(city: City, planner: TestClient, form: str, name: str) -> None:
+    plan = drawn_up(planner, city)
+    file = planner.get(f"/api/plans/{plan['id']}/file", params={"f": form})
+    assert file.headers["content-disposition"].endswith(f'.{form}"')
+    said = {"community": city.community.code, "name": "再来"}
+    made = planner.post("/api/plans/import", data=said, files={"file": (name, file.content)})
+    assert (made.status_code, made.json()["name"]) == (201, "再来")
+    assert table(planner, made.json())["moves"] == []
+
+
+def test_a_half_drawn_file_is_told_on_the_page_what_it_lacks(city: City, planner: TestClient) -> None:
+    plan = drawn_up(planner, city)
+    whole = planner.get(f"/api/plans/{plan['id']}/geojson").json()
+    whole["features"] = whole["features"][:-2]
+    planner.cookies.set("wangge_language", "en")
+    before = len(planner.get("/api/plans").json())
+    page = planner.post(
+        "/plans/import",
+        data={"community_id": str(city.community.id), "name": "半"},
+        files={"file": ("half.geojson", json.dumps(whole).encode())},
+        headers={"accept": "text/html"},
+    )
+    assert page.status_code == 422
+    assert "B3, C3 are not in the file" in page.text
+    assert "belong to no grid" in page.text
+    assert len(planner.get("/api/plans").json()) == before
+    small = planner.get(f"/plans/{plan['id']}/small.svg")
+    assert small.headers["content-type"] == "image/svg+xml"
+    assert small.text.count("<path") == 9
+
+
+def test_residents_comment_by_a_link_and_are_read_before_they_are_shown(
+    app: FastAPI, city: City, planner: TestClient
+) -> None:
+    plan = drawn_up(planner, city)
+    address = f"/api/plans/{plan['id']}"
+    edit = {"kind": "hand_over", "key": key_of(table(planner, plan), "B1"), "buildings": [city.buildings["A1"].id]}
+    planner.post(f"{address}/edits", json=edit)
+    planner.post(f"{address}/steps/new", json={"action": "put_up"})
+    link = planner.post(f"{address}/share", json={"shared": True}).json()["link"].partition("testserver")[2]
+    visitor = TestClient(app, cookies={"wangge_language": "en"}, follow_redirects=False)
+    page = visitor.get(link)
+    assert page.status_code == 200
+    assert "A1 → B1: Building 1" in re.sub(r"\s+", " ", page.text)
+    assert "url(#moved)" in page.text
+    assert "household" not in page.text.lower()
+    assert visitor.get(link[:-1] + ("0" if link[-1] != "0" else "1")).status_code == 404
+    assert visitor.post(link, data={"body": "买", "website": "x"}).status_code == 422
+    assert visitor.post(link, data={"body": "一号楼离第二网格近", "key": "1"}).status_code == 303
+    assert "一号楼离第二网格近" not in visitor.get(link).text
+    staff = signed_in(app, city.session, city.actor("community_staff", city.community))
+    assert staff.get(f"{address}/comments").json() == []
+    (comment,) = planner.get(f"{address}/comments").json()
+    assert (comment["resident"], comment["hidden"], comment["author"], comment["key"]) == (True, True, None, 1)
+    shows = planner.post(f"/plans/{plan['id']}/comments/{comment['id']}/hide", data={"hidden": "false"})
+    assert shows.status_code == 303
+    planner.post(f"/plans/{plan['id']}/comments", data={"body": "采纳", "answers_id": str(comment["id"])})
+    assert re.search("A resident.*一号楼离第二网格近.*The community.*采纳", visitor.get(link).text, re.DOTALL)
+    sent = [visitor.post(link, data={"body": f"{number}"}).status_code for number in range(9)]
+    assert sent[-1] == 429
+    planner.post(f"{address}/share", json={"shared": False})
+    assert visitor.get(link).status_code == 404
+    planner.post(f"{address}/share", json={"shared": True})
+    planner.post(f"{address}/steps/new", json={"action": "submit"})
+    assert visitor.get(link).status_code == 404

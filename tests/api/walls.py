@@ -61,6 +61,7 @@ RESIDENTS = {
     "/r/map",
     "/r/photos",
     "/r/photos/{photo_id}/{key}",
+    "/r/plans/{plan_id}/{link}",
     "/track",
     "/track/{code}",
     "/track/{code}/rate",
