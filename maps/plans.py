@@ -46,10 +46,12 @@ def thumbnail(grids: Sequence[Any], moved: Sequence[Any], width: int = 120, heig
 
 def picture(
     grids: Sequence[tuple[str, Any]],
-    today: Sequence[Any],
-    moved: Sequence[Any],
+    today: Sequence[Any] = (),
+    moved: Sequence[Any] = (),
     *,
     title: str,
+    frame: Sequence[Any] = (),
+    chosen: Sequence[Any] = (),
     width: int = 720,
     height: int = 540,
 ) -> str:
@@ -63,12 +65,17 @@ def picture(
         Areas in metres.
     title
         What is shown, for those who do not see it.
+    frame
+        What the sheet has to hold, where that is not the grids: two pictures of one frame lie upon each other.
+    chosen
+        Areas that stand out.
     """
-    sheet = Sheet([geom for _name, geom in grids], width, height)
+    sheet = Sheet(frame or [geom for _name, geom in grids], width, height)
     return sheet.drawn(
         f"<title>{escape(title)}</title>",
         _HATCH,
         sheet.shapes([geom for _name, geom in grids], "fill='#FBFAF7' stroke='#0B6B6B' stroke-width='2'"),
+        sheet.shapes(chosen, "fill='#E6F2F0' stroke='#084F50' stroke-width='4'"),
         sheet.shapes(today, "fill='none' stroke='#18212B' stroke-width='1.4' stroke-dasharray='6 5'"),
         sheet.shapes(moved, f"fill='url(#moved)' stroke='{_EDIT}' stroke-width='1'"),
         *(sheet.label(name, geom) for name, geom in grids),
@@ -134,5 +141,5 @@ class Sheet:
         """The SVG of these parts."""
         return (
             f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {self.width} {self.height}' "
-            f"width='{self.width}' height='{self.height}' role='img'>{''.join(parts)}</svg>"
+            f"role='img'>{''.join(parts)}</svg>"
         )

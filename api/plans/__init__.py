@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.plans import pages, residents, routes
+from api.plans import comparing, pages, residents, routes
 
 API = (routes.api,)
-PAGES = (residents.pages, pages.pages)
+PAGES = (residents.pages, comparing.pages, pages.pages)

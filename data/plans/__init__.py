@@ -2,10 +2,11 @@
 
 - ``tables`` what is remembered; ``workflow`` where a plan stands
 - ``standing`` how it stands; ``editing`` what an edit comes to; ``drawing`` drawn up, edited, undone, redone
-- ``figures`` who lives where in it, what is wrong, what would change
+- ``comparing`` two plans, or one with today; ``figures`` who lives where in it, what is wrong, what would change
 - ``talking`` what is said of it; ``filing`` as a file, out and in; ``effect`` how it takes effect
 """
 
+from data.plans.comparing import Compared, GridChange, compare, identity, workload
 from data.plans.drawing import Outdated, can_undo, draw_up, edit, edits_of, redo, undo
 from data.plans.editing import Asked, EditKind, Refused, kind_names
 from data.plans.effect import cut_note, enact, take_effect, take_effect_where_due
@@ -34,10 +35,12 @@ __all__ = [
     "TRANSITIONS",
     "Action",
     "Asked",
+    "Compared",
     "Consequences",
     "EditKind",
     "Figures",
     "Finding",
+    "GridChange",
     "HalfDrawn",
     "Homes",
     "Move",
@@ -59,6 +62,7 @@ __all__ = [
     "bring_in",
     "can_undo",
     "comments",
+    "compare",
     "consequences",
     "cut_note",
     "draw_up",
@@ -72,6 +76,7 @@ __all__ = [
     "heard",
     "hide",
     "homes",
+    "identity",
     "kind_names",
     "link",
     "linked",
@@ -88,5 +93,6 @@ __all__ = [
     "take_effect",
     "take_effect_where_due",
     "undo",
+    "workload",
     "write",
 ]

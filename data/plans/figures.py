@@ -294,7 +294,7 @@ def consequences(session: Session, actor: Actor, here: Standing, homed: Homes) -
     grid_ids = {grid for grid, _key in moving if grid is not None}
     names |= {grid.id: grid.name for grid in _units(session, grid_ids - set(names))}
     cases = _open_cases(session, actor, here, homed)
-    leaders = _leaders(session, {*grid_ids, *(grid for grid in own.values() if grid is not None)})
+    led = leaders(session, {*grid_ids, *(grid for grid in own.values() if grid is not None)})
     moves = [
         Move(
             source=names.get(source) if source is not None else None,
@@ -305,8 +305,8 @@ def consequences(session: Session, actor: Actor, here: Standing, homed: Homes) -
             special=int(homed.homes.special[positions].sum()),
             tenancies=int(homed.tenancies[positions].sum()),
             open_cases=cases.pop((source, key), 0),
-            leader_before=leaders.get(source) if source is not None else None,
-            leader_after=leaders.get(own[key]) if key is not None else None,
+            leader_before=led.get(source) if source is not None else None,
+            leader_after=led.get(own[key]) if key is not None else None,
         )
         for (source, key), positions in moving.items()
     ]
@@ -321,7 +321,8 @@ def _units(session: Session, ids: set[int]) -> Sequence[Any]:
     return session.execute(select(units.Unit.id, units.Unit.name).where(units.Unit.id.in_(ids))).all() if ids else []
 
 
-def _leaders(session: Session, grid_ids: set[int]) -> dict[Any, str]:
+def leaders(session: Session, grid_ids: set[int]) -> dict[Any, str]:
+    """Id of a grid → who leads it."""
     member = teams.TeamMember
     rows = session.execute(
         select(member.grid_id, member.name)
