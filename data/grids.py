@@ -455,6 +455,18 @@ def locate(session: Session, community_id: int, lon: float, lat: float) -> int |
     return found
 
 
+def held_around(session: Session, community_id: int, building_id: int, first: date, last: date) -> list[int]:
+    """The grids in which a building's place lay on any of the days, both included."""
+    found = session.scalars(
+        text(
+            "SELECT DISTINCT g.grid_id FROM grid_boundary g JOIN building b ON ST_Covers(g.geom, b.point) "
+            "WHERE b.id = :building AND g.community_id = :community AND g.valid && daterange(:first, :last, '[]')"
+        ),
+        {"building": building_id, "community": community_id, "first": first, "last": last},
+    )
+    return list(found)
+
+
 @cache
 def _covering() -> Select[Any]:
     """The grid of a community that covers a point; the statement is made once."""

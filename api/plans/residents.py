@@ -113,12 +113,15 @@ def _kept() -> dict[Any, dict[str, Any]]:
 
 def picture(session: Any, here: plans.Standing) -> str:
     """A plan as a picture against today."""
+    # As wide as a phone, so that the names can be read there.
     today = grids.shapes(session, here.community.id)
     moved = [piece["geom"] for piece in plans.ground(session, here)]
     return plan_maps.picture(
         [(row.name, here.coverage.areas[key]) for key, row in here.rows.items()],
         list(here.flat(list(today.values()))),
         list(here.flat(moved)),
+        width=380,
+        height=300,
         title=_(
             "The plan “{name}”: ground that goes over is hatched, boundaries of today are dashed", name=here.plan.name
         ),

@@ -11,7 +11,7 @@ from sqlalchemy import Row, false, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from data import accounts, buildings, units
-from data.base import listing
+from data.base import db, listing
 from data.base.access import Actor, Rows
 from data.base.language import _
 from data.patrols.tables import CheckIn, Patrol, PatrolNote, PatrolNotFound, PatrolPoint
@@ -146,13 +146,18 @@ def dropped(session: Session, patrol: Patrol) -> dict[str, int]:
 
 
 def check_ins(session: Session, patrol: Patrol) -> Sequence[Any]:
-    """The check-ins of a patrol that the actor was already shown to see, in their order, with the building's number."""
-    return session.execute(
+    """The check-ins of a patrol that the actor was already shown to see, in their order, with the building's number.
+
+    Also of a building that lies in somebody else's grid by now.
+    """
+    query = (
         select(*listing.columns(CheckIn), buildings.Building.number.label("building_number"))
         .join(buildings.Building, buildings.Building.id == CheckIn.building_id)
         .where(CheckIn.patrol_id == patrol.id)
         .order_by(CheckIn.at, CheckIn.id)
-    ).all()
+    )
+    with db.everywhere(session):
+        return session.execute(query).all()
 
 
 def notes(session: Session, patrol: Patrol) -> Sequence[Any]:

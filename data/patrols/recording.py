@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from data import buildings, grids
-from data.base import access, audit
+from data.base import access, audit, db, settings
 from data.base.access import Actor
 from data.base.errors import Conflict, Invalid
 from data.base.language import _
+from data.buildings import Building
 from data.patrols.cleaning import clean
 from data.patrols.tables import (
     AHEAD,
@@ -31,6 +33,9 @@ from data.patrols.tables import (
     Source,
     Track,
 )
+
+#: How long a phone may have been away, so that it knows grids as they were.
+AWAY = timedelta(days=31)
 
 
 def start(
@@ -169,7 +174,7 @@ def check_in(
     """
     require_own(actor, patrol)
     _check_instant(at)
-    building = buildings.get(session, actor, building_id)
+    building = _building(session, actor, patrol, building_id, at)
     if building.community_id != patrol.community_id:
         raise Invalid(_("The building lies in another community."), field="body.building_id")
     values = {
@@ -181,7 +186,7 @@ def check_in(
         "lat": lat,
         "accuracy_m": accuracy_m,
         "note": note,
-        "distance_m": _distance_m(session, building_id, lon, lat),
+        "distance_m": _distance_m(session, building, lon, lat),
     }
     session.execute(insert(CheckIn).values(values).on_conflict_do_nothing())
     found = session.scalar(select(CheckIn).where(CheckIn.uuid == uuid, CheckIn.patrol_id == patrol.id))
@@ -190,14 +195,28 @@ def check_in(
     return found
 
 
-def _distance_m(session: Session, building_id: int, lon: float | None, lat: float | None) -> float | None:
+def _building(session: Session, actor: Actor, patrol: Patrol, building_id: int, at: datetime) -> Building:
+    """The building at which the actor was, also if it went over to somebody else's grid while the phone was away."""
+    try:
+        return buildings.get(session, actor, building_id)
+    except buildings.BuildingNotFound:
+        day = at.astimezone(ZoneInfo(settings.get().timezone)).date()
+        with db.everywhere(session):
+            held = grids.held_around(session, patrol.community_id, building_id, day - AWAY, day)
+            building = session.get(Building, building_id)
+        area = actor.area(Building.__read__)
+        if building is None or not any(area.covers(patrol.community_id, grid_id) for grid_id in held):
+            raise
+        return building
+
+
+def _distance_m(session: Session, building: Building, lon: float | None, lat: float | None) -> float | None:
     if lon is None or lat is None:
         return None
     point = func.geography(func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326))
-    building = buildings.Building
-    return session.scalar(
-        select(func.ST_Distance(func.geography(building.geom), point)).where(building.id == building_id)
-    )
+    away = select(func.ST_Distance(func.geography(Building.geom), point)).where(Building.id == building.id)
+    with db.everywhere(session):
+        return session.scalar(away)
 
 
 def stop(session: Session, actor: Actor, patrol: Patrol, *, at: datetime) -> Patrol:
