@@ -32,11 +32,11 @@ def compared(plan_id: Id, page: Read) -> Response:
     """A plan beside today, or beside another plan of its community."""
     plan = plans.get(page.session, page.actor, plan_id)
     other = _other(page, plan)
-    found, here = _compared(page, plan, other)
+    both, here = _compared(page, plan, other)
     before_name = other.name if other else _("Today")
-    frame = [geom for side in found.areas for _name, geom in side]
-    moved = [geom for _source, _target, geom in found.ground]
-    was, comes = found.areas
+    frame = [geom for side in both.areas for _name, geom in side]
+    moved = [geom for _source, _target, geom in both.ground]
+    was, comes = both.areas
     hatched = _("{after} against {before}: hatched ground goes over", after=plan.name, before=before_name)
     return page.show(
         "plans/compare.html",
@@ -52,23 +52,23 @@ def compared(plan_id: Id, page: Read) -> Response:
         left=plan_maps.picture(was, moved=moved, title=before_name, frame=frame),
         right=plan_maps.picture(comes, moved=moved, title=plan.name, frame=frame),
         names=_figure_names(),
-        rows=[_row(row) for row in found.rows],
-        totals=[found.total(name) for name in FIGURES],
+        rows=[_row(row) for row in both.rows],
+        totals=[both.total(name) for name in FIGURES],
         moves=[
             {"source": row.name, "target": target or _("outside"), "buildings": names}
-            for row in found.rows
+            for row in both.rows
             for target, names in row.goes.items()
         ],
-        rounds=found.rounds,
+        rounds=both.rounds,
         teams=[
             {"leader": leader, "cells": _cells(before, after)}
-            for leader, before, after in plans.workload(found.rows)
+            for leader, before, after in plans.workload(both.rows)
             if before != after
         ],
         notices=[
             {"name": row.name, "href": f"/plans/{plan.id}/notices/{key}"}
             for key in here.rows
-            for row in found.rows
+            for row in both.rows
             if row.identity == plans.identity(here, key) and row.changes
         ]
         if other is None
@@ -80,16 +80,16 @@ def compared(plan_id: Id, page: Read) -> Response:
 def notice(plan_id: Id, key: Id, page: Read) -> Response:
     """What changes for one grid, to put up: its new outline, who comes and who leaves, by buildings."""
     plan = plans.get(page.session, page.actor, plan_id)
-    found, here = _compared(page, plan, None)
+    both, here = _compared(page, plan, None)
     if key not in here.rows:
         raise NotFound(_("There is no such grid in the plan any more."))
-    row = next(row for row in found.rows if row.identity == plans.identity(here, key))
+    row = next(row for row in both.rows if row.identity == plans.identity(here, key))
     today = grids.shapes(page.session, plan.community_id)
     grid_id = here.rows[key].grid_id
     was = list(here.flat([today[grid_id]])) if grid_id in today else []
     chosen = here.coverage.areas[key]
     near = [(here.rows[other].name, geom) for other, geom in here.coverage.areas.items() if geom.intersects(chosen)]
-    moved = [geom for source, target, geom in found.ground if row.name in (source, target)]
+    moved = [geom for source, target, geom in both.ground if row.name in (source, target)]
     return page.show(
         "plans/notice.html",
         section="plans",

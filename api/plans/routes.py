@@ -154,6 +154,12 @@ class TableOut(Output):
     edits: list[dict[str, Any]] = Field(description="What it came of, the last first.", examples=[[]])
 
 
+class AsFile(listing.Parameters):
+    """What a plan goes out as."""
+
+    f: Annotated[Literal["gpkg", "csv"], Query(description="Grids as GeoPackage, or building → grid as CSV.")] = "gpkg"
+
+
 class Hiding(listing.Parameters):
     """What is asked for of a comment."""
 
@@ -200,11 +206,11 @@ def get_plan_file(
     session: Session,
     actor: Read,
     plan_id: Id,
-    f: Annotated[Literal["gpkg", "csv"], Query(description="Grids as GeoPackage, or building → grid as CSV.")] = "gpkg",
+    asked: Annotated[AsFile, Query()],
 ) -> Response:
     """A plan as GeoPackage (its grids) or CSV (building → grid), with its author, state, scores and days."""
     plan = plans.get(session, actor, plan_id)
-    form = writing.parse_format(f)
+    form = writing.parse_format(asked.f)
     file = tempfile.TemporaryFile(prefix="wangge-")  # noqa: SIM115 - closed after the last block
     try:
         plans.write(session, actor, plan, file, form)

@@ -103,34 +103,34 @@ def compare(session: Session, actor: Actor, after: Standing, before: Standing | 
         The buildings of the community, as ``figures.homes`` gives them.
     """
     cases = _cases(session, actor, after, homed)
-    one = _today(session, after, homed, cases) if before is None else _planned(before, homed, cases)
-    other = _planned(after, homed, cases)
-    leaders = figures.leaders(session, {grid for grid in {*one.names, *other.names} if isinstance(grid, int)})
-    sums = [_sums(side, homed) for side in (one, other)]
+    was = _today(session, after, homed, cases) if before is None else _planned(before, homed, cases)
+    comes = _planned(after, homed, cases)
+    leaders = figures.leaders(session, {grid for grid in {*was.names, *comes.names} if isinstance(grid, int)})
+    sums = [_sums(side, homed) for side in (was, comes)]
     rows = [
         GridChange(
             identity,
-            {**one.names, **other.names}[identity],
+            {**was.names, **comes.names}[identity],
             leaders.get(identity),
-            sums[0].get(identity, Sums()) if identity in one.names else None,
-            sums[1].get(identity, Sums()) if identity in other.names else None,
+            sums[0].get(identity, Sums()) if identity in was.names else None,
+            sums[1].get(identity, Sums()) if identity in comes.names else None,
         )
-        for identity in {**one.names, **other.names}
+        for identity in {**was.names, **comes.names}
     ]
     by_identity = {row.identity: row for row in rows}
-    for at, (source, target) in enumerate(zip(one.buildings, other.buildings, strict=True)):
+    for at, (source, target) in enumerate(zip(was.buildings, comes.buildings, strict=True)):
         if source != target:
             if source in by_identity:
-                goes = other.names.get(target, "") if target is not None else ""
-                by_identity[source].goes.setdefault(goes, []).append(homed.names[at])
+                taker = comes.names.get(target, "") if target is not None else ""
+                by_identity[source].goes.setdefault(taker, []).append(homed.names[at])
             if target in by_identity:
-                comes = one.names.get(source, "") if source is not None else ""
-                by_identity[target].comes.setdefault(comes, []).append(homed.names[at])
+                giver = was.names.get(source, "") if source is not None else ""
+                by_identity[target].comes.setdefault(giver, []).append(homed.names[at])
     return Compared(
         rows,
-        _rounds(session, actor, after, one, other, homed),
-        _ground(one, other),
-        (_named(one), _named(other)),
+        _rounds(session, actor, after, was, comes, homed),
+        _ground(was, comes),
+        (_named(was), _named(comes)),
     )
 
 
@@ -201,7 +201,7 @@ def _sums(side: _Side, homed: Homes) -> dict[Identity | None, Sums]:
     return sums
 
 
-def _rounds(session: Session, actor: Actor, here: Standing, one: _Side, other: _Side, homed: Homes) -> list[MovedRound]:
+def _rounds(session: Session, actor: Actor, here: Standing, was: _Side, comes: _Side, homed: Homes) -> list[MovedRound]:
     """Rounds of a grid that pass buildings which go to another one."""
     query = select(Round.name, Round.grid_id, Round.building_ids).where(
         Round.community_id == here.community.id, Round.active, Round.grid_id.is_not(None)
@@ -209,17 +209,17 @@ def _rounds(session: Session, actor: Actor, here: Standing, one: _Side, other: _
     moved = []
     for row in session.execute(access.visible(query.order_by(Round.id), actor, Round)):
         at = [homed.position[building] for building in row.building_ids if building in homed.position]
-        away = [homed.names[place] for place in at if one.buildings[place] != other.buildings[place]]
+        away = [homed.names[place] for place in at if was.buildings[place] != comes.buildings[place]]
         if away:
-            moved.append(MovedRound(row.name, one.names.get(row.grid_id, ""), away))
+            moved.append(MovedRound(row.name, was.names.get(row.grid_id, ""), away))
     return moved
 
 
-def _ground(one: _Side, other: _Side) -> list[tuple[str | None, str | None, Any]]:
+def _ground(was: _Side, comes: _Side) -> list[tuple[str | None, str | None, Any]]:
     """The ground that lies in another grid on the other side, with the names of both."""
-    known = list({**one.areas, **other.areas})
+    known = list({**was.areas, **comes.areas})
     number = {grid: at for at, grid in enumerate(known, 1)}
-    before, after = ({number[grid]: geom for grid, geom in side.areas.items()} for side in (one, other))
+    before, after = ({number[grid]: geom for grid, geom in side.areas.items()} for side in (was, comes))
     changed = [
         key
         for key in number.values()
@@ -230,7 +230,7 @@ def _ground(one: _Side, other: _Side) -> list[tuple[str | None, str | None, Any]
         return side.get(known[key - 1]) if key != OUTSIDE else None
 
     pieces = tiling.compared(before, after, changed)
-    return [(name(one.names, piece.source), name(other.names, piece.target), piece.geom) for piece in pieces]
+    return [(name(was.names, piece.source), name(comes.names, piece.target), piece.geom) for piece in pieces]
 
 
 def workload(rows: list[GridChange]) -> list[tuple[str, Sums, Sums]]:

@@ -161,7 +161,7 @@ def test_no_file_of_the_floors_grows_beyond_seven_hundred_lines() -> None:
             r"transactions?(\(request\))?\((\w+\.)?SYSTEM|is_system=True",
             (
                 *("data/", "api/cli/", "api/worker.py", "api/health.py", "api/base/deps.py", "api/views/pages.py"),
-                *("api/accounts/security.py", "api/accounts/signin.py", "api/reports/"),
+                *("api/accounts/security.py", "api/accounts/signin.py", "api/reports/", "api/plans/residents.py"),
             ),
         ),
     ],
