@@ -72,7 +72,7 @@ def visits(page: Page, current: str) -> list[dict[str, Any]]:
     return _shown(
         page,
         current,
-        ("visits", _("Due"), {"household.read"}),
+        ("visits", _("Who is due"), {"household.read"}),
         ("campaigns", _("Campaigns"), {"household.read"}),
         ("visits/rhythm", _("How often"), {"visit.edit"}),
     )

@@ -237,11 +237,10 @@ def _cases(page: Page, row: Any) -> dict[str, Any] | None:
 
 def _visits(page: Page, household_id: int) -> list[dict[str, Any]]:
     """The latest visits of a household."""
-    names, outcomes = visits.manner_names(), visits.outcome_names()
     return [
         {
             "href": f"/incidents/{visit.incident_id}" if visit.incident_id else f"/visits/record/{household_id}",
-            "cells": [words.minute(visit.at), f"{names[visit.manner]} · {outcomes[visit.outcome]}", visit.said],
+            "cells": [words.minute(visit.at), visits.came_of(visit.manner, visit.outcome), visit.said],
         }
         for visit in visits.latest(page.session, page.actor, household_id, _LATEST)
     ]

@@ -64,7 +64,7 @@ def listed(page: Read) -> Response:
         Column(_("Head"), lead=True),
         Column(_("Due"), side=True, sort="due"),
         Column(_("Special groups"), lead=True),
-        Column(_("Last met")),
+        Column(_("Last spoken to")),
         Column(_("In vain since"), number=True),
         Column(_("Grid")),
     ]
@@ -171,6 +171,10 @@ def _form(page: Page, household: Household, form: FormData | None = None, error:
         uuid=said.get("uuid") or str(uuid4()),
         manner=said.get("manner") or row.manner,
         manners=words.options(visits.manner_names()),
+        outcomes=[
+            {"value": code, "door": name, "phone": visits.call_outcome_names()[code]}
+            for code, name in visits.outcome_names().items()
+        ],
         members=[{"value": str(member.id), "label": _name(member)} for member in members],
         kinds=[{"value": kind.code, "label": words.name(kind)} for kind in kinds],
         said=said,
@@ -188,7 +192,7 @@ def _past(visit: Any) -> dict[str, Any]:
     return {
         "id": visit.id,
         "at": words.minute(visit.at),
-        "what": f"{visits.manner_names()[visit.manner]} · {visits.outcome_names()[visit.outcome]}",
+        "what": visits.came_of(visit.manner, visit.outcome),
         "who": visit.account_name or "",
         "said": visit.said,
         "card": visit.card,

@@ -63,6 +63,17 @@ def outcome_names() -> dict[str, str]:
     return {Outcome.MET: _("Met"), Outcome.NOBODY: _("Nobody home"), Outcome.DECLINED: _("Not a good moment")}
 
 
+def came_of(manner: str, outcome: str) -> str:
+    """A visit and what came of it, in words: a call is answered or not, where a door is opened or not."""
+    what = call_outcome_names() if manner == Manner.CALL else outcome_names()
+    return f"{manner_names()[manner]} · {what[outcome]}"
+
+
+def call_outcome_names() -> dict[str, str]:
+    """What comes of a call."""
+    return {Outcome.MET: _("Reached"), Outcome.NOBODY: _("No answer"), Outcome.DECLINED: _("Not a good moment")}
+
+
 def who_names() -> dict[str, str]:
     """Whom a rhythm is for, beside single special groups."""
     return {Who.ORDINARY: _("Ordinary households"), Who.SPECIAL: _("Special households")}
