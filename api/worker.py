@@ -35,6 +35,7 @@ HANDLERS: dict[str, Handler] = {
     hotspots.HOTSPOTS: hotspots.perform,
     notifications.SEND_JOB: notifications.perform,
     coverage.FOLLOW_JOB: coverage.perform,
+    plans.PROPOSE_JOB: plans.propose,
 }
 #: The kinds of jobs that nobody asked for in person.
 _OF_THE_SYSTEM = (notifications.SEND_JOB, coverage.FOLLOW_JOB)

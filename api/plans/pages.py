@@ -219,6 +219,13 @@ def _table(page: Page, plan: plans.Plan) -> Response:
             "effective_on": words.day(plan.effective_on),
         },
         editable=may_edit and plan.state in plans.OPEN,
+        wishes=[
+            ("households", _("As many households"), 10),
+            ("people", _("As many people"), 0),
+            ("special", _("As many special households"), 0),
+            ("compactness", _("Round outlines"), 3),
+            ("stay", _("Few households change their grid"), 0),
+        ],
         count=len(here.rows),
         first_day=(settings.today() + timedelta(days=1)).isoformat(),
         actions=[{"code": action, "label": names[action]} for action in plans.allowed(page.session, page.actor, plan)],

@@ -15,6 +15,7 @@ from api.base.deps import Session, permission
 from api.base.fields import Code, Day, Geometry, Id, Input, Lat, Line, Lon, Output, Reference, Text, shape
 from api.base.listing import InCommunity
 from api.base.request import public_address
+from api.jobs import JobOut, shown
 from api.plans import incoming, tables
 from data import plans, units
 from data.base.access import Actor
@@ -27,6 +28,8 @@ Edit = Annotated[Actor, permission("grid.edit")]
 Spot = tuple[Lon, Lat]
 Corners = Annotated[list[Spot], Field(max_length=10_000)]
 Key = Annotated[int, Field(ge=1, le=1_000_000)]
+Wish = Literal["households", "people", "special", "compactness", "barriers", "stay"]
+Weight = Annotated[float, Field(ge=0, le=100)]
 Turn = Annotated[Literal["undo", "redo"], Path(description="Whether back or forth.", examples=["undo"])]
 
 
@@ -79,6 +82,16 @@ class EditNew(Input):
     least: int | None = Field(None, ge=0, le=1_000_000, examples=[None])
     most: int | None = Field(None, ge=0, le=1_000_000, examples=[None])
     count: int | None = Field(None, ge=1, le=2000, examples=[None])
+
+    weights: dict[Wish, Weight] = Field(
+        {},
+        description="With a proposal: how much each wish counts.",
+        examples=[{"households": 1.0, "compactness": 0.3}],
+    )
+    together: list[Annotated[list[Reference], Field(min_length=2, max_length=500)]] = Field(
+        [], max_length=200, description="Buildings that stay together, group by group.", examples=[[]]
+    )
+    seed: int = Field(0, ge=0, le=2**31, description="The same seed proposes the same.", examples=[0])
 
     def asked(self) -> Asked:
         """The same for ``data``."""
@@ -258,6 +271,15 @@ def share_plan(request: Request, session: Session, actor: Edit, plan_id: Id, bod
     plans.share(session, actor, plan, shared=body.shared)
     link = f"{public_address(request)}/r/plans/{plan.id}/{plans.link(plan)}" if plan.shared else None
     return ShareOut(shared=plan.shared, link=link)
+
+
+@api.post("/{plan_id}/proposals", summary="Let the machine propose", status_code=status.HTTP_202_ACCEPTED)
+def propose_division(response: Response, session: Session, actor: Edit, plan_id: Id, body: EditNew) -> JobOut:
+    """Divide the ground of a plan in the background; it becomes an edit unless somebody changes the plan meanwhile."""
+    plan = plans.get(session, actor, plan_id)
+    job = plans.ask_for_proposal(session, actor, plan, body.asked(), version=body.version)
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return shown(job)
 
 
 @api.post("/{plan_id}/{turn}", summary="Undo or redo an edit of a plan")

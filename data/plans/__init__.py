@@ -4,6 +4,7 @@
 - ``standing`` how it stands; ``editing`` what an edit comes to; ``drawing`` drawn up, edited, undone, redone
 - ``comparing`` two plans, or one with today; ``figures`` who lives where in it, what is wrong, what would change
 - ``talking`` what is said of it; ``filing`` as a file, out and in; ``effect`` how it takes effect
+- ``proposing`` the machine's work in the background
 """
 
 from data.plans.comparing import Compared, GridChange, compare, identity, workload
@@ -24,6 +25,9 @@ from data.plans.figures import (
 )
 from data.plans.figures import of as figures_of
 from data.plans.filing import FORMATS, HalfDrawn, about, bring_in, write
+from data.plans.proposing import PROPOSE_JOB
+from data.plans.proposing import ask as ask_for_proposal
+from data.plans.proposing import perform as propose
 from data.plans.standing import PlanNotFound, Standing, get, listed, selection, standing
 from data.plans.tables import Action, Plan, PlanComment, PlanEdit, PlanGrid, PlanStep, State, action_names, state_names
 from data.plans.talking import comments, heard, hide, link, linked, say, share, suggest
@@ -32,6 +36,7 @@ from data.plans.workflow import OPEN, TRANSITIONS, NotNow, act, allowed, steps
 __all__ = [
     "FORMATS",
     "OPEN",
+    "PROPOSE_JOB",
     "TRANSITIONS",
     "Action",
     "Asked",
@@ -59,6 +64,7 @@ __all__ = [
     "act",
     "action_names",
     "allowed",
+    "ask_for_proposal",
     "bring_in",
     "can_undo",
     "comments",
@@ -82,6 +88,7 @@ __all__ = [
     "linked",
     "listed",
     "moving",
+    "propose",
     "redo",
     "say",
     "selection",

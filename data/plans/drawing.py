@@ -210,10 +210,11 @@ def edit(
     hold(session, actor, plan, version, rebase=rebase)
     here = standing(session, plan)
     edited = editing.computed(session, actor, here, asked)
-    return _keep(session, actor, here, asked, edited)
+    return keep(session, actor, here, asked, edited)
 
 
-def _keep(session: Session, actor: Actor, here: Standing, asked: Asked, edited: Edited) -> PlanEdit:
+def keep(session: Session, actor: Actor, here: Standing, asked: Asked, edited: Edited) -> PlanEdit:
+    """Write what came of an edit of a plan that is held."""
     plan, before, after = here.plan, here.coverage, edited.coverage
     keys = [
         key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -109,12 +109,50 @@ class Asked:
     least: int | None = None
     most: int | None = None
     count: int | None = None
+    #: With ``PROPOSE`` and ``BALANCE``: how much each wish counts, by name (``Weights``); empty for the usual.
+    weights: Mapping[str, float] = field(default_factory=dict)
+    #: Buildings that stay together, group by group.
+    together: Sequence[Sequence[int]] = ()
+    #: The same seed proposes the same.
+    seed: int = 0
     #: What was proven of a proposal, filled in by it.
     proof: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """What was said of it, without what was not."""
-        return {name: value for name, value in vars(self).items() if value not in (None, (), [], {}, False)}
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value not in (None, (), [], {}, False) and (name, value) != ("seed", 0)
+        }
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who watches the machine: what ``alive`` raises ends it, ``tell`` is called with the share that is done."""
+
+    alive: Callable[[], None] = lambda: None
+    tell: Callable[[float], None] = lambda _share: None
+
+
+NOBODY_WATCHES = Watch()
+_USUAL = Weights(households=1.0, compactness=0.3)
+
+
+def weights(asked: Asked) -> Weights:
+    """How much each wish counts.
+
+    Raises
+    ------
+    Invalid
+        There is no such wish, or none counts at all.
+    """
+    if not asked.weights:
+        return _USUAL
+    names = [one.name for one in fields(Weights)]
+    if set(asked.weights) - set(names) or not any(weight > 0 for weight in asked.weights.values()):
+        raise Invalid(_("Say how much each wish counts: {names}.", names=_(", ").join(names)), field="weights")
+    return Weights(**(dict.fromkeys(names, 0.0) | dict(asked.weights)))
 
 
 def refusal(here: Standing, error: NotPossible) -> Refused:
@@ -192,28 +230,39 @@ def _balanced(session: Session, actor: Actor, here: Standing, asked: Asked) -> E
         homes,
         least=asked.least if asked.least is not None else least,
         most=asked.most if asked.most is not None else most,
-        weights=Weights(households=1.0, compactness=0.3),
+        weights=weights(asked),
         seconds=20.0,
     )
 
 
-def _proposed(session: Session, actor: Actor, here: Standing, asked: Asked) -> Edited:
+def _together(homes: figures.Homes, asked: Asked) -> list[list[int]]:
+    """Positions of the buildings of each group that stays together, among those that people live in."""
+    position = {building: at for at, building in enumerate(homes.living_ids())}
+    return [[position[building] for building in group if building in position] for group in asked.together]
+
+
+def _proposed(session: Session, actor: Actor, here: Standing, asked: Asked, watch: Watch = NOBODY_WATCHES) -> Edited:
     """The best division of all grids that are not locked; of the grids of today each goes on as one of them."""
     least, most = figures.bounds(here)
     free = [key for key in here.coverage.keys if key not in here.coverage.locked]
     locked = len(here.coverage.keys) - len(free)
     count = asked.count if asked.count is not None else len(here.coverage.keys)
     fresh = [_fresh(here) + number for number in range(max(count - locked - len(free), 0))]
+    homes = figures.homes(session, actor, here)
     proposal = handing.propose(
         here.coverage,
         free,
-        figures.homes(session, actor, here).living(),
+        homes.living(),
         least=asked.least if asked.least is not None else least,
         most=asked.most if asked.most is not None else most,
         count=count - locked,
-        weights=Weights(households=1.0, compactness=0.3),
+        weights=weights(asked),
+        together=_together(homes, asked),
+        seed=asked.seed,
         new=fresh,
         seconds=30.0,
+        alive=watch.alive,
+        tell=watch.tell,
     )
     asked.proof.update(
         {
@@ -275,7 +324,7 @@ _EDITS: dict[EditKind, Callable[[Session, Actor, Standing, Asked], Edited]] = {
 }
 
 
-def computed(session: Session, actor: Actor, here: Standing, asked: Asked) -> Edited:
+def computed(session: Session, actor: Actor, here: Standing, asked: Asked, watch: Watch = NOBODY_WATCHES) -> Edited:
     """What an edit comes to; nothing is written.
 
     Raises
@@ -284,6 +333,8 @@ def computed(session: Session, actor: Actor, here: Standing, asked: Asked) -> Ed
         No valid division would come of it; with ``reason``, ``keys``, and ``at`` where it can be said.
     """
     try:
+        if asked.kind is EditKind.PROPOSE:
+            return _proposed(session, actor, here, asked, watch)
         return _EDITS[asked.kind](session, actor, here, asked)
     except NotPossible as error:
         raise refusal(here, error) from error

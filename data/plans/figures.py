@@ -59,10 +59,17 @@ class Homes:
         """Building id → position."""
         return {building: at for at, building in enumerate(self.ids)}
 
+    @cached_property
+    def _lived_in(self) -> Any:
+        return self.residential if self.residential.any() else np.ones(len(self.ids), dtype=bool)
+
+    def living_ids(self) -> list[int]:
+        """Ids of those that people live in."""
+        return [building for building, lived_in in zip(self.ids, self._lived_in, strict=True) if lived_in]
+
     def living(self) -> handing.Homes:
         """Those that people live in; all, where nobody lives anywhere."""
-        chosen = self.residential if self.residential.any() else np.ones(len(self.ids), dtype=bool)
-        homes = self.homes
+        chosen, homes = self._lived_in, self.homes
         return handing.Homes(
             homes.footprints[chosen], homes.households[chosen], homes.people[chosen], homes.special[chosen]
         )

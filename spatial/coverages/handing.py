@@ -29,7 +29,7 @@ from spatial.coverages.tiling import (
 from spatial.partition import cells as partition_cells
 from spatial.partition import cities
 from spatial.partition.ground import Ground, of_cells
-from spatial.partition.proposals import Asked, Division, Weights
+from spatial.partition.proposals import NOBODY, Asked, Division, Weights
 
 _CUT_M2, _CUT_SHARE = 0.5, 0.01
 _ROOM_M = 2.0
@@ -168,8 +168,11 @@ def propose(
     weights: Weights,
     lines: Geometries | None = None,
     new: Sequence[int] = (),
+    together: Sequence[Sequence[int]] = (),
+    seed: int = 0,
     seconds: float = 60.0,
     alive: Callable[[], None] = lambda: None,
+    tell: Callable[[float], None] = lambda _share: None,
 ) -> Proposal:
     """Divide the ground of some areas among as many, or another number, as well as it can be done.
 
@@ -183,6 +186,10 @@ def propose(
         Streets, walls and water that cells end at as they do at today's edges, and that count as barriers.
     new
         Keys for areas beyond those.
+    together
+        Positions of homes that go to the same area, group by group.
+    seed, seconds, alive, tell
+        As of ``spatial.partition.cities.best``.
 
     Raises
     ------
@@ -210,7 +217,11 @@ def propose(
     ground: Ground = of_cells(cells, homes.households[position], homes.people[position], homes.special[position], lines)
     held = located(coverage, shapely.point_on_surface(homes.footprints[position]))
     today = np.array([today_keys.index(key) if key in today_keys else -1 for key in held], dtype=np.int64)
-    division = cities.best(ground, Asked(least, most, count, today), weights, seconds=seconds, alive=alive)
+    groups = np.full(len(homes.footprints), NOBODY, dtype=np.int64)
+    for number, group in enumerate(together):
+        groups[list(group)] = number
+    request = Asked(least, most, count, today, groups=groups[position])
+    division = cities.best(ground, request, weights, seed=seed, seconds=seconds, alive=alive, tell=tell)
     label = _matched(division.grid, today, homes.households[position], len(today_keys))
     names = [*today_keys, *new]
     areas: dict[int, Any] = {}

@@ -195,3 +195,24 @@ def test_residents_comment_by_a_link_and_are_read_before_they_are_shown(
     planner.post(f"{address}/share", json={"shared": True})
     planner.post(f"{address}/steps/new", json={"action": "submit"})
     assert visitor.get(link).status_code == 404
+
+
+def test_a_proposal_is_asked_for_and_worked_on_in_the_background(city: City, planner: TestClient) -> None:
+    plan = drawn_up(planner, city)
+    asked = {"kind": "propose", "count": 9, "weights": {"compactness": 1, "stay": 0.5}, "version": plan["version"]}
+    answer = planner.post(f"/api/plans/{plan['id']}/proposals", json=asked)
+    assert answer.status_code == 202, answer.text
+    job = answer.json()
+    assert (job["kind"], job["state"]) == ("propose", "queued")
+    assert answer.headers["Location"] == f"/api/jobs/{job['id']}"
+    for wrong in (
+        {"weights": {"beauty": 1}},
+        {"weights": {"stay": -1}},
+        {"kind": "simplify"},
+        {"weights": {"stay": 0}},
+    ):
+        assert planner.post(f"/api/plans/{plan['id']}/proposals", json=asked | wrong).status_code == 422
+    stale = planner.post(f"/api/plans/{plan['id']}/proposals", json=asked | {"version": 999})
+    assert stale.status_code == 409
+    cancelled = planner.post(f"/api/jobs/{job['id']}/cancel").json()
+    assert cancelled["state"] == "cancelled"

@@ -58,6 +58,8 @@ def test_the_best_division_is_proposed_with_its_proof_and_put_up_for_comment(sig
     on_a_new_table(page, "最优方案")
     # Nine grids: eight cannot all have 700 people at most.
     page.locator("#plan-count").fill("9")
+    page.locator(".plan-wishes summary").click()
+    page.locator("[data-wish=stay]").fill("5")
     page.locator("[data-edit=propose]").click()
     expect(page.locator("#plan-proof")).to_contain_text("已证明", timeout=60_000)
     expect(page.locator("#plan-figures tr")).to_have_count(9)

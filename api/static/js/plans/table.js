@@ -77,6 +77,27 @@ export async function start(map, config) {
     return show(table);
   }
 
+  /** Let the machine work in the background, show how far it is, and take what comes of it. */
+  async function propose() {
+    const weights = Object.fromEntries([...document.querySelectorAll("[data-wish]")].map((wish) => [wish.dataset.wish, Number(wish.value) / 10]));
+    const asked = { kind: "propose", count: Number(part("plan-count").value) || null, weights, version: table.plan.version };
+    const { ok, found } = await ask("proposals", asked);
+    if (!ok) return tell(found?.detail ?? word("no_answer"));
+    const place = part("plan-working");
+    place.hidden = false;
+    part("plan-stop").onclick = () => fetch(`/api/jobs/${found.id}/cancel`, { method: "POST", headers: { "X-CSRF-Token": token } });
+    for (let job = found; ; job = await (await fetch(`/api/jobs/${found.id}`)).json()) {
+      part("plan-progress").value = job.total ? job.done / job.total : 0;
+      if (job.state === "queued" || job.state === "running") {
+        await new Promise((after) => { setTimeout(after, 500); });
+        continue;
+      }
+      place.hidden = true;
+      if (job.state === "done") return load();
+      return tell(job.state === "failed" ? job.detail : word("stopped"));
+    }
+  }
+
   function tell(text, again = null) {
     const place = part("plan-told");
     place.hidden = !text;
@@ -273,7 +294,7 @@ export async function start(map, config) {
     balance: () => edit({ kind: "balance", keys: picked() }),
     simplify: () => edit({ kind: "simplify", tolerance_m: 3 }),
     straighten: () => active ? edit({ kind: "straighten", edge: active.feature.geometry.coordinates }) : tell(word("choose_edge")),
-    propose: () => edit({ kind: "propose", count: Number(part("plan-count").value) || null }),
+    propose,
   };
   for (const button of page.querySelectorAll("[data-edit]")) button.addEventListener("click", () => simple[button.dataset.edit]());
   await load();
