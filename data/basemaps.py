@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import shapely
 from geoalchemy2 import Geometry, WKBElement
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from geoalchemy2.shape import from_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data.base import access, db, texts
 
@@ -55,3 +58,15 @@ class Basemap(db.Table):
     def within(cls, area: access.Area) -> ColumnElement[bool]:
         """The ground of a community is shown to whoever sees anything of it."""
         return cls.community_id.in_(sorted(area.units | area.communities))
+
+
+def lines(session: Session, community_id: int, window: BaseGeometry) -> list[BaseGeometry]:
+    """The streets, paths and walls of a community's ground that meet a window (EPSG:4326)."""
+    rows = session.scalars(
+        select(func.ST_AsBinary(Basemap.geom)).where(
+            Basemap.community_id == community_id,
+            Basemap.kind.in_((GroundKind.ROAD, GroundKind.PATH, GroundKind.WALL)),
+            Basemap.geom.intersects(from_shape(window, 4326)),
+        )
+    )
+    return [shapely.from_wkb(bytes(row)) for row in rows]

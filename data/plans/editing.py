@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import shapely
 from sqlalchemy.orm import Session
 
+from data import basemaps
 from data.base.access import Actor
 from data.base.errors import Invalid
 from data.base.language import _
@@ -32,6 +34,7 @@ class EditKind(StrEnum):
     DELETE_VERTEX = "delete_vertex"
     RESHAPE = "reshape"
     STRAIGHTEN = "straighten"
+    FOLLOW = "follow"
     SIMPLIFY = "simplify"
     DRAW = "draw"
     GIVE = "give"
@@ -56,6 +59,7 @@ def kind_names() -> dict[str, str]:
         "delete_vertex": _("Corner removed"),
         "reshape": _("Edge redrawn"),
         "straighten": _("Edge straightened"),
+        "follow": _("Edge laid along a street"),
         "simplify": _("Edges smoothed"),
         "draw": _("Grid drawn"),
         "give": _("Ground given"),
@@ -84,7 +88,7 @@ class Asked:
     at, to
         A vertex, and where it goes.
     edge
-        With ``RESHAPE`` and ``STRAIGHTEN``: the edge as it is, corner by corner.
+        With ``RESHAPE``, ``STRAIGHTEN`` and ``FOLLOW``: the edge as it is, corner by corner.
     line
         A new edge, or a cut.
     polygon
@@ -276,6 +280,24 @@ def _proposed(session: Session, actor: Actor, here: Standing, asked: Asked, watc
     return painting.redrawn(here.coverage, proposal.areas)
 
 
+def _followed(session: Session, here: Standing, asked: Asked) -> Edited:
+    edge = edge_at(here, asked.edge)
+    window = here.round([shapely.envelope(shapely.buffer(edge.line, _BESIDE_M))])[0]
+    lines = shapely.get_parts(here.flat(basemaps.lines(session, here.community.id, window)))
+    # A wall that is drawn with its thickness is followed along its side.
+    lines = np.where(shapely.get_dimensions(lines) == 2, shapely.boundary(lines), lines) if len(lines) else lines
+    try:
+        return edits.follow(here.coverage, edge, list(lines), _BESIDE_M)
+    except NotPossible as error:
+        if error.reason is not Reason.NO_EDGE:
+            raise
+        raise Refused(_("No street and no wall runs beside this edge."), reason=str(error.reason)) from error
+
+
+#: So far from an edge a street or wall is still beside it.
+_BESIDE_M = 30.0
+
+
 def _locked(here: Standing, asked: Asked, *, lock: bool) -> Edited:
     key = _key(asked)
     here.coverage.polygon(key)
@@ -307,6 +329,7 @@ _EDITS: dict[EditKind, Callable[[Session, Actor, Standing, Asked], Edited]] = {
         here.coverage, edge_at(here, a.edge), shapely.get_coordinates(here.drawn(a.line)), outer=a.outer
     ),
     EditKind.STRAIGHTEN: lambda _s, _by, here, a: edits.straighten(here.coverage, edge_at(here, a.edge)),
+    EditKind.FOLLOW: lambda session, _by, here, a: _followed(session, here, a),
     EditKind.SIMPLIFY: lambda _s, _by, here, a: edits.simplify(here.coverage, a.tolerance_m, list(a.keys) or None),
     EditKind.DRAW: lambda _s, _by, here, a: _drawn(here, a),
     EditKind.GIVE: lambda _s, _by, here, a: painting.give(here.coverage, _polygon(here, a), _key(a)),

@@ -175,6 +175,10 @@ def follow(coverage: Coverage, edge: Edge, lines: Sequence[Any], within_m: float
     if start > stop:
         street = shapely.reverse(street)
         start, stop = shapely.line_locate_point(street, first), shapely.line_locate_point(street, last)
+    # At its ends it comes and goes aslant: straight across it would lie upon the edges that meet it there.
+    start, stop = start + shapely.distance(first, street), stop - shapely.distance(last, street)
+    if start >= stop:
+        raise NotPossible(Reason.NO_EDGE, (edge.left, edge.right))
     along = substring(street, start, stop)
     corners = np.vstack([shapely.get_coordinates(first), shapely.get_coordinates(along), shapely.get_coordinates(last)])
     return reshape(coverage, edge, corners)

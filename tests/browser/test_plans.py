@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.stage import DESKTOP, Watched
+from tests.browser.test_paper import printed
 
 pytestmark = pytest.mark.browser
 Opens = Callable[..., Watched]
@@ -51,6 +52,49 @@ def test_an_edge_is_dragged_and_the_figures_follow_and_all_is_undone(signed_in: 
     expect(page.locator("#plan-redo")).to_be_enabled()
     expect(page.locator("#plan-step")).to_contain_text("0")
     assert page.locator("#plan-figures").inner_text() == before
+
+
+def test_a_corner_is_moved_by_the_keys_and_goes_back_by_undo(signed_in: Opens) -> None:
+    page = signed_in("planner", DESKTOP, "en").page
+    on_a_new_table(page, "键盘方案")
+    expect(page.locator("#plan-figures tr")).to_have_count(8)
+    page.locator(".plan-help summary").click()
+    expect(page.locator(".plan-help")).to_contain_text("next edge between grids")
+    area = page.locator("#plan-table")
+    # Some edges are straight, without a corner that could be moved.
+    for _edge in range(20):
+        page.keyboard.press("e")
+        if page.locator("path[stroke='#5B2A86'][fill='#5B2A86']").count():
+            break
+    expect(page.locator("#plan-edge")).to_contain_text("Edge between")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#plan-step")).to_contain_text("1")
+    expect(area).to_have_attribute("data-version", "1")
+    expect(page.locator("#plan-edge")).to_contain_text("Edge between")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#plan-step")).to_contain_text("0")
+
+
+def test_two_divisions_are_compared_and_a_notice_is_printed(signed_in: Opens) -> None:
+    page = signed_in("planner", DESKTOP, "zh").page
+    on_a_new_table(page, "对比方案")
+    page.locator("[name=mode][value=buildings]").check(force=True)
+    page.locator("#plan-key").select_option(index=1)
+    page.locator("[data-edit=close]").click()
+    expect(page.locator("#plan-figures tr")).to_have_count(7)
+    page.locator("a[href$='/compare']").click()
+    expect(page.locator("[data-for=one] svg path[fill='url(#moved)']").first).to_be_visible()
+    page.locator(".plan-ways label", has_text="滑块").click()
+    expect(page.locator("#plan-over svg")).to_be_visible()
+    page.locator("#plan-slide").fill("20")
+    expect(page.locator("#plan-over")).to_have_css("clip-path", "inset(0px 0px 0px 20%)")
+    page.locator(".related a[href*='/notices/']").first.click()
+    expect(page.locator(".paper-sheet h1")).to_contain_text("边界调整公告")
+    sheets = printed(page)
+    assert len(sheets) == 1
+    assert "划入的楼栋" in sheets[0].text
+    assert all(left > 0 and right < sheets[0].width for left, _bottom, right, _top in sheets[0].boxes)
 
 
 def test_the_best_division_is_proposed_with_its_proof_and_put_up_for_comment(signed_in: Opens) -> None:

@@ -13,6 +13,7 @@ from data.base import access, settings
 from data.base.access import Actor
 from data.base.audit import Audit
 from data.base.errors import Forbidden
+from data.basemaps import Basemap
 from data.incidents import Incident, IncidentStep, State
 from data.plans import Action, Asked, EditKind
 from tests.city import City, degrees, rectangle
@@ -92,6 +93,21 @@ def test_what_is_undone_is_as_before_to_the_last_bit_and_can_be_done_again(city:
         plans.redo(city.session, access.SYSTEM, plan, version=plan.version)
         assert shapes_of(city, plan) == after
     assert len(plans.edits_of(city.session, plan)) == 5
+
+
+def test_an_edge_follows_the_street_or_wall_of_the_ground(city: City) -> None:
+    plan = drawn_up(city)
+    edge = [degrees(100, 0), degrees(100, 100)]
+    asked = Asked(kind=EditKind.FOLLOW, edge=edge)
+    with pytest.raises(plans.Refused, match="No street"):
+        plans.edit(city.session, access.SYSTEM, plan, asked, version=plan.version)
+    street = shapely.LineString([degrees(106, -20), degrees(106, 120)]).wkt
+    city.session.add(Basemap(community_id=city.community.id, code="w1", kind="road", geom=f"SRID=4326;{street}"))
+    city.session.flush()
+    plans.edit(city.session, access.SYSTEM, plan, asked, version=plan.version)
+    areas = shapes_of(city, plan)
+    a, b = (shapely.area(areas[key_of(city, plan, name)]) for name in ("A1", "B1"))
+    assert a - b == pytest.approx(2 * (6 * 88 + 6 * 6), rel=0.05)
 
 
 def test_the_second_planner_is_told_and_may_go_on_from_there(city: City) -> None:

@@ -127,6 +127,21 @@ def some_edit(coverage: Coverage, homes: np.ndarray, kind: str, seed: int, far: 
             return painting.outline(coverage, rim)
 
 
+def test_an_edge_is_laid_along_the_street_beside_it_and_no_further_away() -> None:
+    before = squares()
+    edge = next(edge for edge in before.edges() if {edge.left, edge.right} == {0, 1})
+    street = shapely.LineString([(108, -50), (108, 30), (112, 60), (108, 250)])
+    edited = edits.follow(before, edge, [street], 30.0)
+    assert_whole(before, edited)
+    (laid_edge,) = (one for one in edited.coverage.edges() if {one.left, one.right} == {0, 1})
+    along = shapely.intersection(laid_edge.line, shapely.buffer(street, 0.01))
+    assert shapely.length(along) > 0.7 * shapely.length(laid_edge.line)
+    assert shapely.covers(laid_edge.line, shapely.Point(112, 60))
+    with pytest.raises(NotPossible) as refused:
+        edits.follow(before, edge, [shapely.LineString([(150, 0), (150, 100)])], 30.0)
+    assert refused.value.reason is Reason.NO_EDGE
+
+
 KINDS = ["move", "add", "delete", "straighten", "simplify", "split", "merge", "close", "draw", "create", "hand over"]
 KINDS += ["contiguous", "outline"]
 STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 10_000)), min_size=1, max_size=8)

@@ -1,11 +1,14 @@
 // The planner's table: the lines of a plan are dragged (leaflet-geoman), and the figures, checks and moves follow.
 /* global L */
 
+import { typing } from "../dom.js";
 import { number, say, word } from "../words.js";
 import { plainGround } from "../map/placing.js";
 
 const EDIT = "#5B2A86";
 const STEPS = ["#2F6CAD", "#86B2D9", "#D3E3F0", "#F1EEE8", "#FADFC2", "#EDA360", "#B9540F"];
+/** So long after the last stroke a corner that the keys moved is sent. */
+const SETTLES_MS = 400;
 const LIMITS = [-0.06, -0.04, -0.02, 0.02, 0.04, 0.06];
 
 /** Called by the script that folium writes. */
@@ -17,7 +20,7 @@ export async function start(map, config) {
   const token = document.querySelector("meta[name=csrf-token]").content;
   const part = (id) => document.getElementById(id);
   const areas = L.geoJSON(null, { style: coloured, interactive: false }).addTo(map);
-  const hatch = L.geoJSON(null, { style: { color: EDIT, weight: 1, fillOpacity: 0.22, fillColor: EDIT }, interactive: false }).addTo(map);
+  const hatch = L.geoJSON(null, { style: { color: EDIT, weight: 1, fillOpacity: 1, fillColor: "url(#plan-hatch)" }, interactive: false }).addTo(map);
   const today = L.geoJSON(null, { style: { color: "#18212B", weight: 1.8, dashArray: "6 5", fill: false }, interactive: false }).addTo(map);
   const homes = L.geoJSON(null, { style: homeStyle, onEachFeature: bindHome });
   const edges = L.layerGroup().addTo(map);
@@ -28,6 +31,11 @@ export async function start(map, config) {
   let mean = 0;
   let mode = "edge";
   let active = null;
+  /** Which corner the keys move, and of which edge, so that it is found again once an answer has come. */
+  let corner = 0;
+  let resume = null;
+  let waiting = 0;
+  const pointer = L.circleMarker([0, 0], { radius: 9, color: EDIT, weight: 3, fillColor: EDIT, fillOpacity: 1, interactive: false });
 
   const key = () => Number(part("plan-key").value) || null;
   const picked = () => [...document.querySelectorAll("[name=pick]:checked")].map((box) => Number(box.value));
@@ -151,13 +159,17 @@ export async function start(map, config) {
     for (const { geometry, properties } of grids) {
       const middle = L.geoJSON(geometry).getBounds().getCenter();
       const text = document.createElement("span");
-      text.append(properties.locked ? `🔒 ${properties.name}` : properties.name, document.createElement("br"), word("households", { value: number(properties.households) }));
+      const off = mean ? Math.round((properties.households / mean - 1) * 1000) / 10 : 0;
+      const title = document.createElement("b");
+      title.textContent = properties.locked ? `🔒 ${properties.name}` : properties.name;
+      text.append(title, document.createElement("br"), word("households", { value: number(properties.households) }), ` ${off > 0 ? "+" : off < 0 ? "−" : ""}${Math.abs(off)}%`);
       names.addLayer(L.marker(middle, { interactive: false, keyboard: false, icon: L.divIcon({ className: "plan-name", html: text, iconSize: [140, 36] }) }));
     }
   }
 
   function showEdges() {
     edges.clearLayers();
+    pointer.remove();
     active = null;
     for (const feature of table.edges.features) {
       const outer = feature.properties.left < 0;
@@ -168,7 +180,71 @@ export async function start(map, config) {
       line.on("click", () => mode === "edge" && choose(line));
       edges.addLayer(line);
     }
+    if (!resume) return;
+    const { left, right, at } = resume;
+    resume = null;
+    const same = inner().filter(({ feature: { properties: one } }) => one.left === left && one.right === right);
+    const far = (line) => Math.min(...line.getLatLngs().map((spot) => spot.distanceTo(at)));
+    const [near] = same.sort((one, other) => far(one) - far(other));
+    if (near) {
+      choose(near);
+      point(near.getLatLngs().reduce((best, spot, number, all) => (spot.distanceTo(at) < all[best].distanceTo(at) ? number : best), 0));
+    }
   }
+
+  const inner = () => edges.getLayers().filter(({ feature }) => feature.properties.left >= 0);
+
+  /** Show which corner the keys move; the ends of an edge stay where they are. */
+  function point(number) {
+    const spots = active.getLatLngs();
+    if (spots.length < 3) return pointer.remove();
+    corner = Math.min(Math.max(number, 1), spots.length - 2);
+    pointer.setLatLng(spots[corner]).addTo(map);
+    if (!map.getBounds().contains(spots[corner])) map.panTo(spots[corner], { animate: false });
+    return pointer;
+  }
+
+  /** Move the corner by metres; what several strokes come to is sent together. */
+  function nudge(east, north) {
+    const spots = active.getLatLngs();
+    if (spots.length < 3) return;
+    const { lat, lng } = spots[corner];
+    spots[corner] = L.latLng(lat + north / 111_320, lng + east / (111_320 * Math.cos((lat * Math.PI) / 180)));
+    active.setLatLngs(spots);
+    pointer.setLatLng(spots[corner]);
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const { left, right } = active.feature.properties;
+      resume = { left, right, at: active.getLatLngs()[corner] };
+      reshape(active);
+    }, SETTLES_MS);
+  }
+
+  const reshape = (line) => edit({
+    kind: "reshape", edge: line.feature.geometry.coordinates, line: line.getLatLngs().map(({ lng, lat }) => [lng, lat]),
+  });
+
+  function byKey(event) {
+    if (!table?.editable || mode !== "edge" || typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = event.shiftKey ? 5 : 1;
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+    if (event.key.toLowerCase() === "e") {
+      const lines = inner();
+      const next = lines[(lines.indexOf(active) + 1) % lines.length];
+      if (next) {
+        choose(next);
+        point(Math.floor(next.getLatLngs().length / 2));
+      }
+    } else if (!active) return;
+    else if (event.key === ",") point(corner - 1);
+    else if (event.key === ".") point(corner + 1);
+    else if (event.key === "Escape") showEdges();
+    else if (moves[event.key] && pointer._map) nudge(...moves[event.key]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  document.addEventListener("keydown", byKey, true);
 
   /** An edge is chosen: its corners can be dragged, added in the middle, and taken away by a right click. */
   function choose(line) {
@@ -180,9 +256,7 @@ export async function start(map, config) {
     line.pm.enable({ allowSelfIntersection: true, snappable: false, preventMarkerRemoval: false });
     const { left, right } = line.feature.properties;
     part("plan-edge").textContent = word("edge_of", { left: name(left), right: name(right) });
-    const send = () => edit({
-      kind: "reshape", edge: line.feature.geometry.coordinates, line: line.getLatLngs().map(({ lng, lat }) => [lng, lat]),
-    });
+    const send = () => reshape(line);
     line.on("pm:markerdragend", send);
     line.on("pm:vertexremoved", send);
   }
@@ -293,6 +367,7 @@ export async function start(map, config) {
     merge: () => edit({ kind: "merge", keys: picked(), into: picked()[0] ?? null }),
     balance: () => edit({ kind: "balance", keys: picked() }),
     simplify: () => edit({ kind: "simplify", tolerance_m: 3 }),
+    follow: () => active ? edit({ kind: "follow", edge: active.feature.geometry.coordinates }) : tell(word("choose_edge")),
     straighten: () => active ? edit({ kind: "straighten", edge: active.feature.geometry.coordinates }) : tell(word("choose_edge")),
     propose,
   };
