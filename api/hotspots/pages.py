@@ -99,7 +99,6 @@ def show(page: Read) -> Response:
         widths=sorted({*maps.WIDTHS_M, asked.cell_m}),
         heats=maps.heat_names(),
         current=current,
-        courses=maps.course_names(),
         **shown,
     )
 
