@@ -27,7 +27,7 @@ Export = Annotated[Page, needs("exchange.export")]
 Typed = Annotated[FormData, typed]
 
 #: What the form itself says; the rest of it is the filter.
-_OWN = ("csrf_token", "layer", "format", "crs", "as_of", "purpose")
+_OWN = ("csrf_token", "once", "layer", "format", "crs", "as_of", "purpose")
 _REFUSED = (Invalid, Conflict, Forbidden)
 
 

@@ -126,6 +126,7 @@ def record(household_id: Id, page: Read) -> Response:
         facts=_facts(page, row),
         members=[_member(member) for member in members],
         odd=households.odd(page.session, household) if editable else [],
+        own=_own_cases(page, household_id),
         cases=_cases(page, row),
         visits=_visits(page, household_id),
         entries=forms.happened(page, "household", household_id, _LATEST),
@@ -213,25 +214,38 @@ def _facts(page: Page, row: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _own_cases(page: Page, household_id: int) -> dict[str, Any] | None:
+    """The cases that are about a household, the last one first, for those who may see cases."""
+    if "incident.read" not in page.can:
+        return None
+    ids = households.linked.cases(page.session, household_id)
+    rows = list(incidents.chosen(page.session, page.actor, ids))[::-1]
+    return {
+        "title": _("Cases of this household"),
+        "rows": [_case(one) for one in rows],
+        "new": f"/incidents/new?household={household_id}" if "incident.report" in page.can else "",
+    }
+
+
+def _case(row: Any) -> dict[str, Any]:
+    states = incidents.words.states()
+    return {
+        "href": f"/incidents/{row.id}",
+        "cells": [words.case(row)["title"], states[row.state], words.day(row.reported_at)],
+    }
+
+
 def _cases(page: Page, row: Any) -> dict[str, Any] | None:
     """The latest cases at the house of a household, for those who may see cases."""
     if row.building_id is None or "incident.read" not in page.can:
         return None
     query = incidents.selection(page.actor, incidents.Filter(building_id=row.building_id))
     rows = ledgers.first(page, Listing(query, incidents.SORTS, Incident.id, "-reported"), _LATEST)
-    states = incidents.words.states()
     every = {"building": row.building_id, "state": ",".join(incidents.State)}
     return {
         "title": _("Cases at {building}", building=words.building(row.building_number)),
         "more": {"href": f"/incidents?{urlencode(every, safe=',')}", "label": _("All as a list")},
-        "rows": [
-            {
-                "href": f"/incidents/{one.id}",
-                "cells": [words.case(one)["title"], states[one.state], words.day(one.reported_at)],
-            }
-            for one in rows
-        ],
-        "new": f"/incidents/new?building={row.building_id}" if "incident.report" in page.can else "",
+        "rows": [_case(one) for one in rows],
     }
 
 

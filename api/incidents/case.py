@@ -15,9 +15,9 @@ from api.base import words as labels
 from api.base.fields import Code, Id, Lat, Lon, Reference
 from api.base.page import Page, needs, typed
 from api.incidents import facts, pictures
-from data import accounts, grids, incidents, nearby, photos, reminders, reports, teams, units
+from data import accounts, grids, households, incidents, nearby, photos, reminders, reports, teams, units
 from data import calls as dialling
-from data.base import secrets
+from data.base import access, secrets
 from data.base.errors import WanggeError
 from data.base.language import _
 from data.incidents import Action, Incident, Level, Step, Tier
@@ -26,6 +26,7 @@ from maps import reports as report_maps
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("incident.read")]
 Unmask = Annotated[Page, needs("incident.read", "person.unmask")]
+Handle = Annotated[Page, needs("incident.edit", "household.read")]
 Typed = Annotated[FormData, typed]
 
 #: Resolve, give feedback and close in one form, for what was seen to on the spot; no action of its own.
@@ -115,6 +116,16 @@ def act(incident_id: Id, page: Read, form: Typed) -> Response:
         return _page(page, incident, typed=form, error=error)
     done = incidents.words.actions()[Action.CLOSE if name == SETTLE else name]
     return page.go(f"/incidents/{incident_id}", _("{what}: {number}.", what=done, number=incident.number))
+
+
+@pages.post("/incidents/{incident_id}/households/{household_id}/remove")
+def not_about(incident_id: Id, household_id: Id, page: Handle, form: Typed) -> Response:
+    """Say that a case is not about a household."""
+    incident = incidents.get(page.session, page.actor, incident_id)
+    access.require(page.actor, "incident.edit", incident.community_id, incident.grid_id)
+    household = households.get(page.session, page.actor, household_id)
+    households.linked.unlink(page.session, page.actor, household, incident.id)
+    return page.go(f"/incidents/{incident_id}", _("Removed."))
 
 
 def _act(page: Page, incident: Incident, name: str, form: FormData) -> None:
@@ -212,6 +223,7 @@ def _page(
         fault=error.detail if error else None,
         similar=alike,
         coming=_coming(page, incident),
+        households=facts.of_households(page, incident),
         merged=[_brief(other) for other in incidents.merged(page.session, page.actor, incident)],
         editable=page.may("incident.edit", incident.community_id, incident.grid_id),
         **({"map": None, "attribution": None} | drawn),

@@ -7,8 +7,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from api.base import words
-from data import incidents, locating
+from api.base.page import Page
+from data import households, incidents, locating
 from data.base.language import _
+from data.households import Household, homes
+from data.incidents import Incident
 
 
 def of(row: Row[Any], *names: str) -> list[dict[str, Any]]:
@@ -38,3 +41,18 @@ def of(row: Row[Any], *names: str) -> list[dict[str, Any]]:
         if record_id:
             facts[name] |= {"href": f"/{name}s/{record_id}", "panel": f"{name}s/{record_id}"}
     return [facts[name] for name in names if facts[name]["value"]]
+
+
+def household(page: Page, about: Household) -> dict[str, Any]:
+    """A household that a case is about, which the actor was shown to see: masked, with the way to its page."""
+    head = households.masked({"head_name": homes.row(page.session, about).head_name})["head_name"]
+    name = _("Household of {name}", name=head) if head else about.number
+    return {"id": about.id, "label": _("Household"), "value": name, "href": f"/households/{about.id}"}
+
+
+def of_households(page: Page, incident: Incident) -> list[dict[str, Any]]:
+    """The households that a case is about, for those who may see them."""
+    if "household.read" not in page.can:
+        return []
+    found = households.linked.of_incident(page.session, page.actor, incident.id)
+    return [household(page, one) for one in found]

@@ -16,9 +16,10 @@ from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, needs, typed
 from api.incidents import facts, pictures
 from api.incidents.routes import IncidentChange, IncidentFilters, IncidentNew
-from data import buildings, grids, incidents, locating, photos, teams, today, units
+from data import buildings, grids, households, incidents, locating, photos, teams, today, units
 from data.base.errors import WanggeError
 from data.base.language import _
+from data.households import Household, homes
 from data.incidents import Category, Incident, Step
 
 pages = APIRouter(include_in_schema=False)
@@ -132,8 +133,12 @@ def new(
     lat: Lat | None = None,
     building: Reference | None = None,
     grid: Code | None = None,
+    household: Reference | None = None,
 ) -> Response:
-    """The form for a new incident; the address may say where it is, or in which grid to look."""
+    """The form for a new incident; the address may say where it is, in which grid to look, or whom it is about."""
+    about = households.get(page.session, page.actor, household) if household else None
+    if about is not None and building is None:
+        building = homes.row(page.session, about).building_id
     point = (lon, lat) if lon is not None and lat is not None else None
     if building is not None:
         shape = buildings.shape(buildings.get(page.session, page.actor, building))
@@ -141,12 +146,14 @@ def new(
             inside = shape.representative_point()
             point = (inside.x, inside.y)
     looked_at = units.by_code(page.session, page.actor, grid, units.Level.GRID).id if grid else None
-    return _form(page, None, point, building_id=building, grid_id=looked_at)
+    return _form(page, None, point, building_id=building, grid_id=looked_at, about=about)
 
 
 @pages.post("/incidents")
 def report(page: Report, form: Typed) -> Response:
-    """Report an incident."""
+    """Report an incident, of a household if the form came from its page."""
+    household_id = forms.id_in(form, "household_id")
+    about = households.get(page.session, page.actor, household_id) if household_id else None
     try:
         values = forms.read(IncidentNew, form, _NEW, known={"community_id": 1})
         images = pictures.sent(form)
@@ -158,8 +165,10 @@ def report(page: Report, form: Typed) -> Response:
             lon, lat = point or (None, None)
             incident = incidents.report(page.session, page.actor, community=community, lon=lon, lat=lat, **values)
             pictures.keep(page, incident, images)
+            if about is not None:
+                households.linked.link(page.session, page.actor, about, incident.id)
     except forms.REFUSED as error:
-        return _form(page, None, None, typed=form, error=error)
+        return _form(page, None, None, typed=form, error=error, about=about)
     where = grids.get(page.session, page.actor, incident.grid_id).name if incident.grid_id else _("no grid yet")
     return page.go(
         f"/map?at=incidents/{incident.id}", _("Reported as {number}, {grid}.", number=incident.number, grid=where)
@@ -256,6 +265,7 @@ def _form(
     *,
     building_id: int | None = None,
     grid_id: int | None = None,
+    about: Household | None = None,
     typed: FormData | None = None,
     error: WanggeError | None = None,
 ) -> Response:
@@ -288,6 +298,8 @@ def _form(
         **forms.shown(sections, typed, error),
         links=forms.links("incidents", incident.id) if incident else [],
         token=forms.token(incident),
+        hidden=[("household_id", str(about.id))] if about else [],
+        about=facts.household(page, about) if about else None,
         accuracy_m=forms.text_in(typed, "accuracy_m") if typed is not None else "",
         **forms.place(page, point, editable=editable, grid_id=grid_id or _own_grid(page)),
     )

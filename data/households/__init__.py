@@ -5,10 +5,11 @@ identity numbers are handed out masked (``masked``) unless ``unmask`` was asked 
 
 - ``tables`` what is remembered
 - ``masks`` what is personal, and how it is hidden and shown; ``lookups`` who finds whom by it
+- ``linked`` which cases are about a household
 - ``homes`` households and special groups, ``residents``, ``tenancies``: filters, reads and writes of each
 """
 
-from data.households import words
+from data.households import linked, words
 from data.households.homes import (
     add,
     add_special_group,
@@ -40,6 +41,7 @@ from data.households.tables import (
     GroupNotFound,
     Household,
     HouseholdGroup,
+    HouseholdIncident,
     HouseholdNotFound,
     Resident,
     ResidentNotFound,
@@ -59,6 +61,7 @@ __all__ = [
     "GroupNotFound",
     "Household",
     "HouseholdGroup",
+    "HouseholdIncident",
     "HouseholdNotFound",
     "Resident",
     "ResidentNotFound",
@@ -85,6 +88,7 @@ __all__ = [
     "is_number",
     "join_group",
     "leave_group",
+    "linked",
     "lookup",
     "masked",
     "members",

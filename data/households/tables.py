@@ -140,6 +140,25 @@ class HouseholdGroup(db.Table):
         )
 
 
+class HouseholdIncident(db.Table):
+    """A case is about a household: what is told to those alone who may see the household."""
+
+    __tablename__ = "household_incident"
+    __read__ = "household.read"
+    __table_args__ = (Index("ix_household_incident_incident_id", "incident_id"),)
+
+    household_id: Mapped[int] = mapped_column(ForeignKey("household.id", ondelete="CASCADE"), primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """It lies where its household lies."""
+        return access.in_area(area, cls.community_id) | cls.household_id.in_(
+            select(Household.id).where(Household.within(area))
+        )
+
+
 class Resident(db.Dated, db.Table):
     """A person. Fields after GB/T 31000; religion is not collected."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api.base.request import LANGUAGE_COOKIE
-from data import buildings
+from data import buildings, households
 from data.base import access
 from data.base.audit import Audit
 from data.households import Household, Resident, Tenancy
@@ -300,3 +302,39 @@ def test_what_is_strange_about_a_household_is_told_and_kept(city: City, client_f
         reader.cookies.set(LANGUAGE_COOKIE, "en")
     assert sentence in client.get(page).text
     assert sentence not in supervisor.get(page).text, "it is told to those who may mend it"
+
+
+def test_a_case_is_about_a_household_for_those_alone_who_may_see_it(
+    city: City, client_for: ClientFor, session: Session
+) -> None:
+    home = city.household("A1", room="909")
+    city.resident(home, name="李小明")
+    session.flush()
+    leader = client_for("grid_leader", city.grids["A1"])
+    leader.cookies.set("wangge_language", "en")
+    leader.headers["Accept"] = "text/html"
+    page = leader.get(f"/households/{home.id}").text
+    assert f'href="/incidents/new?household={home.id}"' in page
+    assert "No case is about this household yet." in page
+    form = leader.get(f"/incidents/new?household={home.id}").text
+    assert f'name="household_id" value="{home.id}"' in form
+    assert re.search(rf'<option value="{city.buildings["A1"].id}" selected', form), "its house is chosen"
+    values = {"category_code": "facility.leak", "household_id": home.id, "building_id": city.buildings["A1"].id}
+    answer = leader.post("/incidents", data=values, files=[("photo", ("", b""))])
+    assert answer.status_code == 303, answer.text
+    (linked,) = households.linked.cases(session, home.id)
+    assert f'href="/incidents/{linked}"' in leader.get(f"/households/{home.id}").text
+    link = f'href="/households/{home.id}"'
+    assert link in leader.get(f"/incidents/{linked}").text
+    # Who handles cases and sees no people learns of no household; nor does who sees people elsewhere.
+    for role, place in (("analyst", city.community), ("planner", city.community)):
+        blind = client_for(role, place)
+        blind.headers["Accept"] = "text/html"
+        assert link not in blind.get(f"/incidents/{linked}").text
+        assert f"/households/{home.id}" not in blind.get(f"/incidents/{linked}/sheet").text
+    other = client_for("grid_leader", city.grids["B2"])
+    assert other.get(f"/incidents/new?household={home.id}").status_code == 404
+    assert other.post("/incidents", data=values, files=[("photo", ("", b""))]).status_code == 404
+    assert other.post(f"/incidents/{linked}/households/{home.id}/remove").status_code == 404
+    assert leader.post(f"/incidents/{linked}/households/{home.id}/remove").status_code == 303
+    assert households.linked.cases(session, home.id) == []

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -381,3 +382,23 @@ def test_the_table_beside_the_map_has_the_rows_of_the_api_in_view(
     shown = page(client, f"/map/table?of={kind}&{view}")
 
     assert re.findall(rf'data-select="{kind}/(\d+)"', shown) == [str(one["id"]) for one in listed]
+
+
+#: Forms whose texts are never kept: passwords, searches and what a dialog asks; the patrol keeps its notes itself.
+UNKEPT = re.compile(
+    r'action="/(signin|password|lists|residents/search|track)"|method="dialog"|hx-post="\{\{ unmasked_at|method="get"'
+)
+
+
+def test_every_form_into_which_a_text_is_typed_is_kept_on_the_device() -> None:
+    forms = {}
+    for path in (Path(words.__file__).parents[1]).rglob("*.html"):
+        if "static" in path.parts:
+            continue
+        for form in re.findall(r"<form\b.*?</form>", path.read_text("utf-8"), re.S):
+            boxes = re.findall(r"<input\b[^>]*>", form)
+            typed = [box for box in boxes if not re.search(r'type="(hidden|checkbox|radio|file|submit|search|date)"', box)]
+            if typed or "<textarea" in form or "{{ input(" in form:
+                forms[path.name, form[:120]] = form
+    assert len(forms) > 25
+    assert [key for key, form in forms.items() if " data-draft" not in form and not UNKEPT.search(form)] == []

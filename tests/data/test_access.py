@@ -134,3 +134,16 @@ def test_the_history_of_a_record_says_what_changed_but_not_the_secret(city: City
     row = audit.history(city.session, access.SYSTEM, "household", home.id)[-1]
     assert row.changes["note"] == [None, "常年在家"]
     assert row.changes["phone"] == [None, audit.HIDDEN]
+
+
+def test_the_database_itself_tells_of_cases_of_a_household_who_may_see_the_household(city: City) -> None:
+    home, case = city.household("A1", room="909"), city.incident(20, 20)
+    households.linked.link(city.session, access.SYSTEM, home, case.id)
+    count = select(func.count()).select_from(households.HouseholdIncident)
+    seen = {}
+    for role, grid in (("grid_leader", "A1"), ("grid_leader", "B2"), ("analyst", "A1")):
+        actor, savepoint = city.actor(role, city.grids[grid]), city.session.begin_nested()
+        db.enter(city.session, actor)
+        seen[role, grid] = city.session.scalar(count)
+        savepoint.rollback()
+    assert seen == {("grid_leader", "A1"): 1, ("grid_leader", "B2"): 0, ("analyst", "A1"): 0}

@@ -1,6 +1,6 @@
 // Nobody loses what they typed. Every form with `data-draft` is kept on the device while it is filled in, and after it was
 // submitted until the server has acknowledged it: without a network it waits and is sent later, once, for the server knows each
-// form by its token. The value of `data-draft` is the name of the draft, where the address that the form goes to is none of its own.
+// form by its token. With `data-native` the browser itself asks for the answer, which is a file or comes but once. The value of `data-draft` is the name of the draft, where the address that the form goes to is none of its own.
 
 import { debounced, make } from "../dom.js";
 import { word } from "../words.js";
@@ -11,6 +11,7 @@ import { signInAgain } from "./signin.js";
 import * as store from "./store.js";
 
 const AGAIN_MS = 15000;
+const LEFT = "wangge_left";
 const MINUTE = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 const forms = new Map();
 /** Tokens that a form of this page is sending itself. */
@@ -185,6 +186,16 @@ class Draft {
     goOn(address);
   }
 
+  /** The browser sends it; the next page that comes says that it arrived. */
+  leave() {
+    try {
+      sessionStorage[LEFT] = this.name;
+    } catch {
+      // Nothing is kept here.
+    }
+    this.keep().catch(() => {});
+  }
+
   /** The server has a page with what is wrong beside each field: let the browser ask for it. */
   natively() {
     if (this.submitter?.name) {
@@ -227,6 +238,7 @@ function bind(root) {
 document.addEventListener("submit", (event) => {
   const draft = forms.get(event.target);
   if (!draft || event.defaultPrevented) return;
+  if ("native" in draft.form.dataset) return void draft.leave();
   event.preventDefault();
   draft.submit(event.submitter);
 });
@@ -295,5 +307,12 @@ document.addEventListener("visibilitychange", () => (document.hidden ? keepAll()
 document.addEventListener("htmx:load", ({ target }) => bind(target));
 document.addEventListener("htmx:afterSettle", () => forms.forEach((draft) => draft.settle()));
 
-bind(document);
+/** Drop the draft of a form that the browser sent, once a page came after it; Back from an error is none. */
+async function arrived() {
+  const name = sessionStorage[LEFT];
+  delete sessionStorage[LEFT];
+  if (name && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") await store.dropDraft(name);
+}
+
+arrived().catch(() => {}).finally(() => bind(document));
 store.tidy().catch(() => {}).then(() => again());

@@ -1,5 +1,7 @@
 // A case's page: a response that is often given goes into the note, where it can be changed before it is sent.
 
+import "./photos.js";
+
 document.addEventListener("click", (event) => {
   const chip = event.target.closest("[data-text]");
   if (!chip) return;

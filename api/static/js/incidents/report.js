@@ -1,8 +1,7 @@
-// A case is reported: its kind is searched, its photos are shown before they are sent, and what may be the same is told.
+// A case is reported: its kind is searched, and what may be the same is told.
 
-import { icon, make } from "../dom.js";
-import { word } from "../words.js";
 import "./alike.js";
+import "./photos.js";
 
 const form = document.querySelector("form.record");
 
@@ -30,29 +29,3 @@ search?.addEventListener("keydown", (event) => {
   event.preventDefault();
   tiles.find((tile) => !tile.hidden)?.querySelector("input").click();
 });
-
-// The photos: taken and chosen ones, each with a button that leaves it out again.
-
-const chosen = form.querySelector("[data-chosen]");
-const choosers = [...form.querySelectorAll("[data-photos] input[type=file]")];
-
-function show() {
-  for (const picture of chosen.querySelectorAll("img")) URL.revokeObjectURL(picture.src);
-  chosen.replaceChildren(
-    ...choosers.flatMap((chooser) =>
-      [...chooser.files].map((file) => {
-        const off = make("button", { type: "button", class: "photo-off", "aria-label": word("photo_off") }, icon("x"));
-        off.addEventListener("click", () => {
-          const left = new DataTransfer();
-          for (const other of chooser.files) if (other !== file) left.items.add(other);
-          chooser.files = left.files;
-          chooser.dispatchEvent(new Event("change", { bubbles: true }));
-        });
-        return make("li", {}, make("img", { src: URL.createObjectURL(file), alt: file.name }), off);
-      }),
-    ),
-  );
-}
-
-for (const chooser of choosers) chooser.addEventListener("change", show);
-show();
