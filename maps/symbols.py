@@ -66,7 +66,16 @@ DARK = {
     "brand-fill": "#0E7F7E",
     "brand-hover": "#0B6B6B",
 }
-LIGHT = (".folium-map", ".picture", ".picture-alone", ".chart", ".paper-sheet", ".code-sheet", ".sign-in-map")
+LIGHT = (
+    ".folium-map",
+    ".resident-map",
+    ".picture",
+    ".picture-alone",
+    ".chart",
+    ".paper-sheet",
+    ".code-sheet",
+    ".sign-in-map",
+)
 
 GROUND = {
     "outside": "#F3F1EC",

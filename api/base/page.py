@@ -36,6 +36,9 @@ from data.base.settings import Settings
 #: A template lies beside the code that shows it, named ``incidents/case.html``; what every page uses lies in here.
 FOLDERS = (Path(__file__).parents[1], Path(__file__).parent)
 
+#: The pages that residents come to, without an account and without the frame of the staff.
+_OF_RESIDENTS = re.compile(r"/(r|track)(/|$)")
+
 
 @cache
 def templates() -> Environment:
@@ -272,6 +275,8 @@ def error(request: Request, status: int, title: str, detail: str, headers: Mappi
     facts = {"title": title, "detail": detail, "request_id": request.state.request_id}
     if "HX-Request" in request.headers:
         return plain(request, "_error.html", status=status, headers={**headers, "X-Fragment": "1"}, **facts)
+    if _OF_RESIDENTS.match(request.url.path):
+        return plain(request, "reports/error.html", status=status, headers=headers, **facts)
     actor = getattr(request.state, "actor", None)
     return plain(request, "error.html", actor=actor, status=status, headers=headers, **facts)
 

@@ -46,6 +46,10 @@ def test_the_open_map_is_switched_on_by_the_community_and_hides_what_is_rare(res
     for _ in range(6):
         city.incident(250, 250, category_code="x")
     address = f"/r/map?community={city.community.code}"
+    off = resident.get(address, headers={"Accept": "text/html"})
+    assert off.status_code == 404
+    assert 'class="resident"' in off.text, "a resident sees no frame of the staff"
+    assert "topbar" not in off.text
     assert resident.get(address).status_code == 404
     city.community.open_map = True
     city.session.flush()

@@ -397,7 +397,9 @@ def test_every_form_into_which_a_text_is_typed_is_kept_on_the_device() -> None:
             continue
         for form in re.findall(r"<form\b.*?</form>", path.read_text("utf-8"), re.S):
             boxes = re.findall(r"<input\b[^>]*>", form)
-            typed = [box for box in boxes if not re.search(r'type="(hidden|checkbox|radio|file|submit|search|date)"', box)]
+            typed = [
+                box for box in boxes if not re.search(r'type="(hidden|checkbox|radio|file|submit|search|date)"', box)
+            ]
             if typed or "<textarea" in form or "{{ input(" in form:
                 forms[path.name, form[:120]] = form
     assert len(forms) > 25
