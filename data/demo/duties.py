@@ -62,6 +62,17 @@ _SERVICE_TEAMS = (
     ("文体指导队", "健身和文体活动指导", 8),
 )
 
+#: The team that does the work of a kind of case, once somebody has it.
+WORKED_BY = {
+    "facility.corridor_light": "修理服务队",
+    "facility.door": "修理服务队",
+    "help.repair": "修理服务队",
+    "environment.garbage": "保洁服务队",
+    "environment.bulky": "保洁服务队",
+    "environment.dog": "环境保护服务队",
+    "help.elderly": "家政服务队",
+}
+
 #: user name, role, level of the unit of the grant
 _ACCOUNTS = (
     ("warden", "building_warden", "grid"),

@@ -20,7 +20,7 @@ from data import accounts, grids, households, incidents, notifications, teams, u
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import plan, visits, walks
+from data.demo import duties, plan, visits, walks
 from data.demo.plan import Demo
 from data.visits import Visit
 
@@ -209,14 +209,20 @@ def _incidents(
             strict=True,
         )
     )
-    rows, places = [], {}
+    named = session.execute(
+        select(teams.ServiceTeam.name, teams.ServiceTeam.id).where(teams.ServiceTeam.community_id == community_id)
+    )
+    team_ids = {row.name: row.id for row in named}
+    rows, places, workers = [], {}, {}
     for row in _rows(demo.incidents):
+        workers[row["number"]] = team_ids.get(duties.WORKED_BY.get(row["category_code"], ""))
         grid, building, geom = row.pop("grid_code"), row.pop("building_code"), row.pop("geom")
         row |= {"id": ids[row["number"]], "community_id": community_id}
         row["grid_id"] = places[row["number"]] = units_by_code[grid] if grid else None
         row["building_id"] = buildings[building] if building else None
         row["geom"] = from_shape(geom, 4326) if geom else None
         row["assignee_id"] = account(row.pop("held_by"), row["grid_id"])
+        row["service_team_id"] = workers[row["number"]] if row["assignee_id"] else None
         row["merged_into_id"] = ids.get(row.pop("merged_into"))
         rows.append(row)
     _insert_plain(session, incidents.Incident, sorted(rows, key=lambda row: row["merged_into_id"] is not None))
@@ -226,6 +232,7 @@ def _incidents(
         row |= {"incident_id": ids[number], "community_id": community_id, "grid_id": places[number]}
         row["account_id"] = account(row.pop("by"), row["grid_id"])
         row["assignee_id"] = account(row.pop("held_by"), row["grid_id"])
+        row["service_team_id"] = workers[number] if row["assignee_id"] else None
         steps.append(row)
     _insert_plain(session, incidents.IncidentStep, steps)
     _notifications(session, community_id)

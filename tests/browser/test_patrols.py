@@ -310,6 +310,21 @@ def test_what_nobody_passed_is_a_list_that_leads_to_the_map(signed_in: Opens) ->
     expect(page.locator('#missed a[data-at^="building/"]').first).to_be_hidden()
 
 
+def test_the_sentence_the_bars_and_the_list_of_coverage_tell_of_the_same_buildings(signed_in: Opens) -> None:
+    page = signed_in().page
+    page.goto("/coverage?days=7")
+    said = re.search(
+        r"Of (\d+) buildings, nobody passed (\d+) .* For (\d+) the GPS", page.locator(".coverage-sentence").inner_text()
+    )
+    assert said
+    every, missed, unknown = map(int, said.groups())
+    bars = [one.split("/") for one in page.locator(".share-bars").first.locator(".share-number").all_inner_texts()]
+    assert sum(int(of.split()[0]) for _passed, of in bars) == every
+    assert sum(int(passed) for passed, _of in bars) == every - missed - unknown
+    head = page.locator("#missed h4[data-kind=building]").inner_text()
+    assert re.findall(r"\d+", head) == [str(missed + unknown), str(missed), str(unknown)]
+
+
 @pytest.mark.parametrize("path", ["/patrols/{id}", "/patrols/replay?day={day}", "/rounds/{round}"])
 def test_a_map_in_a_page_fits_the_paper_whole(signed_in: Opens, path: str) -> None:
     page = signed_in().page

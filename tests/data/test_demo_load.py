@@ -231,3 +231,15 @@ def test_the_spring_campaign_met_nine_households_in_ten_and_something_is_always_
     assert due.overdue + due.soon + due.later == plan.HOUSEHOLDS
     assert min(due.overdue, due.soon, due.later) > 20
     assert due.overdue < plan.HOUSEHOLDS / 3
+
+
+def test_cleaning_and_repairs_have_cases_to_work_on(loaded: Session) -> None:
+    wanted = select(teams.ServiceTeam.name, func.count()).join(
+        incidents.Incident, incidents.Incident.service_team_id == teams.ServiceTeam.id
+    )
+    working = {row[0]: row[1] for row in loaded.execute(wanted.group_by(teams.ServiceTeam.name))}
+    assert working.keys() >= {"保洁服务队", "修理服务队"}
+    alone = select(func.count()).where(
+        incidents.Incident.service_team_id.is_not(None), incidents.Incident.assignee_id.is_(None)
+    )
+    assert loaded.scalar(alone) == 0, "whoever has the case sees to it that the team does the work"
