@@ -140,6 +140,8 @@ class Watch:
 
 
 NOBODY_WATCHES = Watch()
+#: So many buildings are named.
+_NAMED = 5
 _USUAL = Weights(households=1.0, compactness=0.3)
 
 
@@ -347,6 +349,63 @@ _EDITS: dict[EditKind, Callable[[Session, Actor, Standing, Asked], Edited]] = {
 }
 
 
+def _none(session: Session, actor: Actor, here: Standing, asked: Asked, error: NoDivision) -> Refused:
+    """Why there is no division, as was proven, and by how much the nearest falls short."""
+    homes = figures.homes(session, actor, here)
+    propose = asked.kind is EditKind.PROPOSE
+    ids = homes.living_ids() if propose else homes.ids
+    households = (homes.living() if propose else homes.homes).households[error.cells]
+    names = [homes.names[homes.position[ids[at]]] for at in error.cells]
+    named = _(", ").join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    usual = figures.bounds(here)
+    least = asked.least if asked.least is not None else usual[0]
+    most = asked.most if asked.most is not None else usual[1]
+    total = int(households.sum())
+    fewest, greatest = -(-total // max(most, 1)), total // max(least, 1)
+    match error.reason:
+        case "heavy":
+            sentence = _(
+                "{names}: {count} households in one building or group are more than {most}. Allow more in a grid.",
+                names=named,
+                count=total if len(names) < 2 else int(households.max()),
+                most=most,
+            )
+        case "total" if fewest <= greatest:
+            sentence = _(
+                "{total} households make {fewest} to {greatest} grids of {least} to {most} households, and no other "
+                "number, beside the grids that are locked.",
+                total=total,
+                fewest=fewest,
+                greatest=greatest,
+                least=least,
+                most=most,
+            )
+        case "total" | "piece":
+            sentence = _(
+                "{names}: {total} households that lie together make no whole number of grids of {least} to {most}.",
+                names=named,
+                total=total,
+                least=least,
+                most=most,
+            )
+        case _ if error.missing:
+            sentence = _(
+                "There is no such division: with {count} households too few or too many, "
+                "the nearest misses the bounds.",
+                count=error.missing,
+            )
+        case _ if names:
+            sentence = _(
+                "{names} fit into no grid of {least} to {most} households.", names=named, least=least, most=most
+            )
+        case _:
+            sentence = _(
+                "There is no such division: proven. "
+                "Allow fewer or more households in a grid, or another number of grids."
+            )
+    return Refused(sentence, reason=error.reason, buildings=[ids[at] for at in error.cells], missing=error.missing)
+
+
 def computed(session: Session, actor: Actor, here: Standing, asked: Asked, watch: Watch = NOBODY_WATCHES) -> Edited:
     """What an edit comes to; nothing is written.
 
@@ -362,18 +421,7 @@ def computed(session: Session, actor: Actor, here: Standing, asked: Asked, watch
     except NotPossible as error:
         raise refusal(here, error) from error
     except NoDivision as error:
-        if error.missing:
-            sentence = _(
-                "There is no such division: with {count} households too few or too many, "
-                "the nearest misses the bounds.",
-                count=error.missing,
-            )
-        else:
-            sentence = _(
-                "There is no such division: proven. "
-                "Allow fewer or more households in a grid, or another number of grids."
-            )
-        raise Refused(sentence, reason=error.reason) from error
+        raise _none(session, actor, here, asked, error) from error
     except OutOfTime as error:
         raise Refused(
             _("No division was found in the time, which proves nothing. Choose fewer grids, or wider bounds."),

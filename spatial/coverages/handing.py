@@ -29,7 +29,7 @@ from spatial.coverages.tiling import (
 from spatial.partition import cells as partition_cells
 from spatial.partition import cities
 from spatial.partition.ground import Ground, of_cells
-from spatial.partition.proposals import NOBODY, Asked, Division, Weights
+from spatial.partition.proposals import NOBODY, Asked, Division, NoDivision, Weights
 
 _CUT_M2, _CUT_SHARE = 0.5, 0.01
 _ROOM_M = 2.0
@@ -194,7 +194,7 @@ def propose(
     Raises
     ------
     spatial.partition.proposals.NoDivision, OutOfTime
-        There is none, which is proven; or none was found in the time.
+        There is none, which is proven, with positions of homes for ``cells``; or none was found in the time.
     """
     today_keys = [key for key in keys if key not in coverage.locked]
     site = shapely.coverage_union_all([coverage.polygon(key) for key in today_keys])
@@ -221,7 +221,11 @@ def propose(
     for number, group in enumerate(together):
         groups[list(group)] = number
     request = Asked(least, most, count, today, groups=groups[position])
-    division = cities.best(ground, request, weights, seed=seed, seconds=seconds, alive=alive, tell=tell)
+    try:
+        division = cities.best(ground, request, weights, seed=seed, seconds=seconds, alive=alive, tell=tell)
+    except NoDivision as error:
+        error.cells = position[error.cells].tolist()
+        raise
     label = _matched(division.grid, today, homes.households[position], len(today_keys))
     names = [*today_keys, *new]
     areas: dict[int, Any] = {}

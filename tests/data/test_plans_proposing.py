@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from data import plans
-from data.base import access, jobs
+from data.base import access, jobs, language
 from data.base.errors import Invalid, NotFound
 from data.plans import Asked, EditKind, PlanEdit
 from tests.city import City
@@ -101,3 +101,24 @@ def test_only_proposals_by_who_may_draw_with_wishes_that_there_are(city: City) -
         plans.ask_for_proposal(
             city.session, city.actor("grid_leader", city.grids["A1"]), plan, Asked(**BOUNDS), version=plan.version
         )
+
+
+def test_why_there_is_no_division_is_said_with_what_would_do(city: City) -> None:
+    plan = drawn_up(city)
+    total = sum(1 + number % 3 for number in range(len(city.buildings)))
+
+    def said(**how: object) -> plans.Refused:
+        with pytest.raises(plans.Refused) as caught:
+            plans.edit(city.session, access.SYSTEM, plan, Asked(**BOUNDS | how), version=plan.version)
+        return caught.value
+
+    with language.using("en"):
+        many = said(count=9)
+        assert many.facts["reason"] == "total"
+        assert f"{total} households make {-(-total // 12)} to {total // 3} grids of 3 to 12" in many.detail
+        heavy = said(least=0, most=2)
+        assert (heavy.facts["reason"], "3 households" in heavy.detail) == ("heavy", True)
+        three = [name for number, name in enumerate(sorted(city.buildings)) if number % 3 == 2]
+        assert set(heavy.facts["buildings"]) == {city.buildings[name].id for name in three}
+        whole = said(least=7, most=7, count=3)
+        assert f"{total} households that lie together make no whole number of grids of 7 to 7" in whole.detail
