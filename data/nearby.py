@@ -69,7 +69,10 @@ def second(session: Session, community_id: int, named: str, device: str) -> int:
     except (ValueError, InvalidTag):
         word, number = "", ""
     incident = session.get(Incident, int(number)) if word == "second" else None
-    if incident is None or incident.community_id != community_id or incident.state not in incidents.OPEN:
+    # What was told of it may be old: it may have become a case of a kind that strangers learn nothing of.
+    kind = session.get(Category, incident.category_code) if incident else None
+    gone = incident is None or incident.community_id != community_id or incident.state not in incidents.OPEN
+    if incident is None or gone or kind is None or kind.personal or not kind.reportable:
         raise incidents.IncidentNotFound(_("This case is not open any more. Report it anew."))
     key = secrets.blind(f"second {incident.id} {device}")
     session.execute(insert(Seconding).values(incident_id=incident.id, device=key).on_conflict_do_nothing())

@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +30,18 @@ from data.households import Household
 from data.incidents import Incident
 from tests.city import City, degrees, rectangle
 from tests.conftest import cloned
+from tests.data import hostile
 
+#: Files that look like others and are read like them, up to what is in them.
+_HANDED_IN = [
+    "projection by path",
+    "projection by init",
+    "code page by path",
+    "view that reads a file",
+    "view that geocodes",
+    "virtual table of gdal",
+    "trigger",
+]
 HOUSEHOLDS = """户编号,楼,单元房号,户主,证件号,电话,备注2
 HH-1,1号楼,1-101,李小明,11010519491231002X,13800006021,王芳
 HH-2,2号楼,1-201,张伟,,13900001111,
@@ -145,6 +158,38 @@ def test_a_file_that_is_handed_in_waits_for_the_worker_and_is_then_there(town: T
     }
     assert (result["located"], result["file"]["encoding"]) == ({"address": 3}, "GBK")
     assert town.count(Household) == 3
+
+
+@pytest.mark.parametrize("name", _HANDED_IN)
+def test_a_database_with_views_and_a_system_that_names_a_file_give_nothing_out_over_http(
+    town: Town, tmp_path: Path, name: str
+) -> None:
+    secret = tmp_path / "server" / "secret.csv"
+    secret.parent.mkdir()
+    secret.write_text(f"name,value\n{hostile.CANARY},1\nother,2\n")
+    (tmp_path / "upload").mkdir()
+    path = hostile.all_of_them()[name](tmp_path / "upload", secret, "http://127.0.0.1:9")
+    if path.suffix == ".shp":
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for part in path.parent.iterdir():
+                archive.writestr(part.name, part.read_bytes())
+        content, called = packed.getvalue(), "a.zip"
+    else:
+        content, called = path.read_bytes(), path.name
+    client = town.client()
+    answer = hand_in(client, town, "buildings", content, called, accept_valid="true")
+    said = answer.text
+    if answer.status_code == 202:
+        town.work()
+        job = client.get(answer.headers["location"])
+        more = ("", "/look", "/rejects")
+        said += job.text + "".join(client.get(f"/api/jobs/{job.json()['id']}{part}").text for part in more)
+        assert job.json()["state"] in ("done", "failed")
+        assert "went wrong" not in said
+    said += client.get("/api/buildings").text
+    assert hostile.CANARY not in said
+    assert str(tmp_path) not in said
 
 
 def test_the_job_says_which_column_was_taken_for_what_with_masked_examples(town: Town) -> None:

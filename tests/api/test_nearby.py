@@ -36,6 +36,31 @@ def test_who_has_seen_it_too_is_counted_once_and_is_nobody(resident: TestClient,
     assert refused.status_code == 404
 
 
+def test_a_case_that_became_personal_is_none_that_a_stranger_may_second(
+    resident: TestClient, city: City, case: Incident
+) -> None:
+    asked = {"community": city.community.code, "case": nearby.handle(case.id), "device": "a"}
+    case.category_code = "dispute.family"
+    city.session.flush()
+    refused = resident.post("/r/second", data=asked)
+    unknown = resident.post("/r/second", data={**asked, "case": nearby.handle(0)})
+    assert (refused.status_code, refused.json()["detail"]) == (404, unknown.json()["detail"])
+    assert nearby.seconds(city.session, case.id) == 0
+
+
+def test_a_stranger_cannot_tell_a_community_that_shows_nothing_from_what_it_would_show(
+    resident: TestClient, city: City
+) -> None:
+    address = f"/r/map?community={city.community.code}"
+    before = resident.get(address)
+    for _ in range(nearby.FEWEST + 1):
+        city.incident(250, 250, category_code="environment.garbage")
+    after = resident.get(address)
+    assert (before.status_code, after.status_code) == (404, 404)
+    told = [{name: value for name, value in one.json().items() if name != "request_id"} for one in (before, after)]
+    assert told[0] == told[1]
+
+
 def test_the_open_map_is_switched_on_by_the_community_and_hides_what_is_rare(resident: TestClient, city: City) -> None:
     resident.headers["Accept"] = "text/html"
     for _ in range(4):

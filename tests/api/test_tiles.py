@@ -31,11 +31,11 @@ from api.tiles.connections import Connection, ConnectionLost, Connections, ReadF
 from api.tiles.connections import text as as_text
 from api.tiles.source import Drawn, Kept, Source
 from data import accounts, units
-from data.base import changes, db
+from data.base import changes, db, reference
 from data.base.access import SYSTEM, Actor
 from data.base.cluster import REQUESTS, Cluster
 from data.buildings import Building
-from maps.tiles import LAYERS, Wanted
+from maps.tiles import FIGURES, LAYERS, Wanted
 from tests.api.conftest import ClientFor
 from tests.city import City, degrees
 from tests.conftest import cloned
@@ -125,6 +125,49 @@ def test_a_tile_needs_somebody_with_its_permission(
     auditor = client_for("auditor")
     assert auditor.get(address("buildings")).status_code == 403
     assert auditor.get(address("grids")).status_code == 200
+
+
+#: By layer of a tile: what may stand beside its shapes. Whoever sees a thing in a list sees no more of it on the map.
+ATTRIBUTES = {
+    "grids": {"id"},
+    "grid_labels": {"id", "code", "name"},
+    "buildings": {"id", "kind", "number"},
+    "incidents": {"id", "state", "icon", "overdue", "count"},
+}
+
+
+@pytest.mark.parametrize(
+    ("role", "place"),
+    [(row["code"], "community") for row in reference.rows("roles")]
+    + [(role, "grid") for role in ("building_warden", "information_officer", "grid_leader")],
+)
+def test_a_tile_tells_each_role_what_its_lists_tell_and_nothing_else(
+    client_for: ClientFor, city: City, role: str, place: str
+) -> None:
+    City.make(city.session, "310101001002", beside=city).incident(50, 50)
+    city.incident(60, 60, category_code="dispute.family", description="秘密")
+    client = client_for(role, city.community if place == "community" else city.grids["A1"])
+    for layer in ("buildings", "incidents"):
+        listed = client.get(f"/api/{layer}", params={"limit": 200})
+        tile = client.get(address(layer, zoom=17, x=50, y=50))
+        wide = client.get(address(layer, zoom=16))
+        assert {tile.status_code, wide.status_code} <= ({200, 204} if listed.status_code == 200 else {403}), layer
+        for answer in (tile, wide):
+            known = {row["id"] for row in listed.json()["items"]} if listed.status_code == 200 else set()
+            assert ids(answer.content if answer.status_code == 200 else b"") <= known
+            if answer.status_code != 200:
+                continue
+            assert "秘密".encode() not in answer.content
+            for name, drawn in mapbox_vector_tile.decode(answer.content).items():
+                assert all({*feature["properties"]} <= ATTRIBUTES[name] for feature in drawn["features"])
+    for figure in FIGURES:
+        answer = client.get(address("grids", f"figure={figure}"))
+        limits = client.get("/tiles/grids/limits", params={"figure": figure})
+        if answer.status_code != 200:
+            continue
+        for name, drawn in mapbox_vector_tile.decode(answer.content).items():
+            allowed = ATTRIBUTES[name] | ({figure} if limits.status_code == 200 else set())
+            assert all({*feature["properties"]} <= allowed for feature in drawn["features"]), (figure, name)
 
 
 def test_filters_mean_what_they_mean_in_the_list(client_for: ClientFor, city: City) -> None:

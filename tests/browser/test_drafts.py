@@ -28,18 +28,18 @@ def noting(page: Page) -> tuple[Locator, Locator]:
 
 def kept(page: Page) -> None:
     """Wait until what was typed is on the device."""
-    page.wait_for_function(
+    page.evaluate(
         """async () => {
             const db = await new Promise((done) => {
                 const asked = indexedDB.open('wangge-drafts');
                 asked.onsuccess = () => done(asked.result);
             });
-            const all = await new Promise((done) => {
+            const read = () => new Promise((done) => {
                 const asked = db.transaction('kept').objectStore('kept').getAll();
                 asked.onsuccess = () => done(asked.result);
             });
+            while (!(await read()).some((one) => one.state === 'draft')) await new Promise(requestAnimationFrame);
             db.close();
-            return all.some((one) => one.state === 'draft');
         }"""
     )
 
@@ -137,6 +137,55 @@ def test_a_draft_stays_through_another_language_and_goes_with_the_sign_out(signe
     page.wait_for_url(lambda address: "/signin" not in address)
     field, _button = noting(page)
     expect(field).to_have_value("")
+
+
+def test_who_signs_in_next_on_the_device_gets_neither_the_draft_nor_what_opens_it(signed_in: Opens) -> None:
+    page = signed_in("staff", DESKTOP, "en").page
+    page.context.clear_cookies(name=re.compile("^wangge_session"))
+    _sign_in(page, "staff")
+    field, _button = noting(page)
+    address = page.url
+    field.fill("For my eyes only")
+    kept(page)
+    # The session ends without a sign-out, and somebody else sits down.
+    page.context.clear_cookies(name=re.compile("^wangge_session"))
+    _sign_in(page, "admin")
+    opened = page.evaluate(
+        """async () => {
+            const db = await new Promise((done) => {
+                const asked = indexedDB.open('wangge-drafts');
+                asked.onsuccess = () => done(asked.result);
+            });
+            const all = await new Promise((done) => {
+                const asked = db.transaction('kept').objectStore('kept').getAll();
+                asked.onsuccess = () => done(asked.result);
+            });
+            db.close();
+            const told = document.querySelector('meta[name=kept-for]').dataset.key.match(/../g);
+            const bytes = told.map((two) => parseInt(two, 16));
+            const key = await crypto.subtle.importKey('raw', new Uint8Array(bytes), 'AES-GCM', false, ['decrypt']);
+            const sealed = all.filter((one) => one.state === 'draft').map((one) => one.sealed);
+            const open = ({ iv, data }) => crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, data);
+            return Promise.all(sealed.map((one) => open(one).then(() => 'opened', () => 'shut')));
+        }"""
+    )
+    assert opened
+    assert {*opened} == {"shut"}
+    page.goto(address)
+    expect(page.locator("#note-note")).to_have_value("")
+    page.context.clear_cookies(name=re.compile("^wangge_session"))
+    _sign_in(page, "staff")
+    page.goto(address)
+    expect(page.locator("#note-note")).to_have_value("For my eyes only")
+
+
+def _sign_in(page: Page, name: str) -> None:
+    """A session of its own, which may be closed."""
+    page.goto("/signin")
+    page.get_by_label("Account").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda address: "/signin" not in address)
 
 
 def test_a_residents_report_with_its_photo_waits_without_a_network_and_back_is_no_second_case(
