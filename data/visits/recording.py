@@ -135,7 +135,7 @@ def _report(
         **request,
     )
     if answer:
-        incidents.settle(session, actor, incident, note=answer, told=answer, public=False)
+        incidents.settle(session, actor, incident, note=answer, feedback=answer, public=False)
     return incident
 
 
