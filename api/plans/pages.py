@@ -99,8 +99,8 @@ def bring_in(page: Edit, form: Typed) -> Response:
         community = units.community(page.session, page.actor, values.pop("community_id"))
         with incoming.kept(form.get("file")) as path, page.attempt():
             name = values.pop("name", None) or path.stem
-            said = {flag: bool(values[flag]) for flag in ("closing", "outer")}
-            plan = plans.bring_in(page.session, page.actor, community, path, name=name, **said)
+            closing, outer = bool(values["closing"]), bool(values["outer"])
+            plan = plans.bring_in(page.session, page.actor, community, path, name=name, closing=closing, outer=outer)
     except forms.REFUSED as error:
         return _list(page, error=error)
     return page.go(f"/plans/{plan.id}")
@@ -163,7 +163,7 @@ def share(plan_id: Id, page: Edit, form: Typed) -> Response:
     return page.go(f"/plans/{plan_id}#comments", _("Saved."))
 
 
-def _list(page: Page, *, typed: FormData | None = None, error: Exception | None = None) -> Response:
+def _list(page: Page, *, typed: FormData | None = None, error: WanggeError | None = None) -> Response:
     rows = plans.listed(page.session, page.actor, page.community)
     return page.show(
         "plans/list.html",
@@ -171,8 +171,8 @@ def _list(page: Page, *, typed: FormData | None = None, error: Exception | None 
         status=forms.status(error),
         may_draw=page.community_id is not None and page.may("grid.edit", page.community_id),
         place=page.community_id,
-        fault=error.detail if isinstance(error, WanggeError) else _("Not done.") if error else None,
-        lacks=getattr(error, "facts", {}).get("lacks", []),
+        fault=error.detail if error else None,
+        lacks=error.facts.get("lacks", []) if error else [],
         typed=forms.text_in(typed, "name") if typed is not None else "",
         rows=[
             {

@@ -5,7 +5,7 @@ A grid is the same on both sides by its id; one that a plan creates is the same 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,10 +86,10 @@ class Compared:
 class _Side:
     """One of the two divisions: names and areas (metres) by identity, and where buildings and cases lie."""
 
-    names: dict[Identity, str]
-    areas: dict[Identity, Any]
-    buildings: list[Identity | None]
-    cases: list[Identity | None]
+    names: Mapping[Any, str]
+    areas: Mapping[Any, Any]
+    buildings: Sequence[Identity | None]
+    cases: Sequence[Identity | None]
 
 
 def compare(session: Session, actor: Actor, after: Standing, before: Standing | None, homed: Homes) -> Compared:

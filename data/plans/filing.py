@@ -340,12 +340,12 @@ def _wanted(
     wanted: dict[int, int] = {}
     strangers: dict[str, list[str]] = {"building": [], "grid": [], "twice": []}
     for building, grid in zip(*(_cells(source, column) for column in named), strict=True):
-        at, key = positions.get(building), keys.get(grid)
-        if at is None:
+        place, to = positions.get(building), keys.get(grid)
+        if place is None:
             strangers["building"].append(building or "—")
-        elif key is None:
+        elif to is None:
             strangers["grid"].append(grid or "—")
-        elif wanted.setdefault(at, key) != key:
+        elif wanted.setdefault(place, to) != to:
             strangers["twice"].append(building)
     for kind, sentence in (
         ("building", _("Nobody knows the buildings {names}.", names=_listed(strangers["building"]))),

@@ -117,7 +117,7 @@ def linked(session: Session, plan_id: int, key: str) -> Plan:
 def heard(session: Session, plan: Plan) -> Sequence[Row[Any]]:
     """What everybody may read of what was said of a plan, the earliest first: ``body key at resident``."""
     columns = (PlanComment.body, PlanComment.key, PlanComment.at, PlanComment.resident)
-    query = select(*columns).where(PlanComment.plan_id == plan.id, ~PlanComment.hidden)
+    query: Rows = select(*columns).where(PlanComment.plan_id == plan.id, ~PlanComment.hidden)
     return session.execute(query.order_by(PlanComment.at, PlanComment.id)).all()
 
 
