@@ -224,17 +224,3 @@ def test_a_residents_report_with_its_photo_waits_without_a_network_and_back_is_n
     expect(page.get_by_label("说说情况")).to_have_value("另一件事")
     page.get_by_role("button", name="提交", exact=True).click()
     page.wait_for_url(lambda other: "/track/" in other and other != address)
-
-
-def test_what_is_typed_into_a_form_whose_answer_comes_once_is_kept_until_it_was_given(signed_in: Opens) -> None:
-    page = signed_in("staff", DESKTOP, "en").page
-    page.goto("/tokens")
-    page.fill("#token-name", "For the street's report")
-    kept(page)
-    page.goto("/tokens")
-    expect(page.locator("#token-name")).to_have_value("For the street's report")
-    page.get_by_role("button", name="Make a token").click()
-    expect(page.locator("#fresh-token")).to_be_visible()
-    page.goto("/tokens")
-    expect(page.get_by_role("rowheader", name="For the street's report")).to_be_visible()
-    expect(page.locator("#token-name")).to_have_value("")
