@@ -21,7 +21,6 @@ from sqlalchemy import (
     String,
     case,
     cast,
-    exists,
     false,
     func,
     literal,
@@ -114,26 +113,8 @@ def doors(session: Session, actor: Actor, building_id: int, unit: str | None) ->
 
 def joined(query: Rows, on: date) -> Rows:
     """A query of households with the columns that ``selection`` adds, as they are on a day."""
-    met = _last_met(on)
-    days = _days(met, on)
-    manner = case((days.c.visit_on <= func.greatest(days.c.call_on, _soon(on)), Manner.VISIT), else_=Manner.CALL)
-    due = (
-        select(func.least(days.c.visit_on, days.c.call_on).label("due_on"), manner.label("manner"))
-        .correlate(days)
-        .lateral("due")
-    )
-    tries = select(func.count()).where(
-        Visit.household_id == Household.id,
-        Visit.outcome != Outcome.MET,
-        Visit.at > func.coalesce(met.c.met_at, Household.created_at - timedelta(days=36_500)),
-    )
-    return (
-        query.join(met, true())
-        .join(days, true())
-        .join(due, true())
-        .add_columns(met.c.visited_at, met.c.met_at, days.c.visit_on, days.c.call_on, due.c.due_on, due.c.manner)
-        .add_columns(tries.correlate(Household, met).scalar_subquery().label("tries"))
-    )
+    due = _due(on)
+    return query.join(due, true()).add_columns(*due.c)
 
 
 #: The column ``due_on`` of ``selection``, for a condition.
@@ -205,45 +186,59 @@ def _soon(on: date) -> date:
     return on + timedelta(days=SOON_DAYS)
 
 
-def _last_met(on: date) -> LateralFromClause:
-    """When a household was last met, up to the end of a day."""
+def _due(on: date) -> LateralFromClause:
+    """When a household is due: one table beside it, so that PostgreSQL still chooses the households first.
 
-    def last(*manners: Manner) -> ColumnElement[Any]:
-        return (
-            select(func.max(Visit.at))
-            .where(
-                Visit.household_id == Household.id,
-                Visit.outcome == Outcome.MET,
-                Visit.manner.in_(manners),
-                *listing.in_period(Visit.at, None, on),
-            )
-            .correlate(Household)
-            .scalar_subquery()
-        )
+    ``OFFSET 0`` has each column computed once; else it would be put in wherever it is named. Visits and groups are
+    named once each: behind row-level security PostgreSQL gathers the households one may see anew for each time.
+    """
+    met, held = _met(on), _held(on)
 
-    query = select(last(Manner.VISIT).label("visited_at"), last(*Manner).label("met_at"))
-    return query.correlate(Household).lateral("met")
-
-
-def _days(met: LateralFromClause, on: date) -> LateralFromClause:
-    """When a household is due for each manner, by the rhythm of its groups."""
-
-    def due(last: Any, manner: Manner) -> ColumnElement[date]:
+    def due(last: Any, months: Any, manner: Manner) -> ColumnElement[date]:
+        ordinary = func.nullif(_every(manner, literal(Who.ORDINARY.value)), 0)
         began = func.coalesce(_local_day(last), _local_day(Household.created_at))
-        return cast(began + func.make_interval(0, _months(manner, on)), Date)
+        return cast(began + func.make_interval(0, case((held.c.count > 0, months), else_=ordinary)), Date)
 
-    visit_on, call_on = due(met.c.visited_at, Manner.VISIT), due(met.c.met_at, Manner.CALL)
-    query = select(visit_on.label("visit_on"), call_on.label("call_on"))
-    return query.correlate(Household, met).lateral("days")
+    since = func.coalesce(met.c.met_at, Household.created_at - timedelta(days=36_500))
+    tried = func.unnest(met.c.tried).table_valued("at").render_derived("tried")
+    tries = select(func.count()).where(tried.c.at > since).correlate(Household, met).scalar_subquery()
+    dated = select(
+        met.c.visited_at,
+        met.c.met_at,
+        tries.label("tries"),
+        due(met.c.visited_at, held.c.visit_months, Manner.VISIT).label("visit_on"),
+        due(met.c.met_at, held.c.call_months, Manner.CALL).label("call_on"),
+    )
+    days = dated.select_from(met).join(held, true()).correlate(Household).offset(0).lateral("days")
+    manner = case((days.c.visit_on <= func.greatest(days.c.call_on, _soon(on)), Manner.VISIT), else_=Manner.CALL)
+    nearest = func.least(days.c.visit_on, days.c.call_on)
+    return select(days, nearest.label("due_on"), manner.label("manner")).offset(0).lateral("due")
 
 
-def _months(manner: Manner, on: date) -> ColumnElement[Any]:
-    """How often: the shortest rhythm of the groups that a household belongs to on a day, else the ordinary one."""
-    of_group = func.coalesce(_every(manner, HouseholdGroup.group_code), _every(manner, literal(Who.SPECIAL.value)))
-    held = HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(on)
-    shortest = select(func.min(func.nullif(of_group, 0))).where(*held).correlate(Household).scalar_subquery()
-    ordinary = func.nullif(_every(manner, literal(Who.ORDINARY.value)), 0)
-    return case((exists().where(*held).correlate(Household), shortest), else_=ordinary)
+def _met(on: date) -> LateralFromClause:
+    """When a household was last met up to the end of a day, and when somebody came or called in vain."""
+    was_met = Visit.outcome == Outcome.MET
+    seen = select(
+        func.max(Visit.at).filter(was_met, Visit.manner == Manner.VISIT).label("visited_at"),
+        func.max(Visit.at).filter(was_met).label("met_at"),
+        func.array_agg(Visit.at).filter(~was_met).label("tried"),
+    ).where(Visit.household_id == Household.id, *listing.in_period(Visit.at, None, on))
+    return seen.correlate(Household).offset(0).lateral("met")
+
+
+def _held(on: date) -> LateralFromClause:
+    """Of the groups that a household belongs to on a day: how many, and the shortest rhythm of each manner."""
+
+    def shortest(manner: Manner) -> ColumnElement[Any]:
+        of_group = func.coalesce(_every(manner, HouseholdGroup.group_code), _every(manner, literal(Who.SPECIAL.value)))
+        return func.min(func.nullif(of_group, 0))
+
+    groups = select(
+        func.count().label("count"),
+        shortest(Manner.VISIT).label("visit_months"),
+        shortest(Manner.CALL).label("call_months"),
+    ).where(HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(on))
+    return groups.correlate(Household).offset(0).lateral("held")
 
 
 def _every(manner: Manner, who: Any) -> ColumnElement[Any]:

@@ -81,6 +81,13 @@ RUNS: dict[str, tuple[str, ...]] = {
         f"{PROCESSES + 1} workers of uvicorn on one socket, CPU",
         f"{PROCESSES + 1} workers of uvicorn on one socket, readers",
     ),
+    "today --scale 0.002 --leaders 2 --runs 1": (
+        "pandas over the tables, one leader's list",
+        "the time allowed, p95 of 2 at the same moment",
+        "the time allowed, p95 of 2 one after the other",
+        "the time allowed, all due dates anew",
+        "one visit in a city of a tenth",
+    ),
     "kill --kills 5 --writers 1 --allowed 120": ("the time allowed", "acknowledged"),
     "attack --scale 0.01": (
         "memory allowed to the server",
