@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import shapely
@@ -47,9 +48,18 @@ class Sheet:
         """Geometries of one style."""
         return "".join(f"<path d='{path}' fill-rule='evenodd' {style}/>" for geom in geoms if (path := self.path(geom)))
 
+    def label(self, text: str, geom: Any, size: int = 13) -> str:
+        """A name within its area, with a halo."""
+        x, y = self.at(*shapely.get_coordinates(shapely.point_on_surface(geom))[0])
+        return (
+            f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='middle' dominant-baseline='middle' font-size='{size}' "
+            "font-weight='700' fill='#084F50' stroke='#FFFFFF' stroke-width='4' paint-order='stroke'>"
+            f"{escape(text)}</text>"
+        )
+
     def drawn(self, *parts: str) -> str:
         """The SVG of these parts."""
         return (
             f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {self.width} {self.height}' "
-            f"width='{self.width}' height='{self.height}' role='img'>{''.join(parts)}</svg>"
+            f"role='img'>{''.join(parts)}</svg>"
         )
