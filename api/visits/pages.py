@@ -154,7 +154,7 @@ def _form(page: Page, household: Household, form: FormData | None = None, error:
     members = households.members(page.session, page.actor, household.id)
     groups = households.special_groups(page.session)
     said = {name: forms.text_in(form, name) for name in form} if form is not None else {}
-    kinds = incidents.categories(page.session) if "incident.report" in page.can else []
+    kinds = incidents.categories_offered(page.session) if "incident.report" in page.can else []
     return page.show(
         "visits/record.html",
         section="visits",

@@ -134,6 +134,7 @@ def _report(
         source="visit",
         **request,
     )
+    households.linked.link(session, actor, household, incident.id)
     if answer:
         incidents.settle(session, actor, incident, note=answer, feedback=answer, public=False)
     return incident

@@ -171,6 +171,7 @@ def test_what_they_ask_for_becomes_a_case_at_their_house_and_may_be_settled_at_o
     case = city.session.get_one(Incident, visit.incident_id)
     assert (case.source, case.step, case.grid_id) == ("visit", "reported", city.grids["A1"].id)
     assert case.building_id == city.buildings["A1"].id
+    assert households.linked.cases(city.session, household.id) == [case.id], "it is about the household"
     leader = city.actor("grid_leader", city.grids["A1"])
     settled = visits.record(
         city.session, leader, household, uuid=uuid4(), outcome=Outcome.MET, request=asked, answer="换了灯泡"
