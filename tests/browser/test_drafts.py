@@ -99,6 +99,18 @@ def test_a_session_that_ended_is_opened_again_over_the_page_and_the_note_is_save
     expect(page.locator(".timeline-note", has_text="Written while the session ended")).to_have_count(1)
 
 
+def test_what_is_typed_into_a_form_that_the_browser_sends_is_there_again(signed_in: Opens) -> None:
+    page = signed_in("staff", DESKTOP, "en").page
+    page.goto("/tokens")
+    page.locator("#token-name").fill("A map in QGIS")
+    kept(page)
+    page.goto("/me")
+    page.goto("/tokens")
+    expect(page.locator("#token-name")).to_have_value("A map in QGIS")
+    page.get_by_role("button", name="Discard it").click()
+    expect(page.locator("#token-name")).to_have_value("")
+
+
 def test_a_draft_stays_through_another_language_and_goes_with_the_sign_out(signed_in: Opens) -> None:
     page = signed_in("staff", DESKTOP, "en").page
     page.context.clear_cookies(name=re.compile("^wangge_session"))
