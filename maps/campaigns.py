@@ -33,8 +33,8 @@ def step(share: float) -> int:
     return 1 + sum(share >= limit for limit in BREAKS)
 
 
-def live(grids: Sequence[Shaded], width: int = 560, height: int = 380) -> Markup:
-    """An SVG map, north up, that needs no script and prints as it is."""
+def live(grids: Sequence[Shaded], title: str, width: int = 560, height: int = 380) -> Markup:
+    """An SVG map, north up, that needs no script and prints as it is; its ``title`` is for those who do not see it."""
     sheet = Sheet([grid.geom for grid in grids], width, height)
     parts = []
     for grid in grids:
@@ -45,4 +45,4 @@ def live(grids: Sequence[Shaded], width: int = 560, height: int = 380) -> Markup
             f"<text x='{x:.0f}' y='{y:.0f}'>{escape(grid.name)}"
             f"<tspan x='{x:.0f}' dy='1.3em'>{escape(grid.says)}</tspan></text></g>"
         )
-    return Markup(sheet.drawn(*parts))  # noqa: S704 - what comes from outside is escaped above
+    return Markup(sheet.drawn(*parts, label=title))  # noqa: S704 - what comes from outside is escaped above

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, Unpack
 
 from maps.ground import Frame, ground
@@ -71,13 +70,13 @@ def picture(
     """
     sheet = Sheet(frame or [geom for _name, geom in grids], width, height)
     return sheet.drawn(
-        f"<title>{escape(title)}</title>",
         _HATCH,
         sheet.shapes([geom for _name, geom in grids], "fill='#FBFAF7' stroke='#0B6B6B' stroke-width='2'"),
         sheet.shapes(chosen, "fill='#E6F2F0' stroke='#084F50' stroke-width='4'"),
         sheet.shapes(today, "fill='none' stroke='#18212B' stroke-width='1.4' stroke-dasharray='6 5'"),
         sheet.shapes(moved, f"fill='url(#moved)' stroke='{_EDIT}' stroke-width='1'"),
         *(sheet.label(name, geom) for name, geom in grids),
+        label=title,
     )
 
 

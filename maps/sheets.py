@@ -57,9 +57,10 @@ class Sheet:
             f"{escape(text)}</text>"
         )
 
-    def drawn(self, *parts: str) -> str:
-        """The SVG of these parts."""
+    def drawn(self, *parts: str, label: str = "") -> str:
+        """The SVG of these parts; one without a ``label`` says nothing that does not stand beside it."""
+        told = f"role='img' aria-label='{escape(label)}'" if label else "aria-hidden='true'"
         return (
-            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {self.width} {self.height}' "
-            f"role='img'>{''.join(parts)}</svg>"
+            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {self.width} {self.height}' {told}>"
+            f"{''.join(parts)}</svg>"
         )

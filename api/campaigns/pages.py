@@ -210,12 +210,11 @@ def _map(page: Page, campaign: Campaign, parts: Sequence[Progress]) -> Markup:
     shown = [part for part in parts if part.grid_id in shapes]
     degrees = np.array([shapes[part.grid_id] for part in shown if part.grid_id], dtype=object)
     metric = reproject(degrees, "EPSG:4326", community.metric_crs)
-    return campaign_maps.live(
-        [
-            campaign_maps.Shaded(geom, part.name, part.share, percent(part.share))
-            for geom, part in zip(metric, shown, strict=True)
-        ]
-    )
+    shares = [
+        campaign_maps.Shaded(geom, part.name, part.share, percent(part.share))
+        for geom, part in zip(metric, shown, strict=True)
+    ]
+    return campaign_maps.live(shares, _("Map of the grids by the share of households that were met"))
 
 
 def _door(row: Any) -> dict[str, Any]:

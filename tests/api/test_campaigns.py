@@ -69,6 +69,6 @@ def test_the_pages_of_a_campaign_show_its_map_its_bars_and_its_doors(city: City,
 
 def test_a_grid_without_people_has_no_colour_and_names_are_escaped() -> None:
     shape = shapely.box(0, 0, 10, 10)
-    drawn = campaign_maps.live([campaign_maps.Shaded(shape, "<b>", None, "—")])
+    drawn = campaign_maps.live([campaign_maps.Shaded(shape, "<b>", None, "—")], "a map")
     assert "share-none" in drawn
     assert "&lt;b&gt;" in drawn

@@ -56,7 +56,9 @@ def addresses(page: Page) -> list[str]:
         if rows:
             first[f"{name}_id"] = rows[0]["id"]
     found = []
-    queries = {"/residents/new": f"?household={first['household_id']}"}
+    first["campaign_id"] = page.request.get("/api/campaigns").json()[0]["id"]
+    home = page.request.get(f"/api/households/{first['household_id']}").json()["building_id"]
+    queries = {"/residents/new": f"?household={first['household_id']}", "/visits/stairs": f"?building={home}"}
     for context in iter_route_contexts(create_app().routes):
         path = str(getattr(context, "path", ""))
         if "GET" not in (getattr(context, "methods", None) or ()) or APART.search(path):
