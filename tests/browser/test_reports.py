@@ -110,7 +110,7 @@ def test_a_broken_corridor_light_from_the_code_on_the_wall_to_the_resident_who_i
     leader.get_by_role("button", name="开始处置").click()
     expect(leader.locator("h2", has_text="下一步：处置完成")).to_be_visible()
     leader.get_by_role("button", name="灯已修好").click()
-    leader.set_input_files("#resolve-photo", picture)
+    leader.locator("[data-draft$=' resolve'] input[name=photo]").last.set_input_files(picture)
     leader.get_by_role("button", name="处置完成").click()
     expect(leader.locator(".timeline > li").last).to_contain_text("已更换灯具并通电试亮")
     leader.get_by_role("button", name="告知已办结").click()

