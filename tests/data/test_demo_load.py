@@ -131,7 +131,7 @@ def test_the_database_locates_every_building_and_incident_as_planned(loaded: Ses
     loaded.execute(
         text("UPDATE incident SET grid_id = NULL, unlocated_reason = 'outside' WHERE unlocated_reason IS NULL")
     )
-    grids.relocate(loaded, place)
+    grids.relocate(loaded, place, since=datetime.now(UTC).date())
     after = [
         loaded.execute(select(table.id, table.grid_id, table.unlocated_reason).order_by(table.id)).all()
         for table in (Building, incidents.Incident)
