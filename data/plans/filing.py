@@ -29,7 +29,6 @@ from data.plans.figures import Homes, Weight
 from data.plans.standing import Standing, flat_areas, standing
 from data.plans.tables import Action, Plan
 from spatial.coverages import handing, tiling
-from spatial.partition import cleaning
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -250,6 +249,8 @@ def _check_ground(
     lacks: _Lacks, community: units.Unit, shapes: list[Any], titles: list[str], today: list[Any], *, outer: bool
 ) -> None:
     """Gaps, overlaps, and ground of the community that is left over or added; slivers are mended."""
+    from spatial.partition import cleaning
+
     crs = community.metric_crs
     drawn = np.array(shapes, dtype=object)
     twice = cleaning.overlaps(drawn, crs)

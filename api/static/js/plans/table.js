@@ -22,10 +22,12 @@ export async function start(map, config) {
   const areas = L.geoJSON(null, { style: coloured, interactive: false }).addTo(map);
   const hatch = L.geoJSON(null, { style: { color: EDIT, weight: 1, fillOpacity: 1, fillColor: "url(#plan-hatch)" }, interactive: false }).addTo(map);
   const today = L.geoJSON(null, { style: { color: "#18212B", weight: 1.8, dashArray: "6 5", fill: false }, interactive: false }).addTo(map);
-  const homes = L.geoJSON(null, { style: homeStyle, onEachFeature: bindHome });
+  // What is known by a point alone is a dot, not Leaflet's own pin.
+  const dot = (_feature, at) => L.circleMarker(at, { radius: 5 });
+  const homes = L.geoJSON(null, { style: homeStyle, pointToLayer: dot, onEachFeature: bindHome });
   const edges = L.layerGroup().addTo(map);
   const names = L.layerGroup().addTo(map);
-  const mark = L.geoJSON(null, { style: { color: "#B3261E", weight: 3, fillOpacity: 0.1 }, interactive: false }).addTo(map);
+  const mark = L.geoJSON(null, { style: { color: "#B3261E", weight: 3, fillOpacity: 0.1 }, pointToLayer: dot, interactive: false }).addTo(map);
   const chosen = new Set();
   let table = null;
   let mean = 0;
