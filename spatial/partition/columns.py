@@ -34,6 +34,12 @@ class TooMany(ValueError):
     """There are more connected groups of cells than can be looked at one by one."""
 
 
+def polsby_popper(area_m2: Floats, perimeter_m: Floats) -> Floats:
+    """The score of outlines by area and perimeter: 1 for a circle, less the longer the way around."""
+    score: Floats = 4 * np.pi * area_m2 / np.maximum(perimeter_m, 1e-9) ** 2
+    return score
+
+
 @dataclass(frozen=True)
 class Columns:
     """Grids that are possible on a ground.
@@ -67,8 +73,7 @@ class Columns:
     @property
     def compactness(self) -> Floats:
         """Polsby-Popper score of the outlines: 1 for a circle."""
-        score: Floats = 4 * np.pi * self.area_m2 / np.maximum(self.perimeter_m, 1e-9) ** 2
-        return score
+        return polsby_popper(self.area_m2, self.perimeter_m)
 
     def taken(self, positions: NDArray[np.int64] | NDArray[np.bool_]) -> Columns:
         """Some of them."""

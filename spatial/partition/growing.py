@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial.partition.columns import TooMany
+from spatial.partition.columns import TooMany, polsby_popper
 from spatial.partition.ground import Ground
 
 Floats = NDArray[np.float64]
@@ -69,8 +69,7 @@ class Scores:
     @property
     def compactness(self) -> Floats:
         """Polsby-Popper score of the outlines."""
-        score: Floats = 4 * np.pi * self.area_m2 / np.maximum(self.perimeter_m, 1e-9) ** 2
-        return score
+        return polsby_popper(self.area_m2, self.perimeter_m)
 
     def taken(self, rows: Integers | NDArray[np.bool_]) -> Scores:
         """Some of them."""
