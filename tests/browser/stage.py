@@ -11,6 +11,9 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 _ALL_TILES = """() => document.querySelectorAll('.leaflet-tile-loaded').length > 0
     && !document.querySelector('.leaflet-tile:not(.leaflet-tile-loaded)')"""
 DESKTOP, PHONE = (1440, 900), (390, 844)
+# A tile or a count that is not needed any more is given up, and so is what a page was loading when it is left. Only a
+# story itself takes the network away.
+_FORGIVEN = ("net::ERR_ABORTED", "net::ERR_INTERNET_DISCONNECTED", "net::ERR_NETWORK_CHANGED")
 
 
 @dataclass
@@ -35,8 +38,7 @@ class Watched:
             self.faults.append(f"console: {message.text}")
 
     def _failed(self, request: Request) -> None:
-        # A tile or a count that is not needed any more is given up, and so is what a page was loading when it is left.
-        if request.failure != "net::ERR_ABORTED":
+        if request.failure not in _FORGIVEN:
             self.faults.append(f"request: {request.url} {request.failure}")
 
     def _answered(self, response: Response) -> None:

@@ -70,7 +70,8 @@ def test_a_column_that_was_matched_is_remembered_and_can_be_forgotten(
     hand_in()
     expect(page.locator(".import-notes")).to_contain_text(heading)
     page.get_by_label(heading).select_option(label="户主姓名")
-    page.get_by_role("button", name="检查各行").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="检查各行").click()
     expect(page.locator("#rejects")).to_be_visible()
     expect(page.get_by_label(heading)).to_have_value("head_name")
     page.locator("#import-foot .btn-primary").click()
