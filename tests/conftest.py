@@ -23,6 +23,9 @@ from sqlalchemy.orm import Session
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "wangge_template"
+#: What waits for other programs (a browser, servers that start and die) gets a second try on a busy machine;
+#: the summary lists every test that needed it.
+TOLD_TWICE = {"browser", "serving"}
 
 
 def _run_folder() -> Path:
@@ -56,6 +59,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, then those in a browser: no worker is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, item.get_closest_marker("browser") is None))
+    for item in items:
+        if TOLD_TWICE & set(item.path.relative_to(ROOT).parts):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_collection_finish() -> None:
