@@ -279,8 +279,8 @@ def answer(
     key: Any,
     item: Callable[[Any], _Item],
     geom: Any = None,
-) -> Listed[_Item] | Response:
-    """The page of ``selection`` that was asked for.
+) -> Response:
+    """The page of ``selection`` that was asked for, written out here: the framework would check and copy it thrice.
 
     Parameters
     ----------
@@ -314,7 +314,8 @@ def answer(
     if as_geojson:
         return _collection(request, rows, items, follows)
     total = listing.count(session, selection) if asked.total else None
-    return Listed(items=items, next=follows, total=total)
+    listed: Listed[_Item] = Listed(items=items, next=follows, total=total)
+    return Response(listed.model_dump_json(by_alias=True), media_type="application/json")
 
 
 def _collection(request: Request, rows: Sequence[Any], items: list[Any], follows: str | None) -> Response:

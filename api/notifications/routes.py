@@ -117,15 +117,15 @@ class NotificationList(NotificationFilters, listing.Paged):
     sort: str = listing.sorted_by(SORTS, "-id")
 
 
-@api.get("/notifications", summary="List one's notifications")
+@api.get("/notifications", summary="List one's notifications", response_model=Listed[NotificationOut])
 def list_notifications(
     request: Request,
     session: Session,
     actor: SignedIn,
     asked: Annotated[NotificationList, Query()],
-) -> Listed[NotificationOut]:
+) -> Listed[NotificationOut] | Response:
     """What one was told, newest first."""
-    answer = listing.answer(
+    return listing.answer(
         request,
         session,
         notifications.selection(actor, asked.wanted()),
@@ -133,8 +133,6 @@ def list_notifications(
         key=Notification.id,
         item=NotificationOut.model_validate,
     )
-    assert not isinstance(answer, Response)
-    return answer
 
 
 @api.get("/notifications/unread", summary="How many are unread")

@@ -16,6 +16,7 @@ from api.base.fields import ID_MAX, Code, Day, Id, Input, Instant, Output, Refer
 from api.base.listing import CommunityCode, From, GridCode, Listed, To
 from api.households.homes import BuildingId, Groups
 from data import households, visits
+from data.base import db
 from data.base.access import Actor
 from data.buildings import Building
 from data.households import Household
@@ -179,6 +180,7 @@ def list_due(
     request: Request, session: Session, actor: Read, asked: Annotated[DueList, Query()]
 ) -> Listed[DueOut] | Response:
     """The households one may see with the days on which they are due for a visit and for a call, masked."""
+    db.plan_once(session)
     return listing.answer(
         request,
         session,

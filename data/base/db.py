@@ -215,6 +215,17 @@ _ENTER = text(
 )
 
 
+def plan_once(session: Session) -> None:
+    """Plan the statements of this transaction once for each connection, whatever their values.
+
+    It is for those that take longer to plan than to run, and whose plan is the same for any grid and day.
+    """
+    session.execute(_PLAN_ONCE)
+
+
+_PLAN_ONCE = text("SET LOCAL plan_cache_mode = force_generic_plan")
+
+
 @contextmanager
 def everywhere(session: Session) -> Iterator[None]:
     """Let the block read and write rows beyond the actor's area; afterwards the area is what it was.

@@ -57,6 +57,9 @@ SORTS: dict[str, Any] = {
 }
 
 
+_HEAD = aliased(Resident)
+
+
 def placed(query: Rows, dwelling_id: Any) -> Rows:
     """``query`` joined from a dwelling to its building and grid."""
     return (
@@ -80,18 +83,21 @@ def place_columns() -> list[Any]:
     ]
 
 
-def rows() -> Rows:
+def rows(*, brief: bool = False) -> Rows:
     """All households as ``selection`` gives them, for one that the actor was already shown to see."""
-    head = aliased(Resident)
+    head = _HEAD
     held = HouseholdGroup.valid.contains(settings.today())
     groups = select(func.array_agg(HouseholdGroup.group_code)).where(HouseholdGroup.household_id == Household.id, held)
     members = select(func.count()).where(Resident.household_id == Household.id)
+    beside = [
+        groups.correlate(Household).scalar_subquery().label("groups"),
+        members.correlate(Household).scalar_subquery().label("members"),
+    ]
     return placed(
         select(
             *listing.columns(Household),
             head.name.label("head_name"),
-            groups.correlate(Household).scalar_subquery().label("groups"),
-            members.correlate(Household).scalar_subquery().label("members"),
+            *([] if brief else beside),
             *place_columns(),
         ).outerjoin(head, head.id == Household.head_id),
         Household.dwelling_id,
@@ -103,14 +109,15 @@ def row(session: Session, household: Household) -> Row[Any]:
     return session.execute(rows().where(Household.id == household.id)).one()
 
 
-def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
+def selection(actor: Actor, wanted: Filter | None = None, *, brief: bool = False) -> Rows:
     """The households the actor may see, a row each, **not masked**.
 
     Beside their columns: ``head_name``, ``groups`` (codes that hold today, or null), ``members`` (how many), and
-    where they are: ``unit room building_id building_number grid_code grid_name lon lat``.
+    where they are: ``unit room building_id building_number grid_code grid_name lon lat``. ``brief`` leaves groups and
+    members out.
     """
     wanted = wanted or Filter()
-    query = access.visible(rows(), actor, Household)
+    query = access.visible(rows(brief=brief), actor, Household)
     query = units.narrowed(query, Household.community_id, Building.grid_id, wanted.community, wanted.grid)
     if wanted.building_id:
         query = query.where(Dwelling.building_id == wanted.building_id)

@@ -128,7 +128,7 @@ class HouseholdGroup(db.Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     community_id: Mapped[int] = mapped_column(index=True)
-    household_id: Mapped[int] = mapped_column(ForeignKey("household.id", ondelete="CASCADE"))
+    household_id: Mapped[int] = mapped_column(ForeignKey("household.id", ondelete="CASCADE"), index=True)
     group_code: Mapped[str] = mapped_column(ForeignKey("special_group.code", onupdate="CASCADE"))
     valid: Mapped[Range[date]] = mapped_column(DATERANGE)
 

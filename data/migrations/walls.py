@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import op
 
-__all__ = ["among", "everywhere", "open_to_app", "placed", "protect"]
+__all__ = ["among", "everywhere", "in_own", "open_to_app", "placed", "protect"]
 
 
 def everywhere(area: str) -> str:
@@ -30,6 +30,16 @@ def placed(community: str | None, grid: str | None, people: str = "") -> str:
     if grid:
         parts.append(among(grid, f"{people}grids"))
     return " OR ".join(parts)
+
+
+def in_own(column: str, what: str) -> str:
+    """The condition that ``column`` holds the key of a building, dwelling or household in one of the actor's grids.
+
+    It reads the view ``own_building``, ``own_dwelling`` or ``own_household`` of 0036, which the owner reads: so the wall
+    of one table is not put up again under that of the next. The keys come as one value, found by index once for each
+    wall. A multirange is searched in a few steps, and the planner does not count the search anew for each row.
+    """
+    return f"{column} <@ (SELECT own.keys FROM own_{what} own)"
 
 
 def protect(table: str, condition: str, check: str | None = None) -> None:

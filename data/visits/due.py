@@ -12,11 +12,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Date,
+    Integer,
     Row,
     String,
     case,
@@ -81,16 +84,17 @@ class Filter:
 def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     """Households the actor may see with when they are due, a row each, **not masked**.
 
-    Beside the columns of ``homes.selection``: ``visited_at`` and ``met_at`` (last met at the door, and in any manner),
-    ``tries`` (in vain since), ``visit_on`` and ``call_on`` (the days on which each is due, or null), ``due_on`` (the
-    nearer of them) and ``manner``: what to do then, which is a visit where that is due soon as well.
+    Beside the columns of ``homes.selection`` but ``members``, and with the ``groups`` that hold that day:
+    ``visited_at`` and ``met_at`` (last met at the door, and in any manner), ``tries`` (in vain since), ``visit_on`` and
+    ``call_on`` (the days on which each is due, or null), ``due_on`` (the nearer of them) and ``manner``: what to do
+    then, which is a visit where that is due soon as well.
     """
     wanted = wanted or Filter()
     on = wanted.on or settings.today()
     where = homes.Filter(
         community=wanted.community, grid=wanted.grid, building_id=wanted.building_id, groups=wanted.groups, on=on
     )
-    query = joined(homes.selection(actor, where), on)
+    query = joined(homes.selection(actor, where, brief=True), on)
     if wanted.unit is not None:
         query = query.where(Dwelling.unit == wanted.unit)
     if wanted.states is not None:
@@ -102,7 +106,9 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
 
 def of_household(session: Session, household: Household, on: date | None = None) -> Row[Any]:
     """A household as a row of ``selection``, for one that the actor was already shown to see."""
-    return session.execute(joined(homes.rows().where(Household.id == household.id), on or settings.today())).one()
+    return session.execute(
+        joined(homes.rows(brief=True).where(Household.id == household.id), on or settings.today())
+    ).one()
 
 
 def doors(session: Session, actor: Actor, building_id: int, unit: str | None) -> Sequence[Row[Any]]:
@@ -113,7 +119,7 @@ def doors(session: Session, actor: Actor, building_id: int, unit: str | None) ->
 
 def joined(query: Rows, on: date) -> Rows:
     """A query of households with the columns that ``selection`` adds, as they are on a day."""
-    due = _due(on)
+    due = _due(on, settings.get().timezone)
     return query.join(due, true()).add_columns(*due.c)
 
 
@@ -186,30 +192,33 @@ def _soon(on: date) -> date:
     return on + timedelta(days=SOON_DAYS)
 
 
-def _due(on: date) -> LateralFromClause:
+@lru_cache(maxsize=16)
+def _due(on: date, zone: str) -> LateralFromClause:
     """When a household is due: one table beside it, so that PostgreSQL still chooses the households first.
 
     ``OFFSET 0`` has each column computed once; else it would be put in wherever it is named. Visits and groups are
-    named once each: behind row-level security PostgreSQL gathers the households one may see anew for each time.
+    named once each, and rhythms once for all households. What says all this stays the same for a day.
     """
-    met, held = _met(on), _held(on)
+    said = _said()
+    met, held = _met(on), _held(on, said)
 
     def due(last: Any, months: Any, manner: Manner) -> ColumnElement[date]:
-        ordinary = func.nullif(_every(manner, literal(Who.ORDINARY.value)), 0)
-        began = func.coalesce(_local_day(last), _local_day(Household.created_at))
-        return cast(began + func.make_interval(0, case((held.c.count > 0, months), else_=ordinary)), Date)
+        ordinary = func.nullif(_every(said, manner, literal(Who.ORDINARY.value)), 0)
+        began = func.coalesce(_local_day(last, zone), _local_day(Household.created_at, zone))
+        return cast(began + func.make_interval(0, case((held.c.groups.is_(None), ordinary), else_=months)), Date)
 
     since = func.coalesce(met.c.met_at, Household.created_at - timedelta(days=36_500))
     tried = func.unnest(met.c.tried).table_valued("at").render_derived("tried")
     tries = select(func.count()).where(tried.c.at > since).correlate(Household, met).scalar_subquery()
     dated = select(
+        held.c.groups,
         met.c.visited_at,
         met.c.met_at,
         tries.label("tries"),
         due(met.c.visited_at, held.c.visit_months, Manner.VISIT).label("visit_on"),
         due(met.c.met_at, held.c.call_months, Manner.CALL).label("call_on"),
     )
-    days = dated.select_from(met).join(held, true()).correlate(Household).offset(0).lateral("days")
+    days = dated.select_from(met).join(held, true()).join(said, true()).correlate(Household).offset(0).lateral("days")
     manner = case((days.c.visit_on <= func.greatest(days.c.call_on, _soon(on)), Manner.VISIT), else_=Manner.CALL)
     nearest = func.least(days.c.visit_on, days.c.call_on)
     return select(days, nearest.label("due_on"), manner.label("manner")).offset(0).lateral("due")
@@ -226,37 +235,41 @@ def _met(on: date) -> LateralFromClause:
     return seen.correlate(Household).offset(0).lateral("met")
 
 
-def _held(on: date) -> LateralFromClause:
-    """Of the groups that a household belongs to on a day: how many, and the shortest rhythm of each manner."""
+def _held(on: date, said: CTE) -> LateralFromClause:
+    """The groups that a household belongs to on a day, or null, and the shortest rhythm of each manner in them."""
 
     def shortest(manner: Manner) -> ColumnElement[Any]:
-        of_group = func.coalesce(_every(manner, HouseholdGroup.group_code), _every(manner, literal(Who.SPECIAL.value)))
-        return func.min(func.nullif(of_group, 0))
+        special = _every(said, manner, literal(Who.SPECIAL.value))
+        return func.min(func.nullif(func.coalesce(_every(said, manner, HouseholdGroup.group_code), special), 0))
 
-    groups = select(
-        func.count().label("count"),
-        shortest(Manner.VISIT).label("visit_months"),
-        shortest(Manner.CALL).label("call_months"),
-    ).where(HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(on))
+    groups = (
+        select(
+            func.array_agg(HouseholdGroup.group_code).label("groups"),
+            shortest(Manner.VISIT).label("visit_months"),
+            shortest(Manner.CALL).label("call_months"),
+        )
+        .join_from(HouseholdGroup, said, true())
+        .where(HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(on))
+    )
     return groups.correlate(Household).offset(0).lateral("held")
 
 
-def _every(manner: Manner, who: Any) -> ColumnElement[Any]:
+def _said() -> CTE:
+    """All rhythms in one value, read once: months by community (nothing for all), whom they are for, and manner."""
+    key = func.concat(VisitRhythm.community_id, " ", VisitRhythm.who, " ", VisitRhythm.manner)
+    months = select(func.jsonb_object_agg(key, VisitRhythm.every_months).label("months"))
+    return months.cte("said").prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _every(said: CTE, manner: Manner, who: Any) -> ColumnElement[int]:
     """The months of a rhythm: what the household's community says, else what holds for all."""
-    return (
-        select(VisitRhythm.every_months)
-        .where(
-            VisitRhythm.manner == manner,
-            VisitRhythm.who == who,
-            or_(VisitRhythm.community_id == Household.community_id, VisitRhythm.community_id.is_(None)),
-        )
-        .order_by(VisitRhythm.community_id.nulls_last())
-        .limit(1)
-        .correlate(Household, HouseholdGroup)
-        .scalar_subquery()
-    )
+
+    def months(community: Any) -> ColumnElement[Any]:
+        return said.c.months.op("->>")(func.concat(community, " ", who, f" {manner}"))
+
+    return cast(func.coalesce(months(Household.community_id), months("")), Integer)
 
 
-def _local_day(instant: Any) -> ColumnElement[date]:
+def _local_day(instant: Any, zone: str) -> ColumnElement[date]:
     """The day of an instant in the community's time zone."""
-    return cast(func.timezone(settings.get().timezone, instant), Date)
+    return cast(func.timezone(zone, instant), Date)

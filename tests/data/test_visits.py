@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from data import households, incidents, visits
-from data.base import access, settings
+from data.base import access, db, settings
 from data.base.access import Actor
 from data.base.errors import Conflict, Forbidden, Invalid, NotFound
+from data.grids import UnlocatedReason
 from data.households import Household
 from data.incidents import Incident
 from data.visits import DueState, Manner, Outcome, Visit, due
@@ -152,6 +156,89 @@ def test_it_is_due_by_the_day_of_the_community_not_of_utc(city: City) -> None:
     met(city, household, TODAY, at=datetime(2025, 12, 19, 16, 30, tzinfo=UTC))
     assert settings.get().timezone == "Asia/Shanghai"
     assert dues(city)[household.id].call_on == date(2026, 3, 20)
+
+
+def plain(city: City, household: Household, said: dict[tuple[int | None, str, str], int]) -> tuple[Any, ...]:
+    """When a household is due on the 18th of March, worked out step by step from what is recorded."""
+    session, zone = city.session, ZoneInfo(settings.get().timezone)
+    recorded = list(session.scalars(select(Visit).where(Visit.household_id == household.id)))
+    upto = [visit for visit in recorded if visit.at.astimezone(zone).date() <= TODAY]
+    seen = [visit for visit in upto if visit.outcome == Outcome.MET]
+    codes = {row.group_code for row in households.memberships(session, household.id) if TODAY in row.valid}
+
+    def months(who: str, manner: str) -> int | None:
+        return said.get((household.community_id, who, manner), said.get((None, who, manner)))
+
+    days = []
+    for manner, met_so in ((Manner.VISIT, [visit for visit in seen if visit.manner == "visit"]), (Manner.CALL, seen)):
+        own = [months(code, manner) for code in codes]
+        each = [months("special", manner) if often is None else often for often in own] if codes else []
+        often = min((number for number in each if number), default=None) if codes else months("ordinary", manner)
+        last = max((visit.at for visit in met_so), default=household.created_at).astimezone(zone).date()
+        days.append((pd.Timestamp(last) + pd.DateOffset(months=often)).date() if often else None)
+    last_met = max((visit.at for visit in seen), default=None)
+    tries = sum(v.outcome != Outcome.MET and (last_met is None or v.at > last_met) for v in upto)
+    return *days, last_met, tries, codes
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_due_stays_right_over_visits_moves_groups_grids_and_rules(city: City, seed: int) -> None:
+    session, random = city.session, Random(seed)
+    homes = [home(city, random.choice(list(city.grids)), date(2025, random.randint(1, 12), 5)) for _ in range(8)]
+    leader = city.actor("grid_leader", city.grids["A1"])
+    said = {(rule.community_id, rule.who, rule.manner): rule.every_months for rule in visits.rhythms(session, None)}
+
+    def visit(household: Household) -> None:
+        day = date(2025, 1, 1) + timedelta(days=random.randrange(445))
+        met(city, household, day, manner=random.choice(list(Manner)), outcome=random.choice(list(Outcome)))
+
+    def take_back(household: Household) -> None:
+        if known := visits.latest(session, access.SYSTEM, household.id, 1):
+            visits.remove(session, access.SYSTEM, visits.get(session, access.SYSTEM, known[0].id))
+
+    def change_group(household: Household) -> None:
+        if known := households.memberships(session, household.id):
+            households.leave_group(session, access.SYSTEM, household, known[0].id)
+        else:
+            first = TODAY + timedelta(days=random.randint(-90, 5))
+            group = random.choice(["empty_nest", "low_income"])
+            households.join_group(session, access.SYSTEM, household, group, first=first)
+
+    def move(household: Household) -> None:
+        other = random.choice(homes)
+        households.change(session, access.SYSTEM, household, dwelling_id=other.dwelling_id)
+
+    def change_grid(_household: Household) -> None:
+        building = city.buildings[random.choice(list(city.grids))]
+        building.grid_id = random.choice([None, *(grid.id for grid in city.grids.values())])
+        building.unlocated_reason = None if building.grid_id else UnlocatedReason.NO_PLACE
+        session.flush()
+
+    def change_rule(_household: Household) -> None:
+        who, manner = random.choice(["ordinary", "special", "empty_nest"]), random.choice(list(Manner))
+        often = random.choice([None, 0, 1, 4])
+        visits.set_rhythm(
+            session, access.SYSTEM, community_id=city.community.id, who=who, manner=manner, every_months=often
+        )
+        said.pop((city.community.id, who, manner), None)
+        if often is not None:
+            said[city.community.id, who, manner] = often
+
+    for _step in range(12):
+        for _change in range(4):
+            random.choice([visit, visit, take_back, change_group, move, change_grid, change_rule])(random.choice(homes))
+        rows = dues(city)
+        for household in homes:
+            row = rows[household.id]
+            ours = (row.visit_on, row.call_on, row.met_at, row.tries, set(row.groups or ()))
+            assert ours == plain(city, household, said)
+        mine = {row.id for row in rows.values() if row.grid_code == city.grids["A1"].code}
+        with session.begin_nested() as savepoint:
+            db.enter(session, leader)
+            assert set(dues(city, leader)) == mine, "what is filtered, and the wall under it, go with the building"
+            assert set(session.scalars(select(Household.id))) == mine, "the wall alone"
+            assert {visit.household_id for visit in session.scalars(select(Visit))} <= mine
+            savepoint.rollback()
 
 
 def test_a_visit_that_is_sent_twice_is_one(city: City) -> None:
