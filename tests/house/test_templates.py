@@ -96,3 +96,14 @@ def test_what_a_template_is_passed_is_told_in_its_comment() -> None:
     every = list(passed())
     assert len(every) > 60
     assert {(where, to): sorted(left) for where, to, given in every if (left := given - told(to))} == {}
+
+
+def test_lines_of_templates_end_within_160_columns() -> None:
+    """Only a sentence that stands in one text may be longer."""
+    long = [
+        f"{path.relative_to(API)}:{number}"
+        for path in API.rglob("*.html")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if len(re.sub(r'"[^"]{60,}"', '""', line)) > 160
+    ]
+    assert long == []
