@@ -44,7 +44,7 @@ def progress(session: Session, actor: Actor, community: units.Unit) -> Progress:
     below = [unit.id for unit in units.listed(session, actor, level=units.Level.GRID, under=community.id)]
     held = grids.boundaries(community.id).subquery()
     led = select(func.count(TeamMember.grid_id.distinct())).where(
-        TeamMember.community_id == community.id, TeamMember.post == Post.LEADER
+        TeamMember.community_id == community.id, TeamMember.post == Post.LEADER, TeamMember.holds()
     )
     people = glance.people_of(session, actor, community.id)
     return Progress(

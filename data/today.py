@@ -54,9 +54,13 @@ class Today:
 
 
 def own_grids(actor: Actor) -> frozenset[int]:
-    """The grids that are somebody's own: of whoever sees cases in single grids and in no whole community."""
+    """The grids that are somebody's own: of whoever sees cases in single grids and in no whole community.
+
+    Those in which somebody stands in today are theirs as long.
+    """
     area = actor.area(Incident.__read__)
-    return frozenset() if area.everywhere or area.communities else area.single
+    held = frozenset[int]() if area.everywhere or area.communities else area.single
+    return held | frozenset(actor.stands_in)
 
 
 def of(session: Session, actor: Actor, on: date | None = None) -> Today:
@@ -89,7 +93,11 @@ def _to_walk(session: Session, actor: Actor, day: date) -> list[Row[Any]]:
     """The rounds of a day that are one's own, or for whoever comes first; those still to walk first."""
     if not actor.may(rounds.Round.__read__):
         return []
-    mine = [row for row in rounds.due(session, actor, day) if row.account_id in (None, actor.account_id)]
+    mine = [
+        row
+        for row in rounds.due(session, actor, day)
+        if row.account_id is None or actor.stands_for(row.account_id, row.grid_id)
+    ]
     return sorted(mine, key=lambda row: bool(row.done))
 
 

@@ -55,6 +55,20 @@ def ledger(page: Page, current: str) -> list[dict[str, Any]]:
     )
 
 
+def teams(page: Page, current: str) -> list[dict[str, Any]]:
+    """Grids, and who is there for them."""
+    return _shown(
+        page,
+        current,
+        ("grids", _("Grids"), {"grid.read"}),
+        ("responsible", _("Who is responsible"), {"grid.read"}),
+        ("workload", _("Workload"), {"grid.read"}),
+        ("stand-ins", _("Stand-ins"), {"grid.read"}),
+        ("guides", _("Guides"), {"unit.read"}),
+        ("line-officers", _("Line officers"), {"unit.read"}),
+    )
+
+
 def patrols(page: Page, current: str) -> list[dict[str, Any]]:
     """Coverage, patrols, rounds."""
     return _shown(

@@ -15,7 +15,7 @@ from api.base.forms import Field, Section
 from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, needs, typed
 from api.buildings.routes import BuildingChange, BuildingFilters, BuildingNew
-from data import buildings, grids, incidents, locating, panels
+from data import buildings, grids, incidents, locating, panels, teams
 from data.base.access import PEOPLE
 from data.base.errors import WanggeError
 from data.base.language import _
@@ -238,8 +238,17 @@ def panel(building_id: Id, page: Read) -> Response:
         figures=figures,
         facts=_facts(row),
         units=_entrances(page, doors) if sees_people else None,
+        responsible=_responsible(page, building),
         incidents={"count": count, "rows": [words.case(one) for one in rows]},
     )
+
+
+def _responsible(page: Page, building: Building) -> list[dict[str, Any]]:
+    """The team of its grid, and of the wardens those who mind it, with the phones that may be shown."""
+    whole = teams.of_building(page.session, page.actor, building)
+    posts = teams.post_names()
+    members = whole.members if whole else ()
+    return [{"name": one.name, "post": posts[one.post], "phone": one.shown_phone} for one in members]
 
 
 def _facts(row: Any) -> list[dict[str, Any]]:

@@ -9,27 +9,27 @@ from fastapi import APIRouter
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from api.base import forms, ledgers, words
-from api.base.fields import Id, Input, Line
+from api.base import forms, ledgers, tabs, words
+from api.base.fields import Day, Id, Input, Line, Reference
 from api.base.forms import Field, Section
 from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, name_of, needs, typed
 from api.grids.routes import GridFilters
 from api.units import pages as units_pages
 from api.units.routes import UnitChange
-from data import grids, incidents, panels, summary, teams, units
-from data.base import secrets
+from data import accounts, buildings, grids, incidents, panels, summary, teams, units
+from data.base import secrets, settings
 from data.base.access import PEOPLE
 from data.base.errors import WanggeError
 from data.base.language import _
 from data.buildings import Building
 from data.incidents import Incident
-from data.teams import Post
+from data.teams import Elder, Post
 from data.units import Unit
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("grid.read")]
-Edit = Annotated[Page, needs("grid.edit")]
+Arrange = Annotated[Page, needs("grid.read", "team.edit")]
 EditUnit = Annotated[Page, needs("unit.edit")]
 Typed = Annotated[FormData, typed]
 
@@ -40,13 +40,22 @@ class MemberChange(Input):
     name: Line
     phone: Line | None = None
     background: Line | None = None
+    first: Day
+    last: Day | None = None
+    work_phone: Line | None = None
+    consented_on: Day | None = None
+    account_id: Reference | None = None
+    elder: Elder | None = None
+
+
+_POST = ("name", "first", "last", "work_phone", "consented_on", "phone", "background", "account_id")
 
 
 @pages.get("/grids")
 def listed(page: Read) -> Response:
     """The grids with their figures, by code."""
     *plain, _geom = (query := grids.selection(page.actor, ledgers.wanted(page, GridFilters))).selected_columns
-    figures = _figures(page)
+    figures = figures_by_grid(page)
     names = (
         *(summary.COUNTED if page.actor.counter.may(PEOPLE) else ()),
         *(("special_households", "tenancies") if page.actor.may(PEOPLE) else ()),
@@ -79,14 +88,14 @@ def listed(page: Read) -> Response:
         "grids/list.html",
         section="grids",
         page=ledgers.head(page, _("Grids"), "grids", new=(_("Add a grid"), "unit.edit")),
-        tabs=[],
+        tabs=tabs.teams(page, "grids"),
         **ledgers.filtered(page, [ledgers.search(_("Name, code"))]),
         **table,
     )
 
 
-def _figures(page: Page) -> dict[int, dict[str, int]]:
-    """The figures of each grid of the community that pages are about."""
+def figures_by_grid(page: Page) -> dict[int, dict[str, int]]:
+    """The figures of each grid of the community that pages are about: those of the summary, and open cases."""
     if page.community_id is None:
         return {}
     wanted = incidents.Filter(community=page.community, states=incidents.OPEN)
@@ -158,6 +167,15 @@ def _form(page: Page, grid: Unit, *, typed: FormData | None = None, error: Wangg
         token=forms.token(grid),
         map=None,
         team=_team(page, grid),
+        former=[
+            {
+                "post": teams.post_names()[before.post],
+                "name": before.name,
+                "from": words.day(before.valid.lower),
+                "to": words.day(before.valid.upper - timedelta(days=1)) if before.valid.upper else "",
+            }
+            for before in teams.former(page.session, page.actor, grid.id)
+        ],
         divisions=[
             {
                 "from": words.day(one.valid.lower),
@@ -172,28 +190,32 @@ def _form(page: Page, grid: Unit, *, typed: FormData | None = None, error: Wangg
 
 
 @pages.get("/grids/{grid_id}/team/{post}")
-def team_member(grid_id: Id, post: Post, page: Edit, member: int | None = None) -> Response:
+def team_member(grid_id: Id, post: Post, page: Arrange, member: int | None = None) -> Response:
     """The form for who holds a post in a grid."""
     grid = grids.get(page.session, page.actor, grid_id)
     return _team_form(page, grid, post, teams.get(page.session, page.actor, member) if member else None)
 
 
 @pages.post("/grids/{grid_id}/team/{post}")
-def appoint(grid_id: Id, post: Post, page: Edit, form: Typed, member: int | None = None) -> Response:
+def appoint(grid_id: Id, post: Post, page: Arrange, form: Typed, member: int | None = None) -> Response:
     """Give a post in a grid to somebody, or change who holds it."""
     grid = grids.get(page.session, page.actor, grid_id)
     member_of_team = teams.get(page.session, page.actor, member) if member else None
     try:
         if member_of_team:
             forms.check(page, member_of_team, form)
+        warden = post is Post.BUILDING_WARDEN
         values = forms.read(
-            MemberChange, form, ("name", "phone", "background"), locked=("phone",) if member_of_team else ()
+            MemberChange, form, (*_POST, *(("elder",) if warden else ())), locked=("phone",) if member_of_team else ()
         )
+        minds = [int(value) for value in form.getlist("buildings") if isinstance(value, str) and value.isdecimal()]
         with page.attempt():
             if member_of_team:
-                teams.change(page.session, page.actor, member_of_team, **values)
+                holder = teams.change(page.session, page.actor, member_of_team, **values)
             else:
-                teams.appoint(page.session, page.actor, grid, post=post, **values)
+                holder = teams.appoint(page.session, page.actor, grid, post=post, **values)
+            if warden:
+                teams.appoint_buildings(page.session, page.actor, holder, minds)
     except forms.REFUSED as error:
         return _team_form(page, grid, post, member_of_team, typed=form, error=error)
     return page.go(f"/grids/{grid_id}#team", _("Saved."))
@@ -208,11 +230,56 @@ def _team_form(
     typed: FormData | None = None,
     error: WanggeError | None = None,
 ) -> Response:
+    assert grid.community_id is not None
+    days = person.valid if person else None
+    last = days.upper - timedelta(days=1) if days and days.upper else None
+    handlers = accounts.who_may(page.session, "incident.read", grid.id)
     fields = [
         Field("name", _("Name"), person.name if person else None, optional=False, most=200),
-        Field("phone", _("Phone"), person.phone if person else None, "tel", most=200),
+        Field("first", _("From"), days.lower if days else settings.today(), "date", optional=False),
+        Field("last", _("Last day"), last, "date", hint=_("Empty: until somebody follows.")),
+        Field("work_phone", _("Work phone"), person.work_phone if person else None, "tel", most=200),
+        Field(
+            "consented_on",
+            _("Agreed on"),
+            person.consented_on if person else None,
+            "date",
+            hint=_("When they agreed that name and work phone are put up. Without it no phone is shown."),
+        ),
+        Field(
+            "phone",
+            _("Phone"),
+            secrets.mask_phone(person.phone) if person else None,
+            "tel",
+            most=200,
+            locked=bool(person and person.phone),
+            hint=_("For the office alone."),
+        ),
         Field("background", _("Background"), person.background if person else None, most=200),
+        forms.select(
+            "account_id",
+            _("Account"),
+            person.account_id if person else None,
+            {str(row.id): row.name for row in handlers},
+            hint=_("Who gets the cases of the post."),
+        ),
     ]
+    if post is Post.BUILDING_WARDEN:
+        minded = teams.minded(page.session, page.actor, [person.id]).get(person.id, set()) if person else set()
+        homes = buildings.drawn_in(page.session, page.actor, [grid.id], most=500)
+        fields += [
+            forms.select("elder", _("Of the five elders"), person.elder if person else None, teams.elder_names()),
+            Field(
+                "buildings",
+                _("Minds the buildings"),
+                [str(building_id) for building_id in sorted(minded)],
+                "checks",
+                options=[
+                    {"value": str(row.id), "label": words.building(row.number, row.name, row.code)} for row in homes
+                ],
+                hint=_("None: the whole grid."),
+            ),
+        ]
     title = f"{grid.name} · {teams.post_names()[post]}"
     about = forms.record("grids", None, title, grid.name, back=f"/grids/{grid.id}", section="grids")
     return page.show(
@@ -221,7 +288,7 @@ def _team_form(
         status=forms.status(error),
         record=about,
         action=f"/grids/{grid.id}/team/{post}" + (f"?member={person.id}" if person else ""),
-        editable=page.may("grid.edit", grid.community_id, grid.id),
+        editable=page.may("team.edit", grid.community_id, grid.id),
         **forms.shown([Section(teams.post_names()[post], fields)], typed, error),
         links=[],
         token=forms.token(person),
@@ -272,7 +339,7 @@ def panel(grid_id: Id, page: Read) -> Response:
 def _team(page: Page, grid: Unit) -> list[dict[str, Any]]:
     """The four posts with who holds them, and the second holder of a post after the first."""
     found = teams.of_grid(page.session, page.actor, grid.id)
-    editable = page.may("grid.edit", grid.community_id, grid.id)
+    editable = page.may("team.edit", grid.community_id, grid.id)
     rows = []
     for post, label in teams.post_names().items():
         holders = [member for member in found if member.post == post]
@@ -281,8 +348,10 @@ def _team(page: Page, grid: Unit) -> list[dict[str, Any]]:
                 "post": label,
                 "name": member.name,
                 "initial": member.name[:1],
-                "phone": secrets.mask_phone(member.phone),
+                "phone": member.shown_phone or secrets.mask_phone(member.phone),
                 "background": member.background,
+                "from": words.day(member.valid.lower),
+                "follow": f"/grids/{grid.id}/team/{post}" if editable else None,
                 "edit": f"/grids/{grid.id}/team/{post}?member={member.id}" if editable else None,
             }
             for member in holders
@@ -293,6 +362,8 @@ def _team(page: Page, grid: Unit) -> list[dict[str, Any]]:
                 "initial": "",
                 "phone": "",
                 "background": "",
+                "from": "",
+                "follow": None,
                 "edit": f"/grids/{grid.id}/team/{post}" if editable else None,
             }
         ]

@@ -256,7 +256,7 @@ def _shown(page: Page, incident: Incident, kept: list[photos.Photo]) -> dict[str
             "satisfied": report.satisfied if report and report.rated_at else None,
             "by_resident": report is not None,
         },
-        "facts": facts.of(row, *_FACTS),
+        "facts": [*facts.of(row, *_FACTS), *facts.stood_in(page, row)],
         "answers": _answers(kind, incident.answers),
         "photos": [_photo(one) for one in kept if one.step_id is None],
         "steps": _steps(page, incident, kept),

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from api.base import words
 from api.base.page import Page
-from data import households, incidents, locating
+from data import accounts, households, incidents, locating
 from data.base.language import _
 from data.households import Household, homes
 from data.incidents import Incident
@@ -41,6 +41,14 @@ def of(row: Row[Any], *names: str) -> list[dict[str, Any]]:
         if record_id:
             facts[name] |= {"href": f"/{name}s/{record_id}", "panel": f"{name}s/{record_id}"}
     return [facts[name] for name in names if facts[name]["value"]]
+
+
+def stood_in(page: Page, row: Row[Any]) -> list[dict[str, Any]]:
+    """Who stands in today for whoever sees to a case."""
+    if row.assignee_id is None or row.grid_id is None:
+        return []
+    name = accounts.deputy(page.session, row.grid_id, row.assignee_id)
+    return [{"label": _("Stands in today"), "value": name}] if name else []
 
 
 def household(page: Page, about: Household) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Service teams 特色服务队."""
+"""Who is responsible: teams of grids, guides, line officers, stand-ins and service teams 特色服务队."""
 
 from __future__ import annotations
 
-from api.teams import pages, routes
+from api.teams import advising_pages, pages, responsible, routes
 
-API = (routes.api,)
-PAGES = (pages.pages,)
+API = (routes.api, routes.people)
+PAGES = (pages.pages, responsible.pages, advising_pages.pages)

@@ -1,16 +1,17 @@
-"""Service teams over HTTP: to whom the work of cases can be given."""
+"""Teams over HTTP: service teams, to whom the work of cases can be given; who is responsible; who stands in."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date, timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
 from pydantic import Field
 
 from api.base.deps import Session, permission
-from api.base.fields import Change, Id, Line, Output, Reference, Text
+from api.base.fields import Change, Day, Id, Input, Line, Output, Reference, Text
 from api.base.listing import InCommunity
-from data import teams, units
+from data import accounts, buildings, teams, units
 from data.base.access import Actor
 
 api = APIRouter(prefix="/api/service-teams", tags=["teams"])
@@ -71,3 +72,109 @@ def change_service_team(session: Session, actor: Edit, team_id: Id, body: Servic
 def remove_service_team(session: Session, actor: Edit, team_id: Id) -> None:
     """Remove a service team; its cases stay with whoever sees to them."""
     teams.remove_service_team(session, actor, teams.service_team(session, actor, team_id))
+
+
+people = APIRouter(prefix="/api", tags=["teams"])
+ReadGrids = Annotated[Actor, permission("grid.read")]
+Arrange = Annotated[Actor, permission("grid.read", "team.edit")]
+
+
+class PersonOut(Output):
+    """Somebody who is responsible for a grid."""
+
+    post: teams.Post | None = Field(description="Empty for a guide.", examples=["leader"])
+    name: str = Field(examples=["陈立新"])
+    about: str | None = Field(examples=["社区工作人员"])
+    phone: str | None = Field(description="At work, of those who agreed to it.", examples=["0571-85550123"])
+    deputy: str | None = Field(description="Who stands in today.", examples=["吴倩"])
+
+
+class ResponsibleOut(Output):
+    """Those who are responsible for a grid, or a building of it."""
+
+    grid_id: int = Field(examples=[7])
+    grid: str = Field(examples=["第四网格"])
+    people: list[PersonOut]
+
+
+class StandInOut(Output):
+    """Somebody stands in for somebody."""
+
+    id: int = Field(examples=[2])
+    grid_id: int = Field(examples=[7])
+    account_id: int = Field(description="Who is away.", examples=[12])
+    deputy_id: int = Field(description="Who stands in.", examples=[13])
+    first: date = Field(examples=["2026-10-01"])
+    last: date = Field(description="The last day, included.", examples=["2026-10-07"])
+
+
+class StandInNew(Input):
+    """Who is to stand in for whom."""
+
+    grid_id: Reference = Field(examples=[7])
+    account_id: Reference = Field(examples=[12])
+    deputy_id: Reference = Field(examples=[13])
+    first: Day = Field(examples=["2026-10-01"])
+    last: Day = Field(examples=["2026-10-07"])
+
+
+@people.get("/communities/{community_id}/responsible", summary="Who is responsible")
+def list_responsible(session: Session, actor: ReadGrids, community_id: Id) -> list[ResponsibleOut]:
+    """Each grid one may see with its team and guides today."""
+    units.community(session, actor, community_id)
+    return [_responsible(one) for one in teams.of_community(session, actor, community_id)]
+
+
+@people.get("/buildings/{building_id}/responsible", summary="Who is responsible for a building")
+def get_responsible(session: Session, actor: ReadGrids, building_id: Id) -> ResponsibleOut | None:
+    """The team and the guides of its grid, and the wardens who mind it; nothing when it lies in no grid."""
+    one = teams.of_building(session, actor, buildings.get(session, actor, building_id))
+    return _responsible(one) if one else None
+
+
+def _responsible(whole: teams.Responsible) -> ResponsibleOut:
+    members = [
+        PersonOut(
+            post=teams.Post(member.post),
+            name=member.name,
+            about=member.background,
+            phone=member.shown_phone,
+            deputy=whole.deputies[member.id][0] if member.id in whole.deputies else None,
+        )
+        for member in whole.members
+    ]
+    guides = [
+        PersonOut(post=None, name=guide.name, about=guide.organisation, phone=guide.shown_phone, deputy=None)
+        for guide in whole.guides
+    ]
+    return ResponsibleOut(grid_id=whole.grid.id, grid=whole.grid.name, people=members + guides)
+
+
+@people.get("/stand-ins", summary="List stand-ins")
+def list_stand_ins(session: Session, actor: ReadGrids) -> list[StandInOut]:
+    """Who stands in for whom, the latest first."""
+    return [_stand_in(row) for row in accounts.stand_ins(session, actor)]
+
+
+@people.post("/stand-ins", summary="Have somebody stand in", status_code=status.HTTP_201_CREATED)
+def add_stand_in(session: Session, actor: Arrange, body: StandInNew) -> StandInOut:
+    """From the first day to the last, the work of the one at the grid is the other's; then it goes back by itself."""
+    grid = units.get(session, actor, body.grid_id)
+    return _stand_in(accounts.stand_in(session, actor, grid, **body.model_dump(exclude={"grid_id"})))
+
+
+@people.delete("/stand-ins/{stand_in_id}", summary="End standing in", status_code=status.HTTP_204_NO_CONTENT)
+def end_stand_in(session: Session, actor: Arrange, stand_in_id: Id) -> None:
+    """Whoever was away is back today."""
+    accounts.end_stand_in(session, actor, stand_in_id)
+
+
+def _stand_in(row: Any) -> StandInOut:
+    return StandInOut(
+        id=row.id,
+        grid_id=row.grid_id,
+        account_id=row.account_id,
+        deputy_id=row.deputy_id,
+        first=row.valid.lower,
+        last=row.valid.upper - timedelta(days=1),
+    )

@@ -7,6 +7,7 @@ set of permissions. Roles and permissions are rows; ``data/reference`` holds wha
 - ``people`` the accounts themselves; ``granting`` who gives which role where
 - ``signing_in`` sessions; ``attempts`` how often one may try; ``passwords`` which are good enough
 - ``tokens`` by which programs act
+- ``standing_in`` who stands in for whom during holidays
 """
 
 from data.accounts.attempts import FREE, PER_ADDRESS, PER_NAME
@@ -45,6 +46,16 @@ from data.accounts.people import (
     who_may,
 )
 from data.accounts.signing_in import Opened, by_session, prolong, sign_in, sign_out
+from data.accounts.standing_in import (
+    StandIn,
+    StandInNotFound,
+    deputies,
+    deputy,
+    end_stand_in,
+    stand_in,
+    stand_ins,
+    those_who_can,
+)
 from data.accounts.tables import (
     Account,
     AccountNotFound,
@@ -83,6 +94,8 @@ __all__ = [
     "SignIn",
     "SignInAttempt",
     "SignInFailed",
+    "StandIn",
+    "StandInNotFound",
     "TooManyAttempts",
     "WrongPassword",
     "actor",
@@ -95,6 +108,9 @@ __all__ = [
     "change_password",
     "check_password",
     "count_at",
+    "deputies",
+    "deputy",
+    "end_stand_in",
     "everybody",
     "get",
     "give",
@@ -113,6 +129,9 @@ __all__ = [
     "sign_in",
     "sign_out",
     "somebody_administers",
+    "stand_in",
+    "stand_ins",
     "take",
+    "those_who_can",
     "who_may",
 ]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from data import units
 from data.accounts.granting import keeping_an_administrator, require_over
 from data.accounts.passwords import check_password
+from data.accounts.standing_in import lent, stood_in_for
 from data.accounts.tables import Account, AccountNotFound, Grant, Role, RolePermission, SignIn
 from data.accounts.tokens import KEPT_FROM_TOKENS, end_tokens
 from data.base import access, listing, secrets
@@ -26,10 +27,12 @@ DEMO_COMMUNITY = "990106003012"
 
 def actor(session: Session, account: Account, request_id: str | None = None, *, by_token: bool = False) -> Actor:
     """``account`` as an actor: its permissions and where each holds. Runs on a session without walls."""
+    own = select(Grant.unit_id, Grant.role_code).where(Grant.account_id == account.id)
+    held = own.union_all(lent(account.id)).subquery()
     rows = session.execute(
-        select(Grant.unit_id, Grant.role_code, RolePermission.permission_code)
-        .join(RolePermission, RolePermission.role_code == Grant.role_code)
-        .where(Grant.account_id == account.id)
+        select(held.c.unit_id, held.c.role_code, RolePermission.permission_code).join(
+            RolePermission, RolePermission.role_code == held.c.role_code
+        )
     ).all()
     units_by_permission: dict[str, set[int | None]] = {}
     for unit_id, _role, permission in rows:
@@ -45,10 +48,12 @@ def actor(session: Session, account: Account, request_id: str | None = None, *, 
             at = sorted(unit_id for unit_id in key if unit_id is not None)
             areas[key] = Area(everywhere=True) if None in key else units.expand(session, at)
         permissions[permission] = areas[key]
+    away = stood_in_for(session, account.id)
     return Actor(
         account_id=account.id,
         name=account.name,
         permissions=permissions,
+        stands_in={grid_id: frozenset(absent) for grid_id, absent in away.items()},
         request_id=request_id,
         by_token=by_token,
         password_given=account.password_given and not by_token,

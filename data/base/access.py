@@ -106,6 +106,8 @@ class Actor:
         A program asks with an API token of the account, not the person who signed in.
     password_given
         The person signed in with a password that somebody else gave, and has to choose another one first.
+    stands_in
+        Grid → the accounts for which the actor stands in there today, whose work is theirs as long.
     """
 
     account_id: int | None = None
@@ -115,6 +117,7 @@ class Actor:
     request_id: str | None = None
     by_token: bool = False
     password_given: bool = False
+    stands_in: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
     def area(self, permission: str) -> Area:
         """Where ``permission`` holds."""
@@ -130,6 +133,12 @@ class Actor:
         if self.is_system or COUNTS not in self.permissions:
             return self
         return replace(self, permissions={**self.permissions, PEOPLE: self.area(PEOPLE) | self.area(COUNTS)})
+
+    def stands_for(self, account_id: int | None, grid_id: int | None) -> bool:
+        """Whether what is given to an account at a grid is the actor's to do today: their own, or as a stand-in."""
+        if self.account_id is None or account_id is None:
+            return False
+        return account_id == self.account_id or account_id in self.stands_in.get(grid_id or 0, ())
 
     def areas(self) -> Mapping[str, str]:
         """The areas as row-level security reads them: ``*`` or comma-separated ids, empty for none."""

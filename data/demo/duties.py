@@ -6,12 +6,12 @@ auxiliary police officer (协警), the supervisor a street cadre, the building w
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
 from data.base.identity import Sex
-from data.demo.names import Register
+from data.demo.names import PHONE_PREFIX, Register
 from data.demo.people import Household
 
 _FIVE_OLD = {
@@ -24,6 +24,20 @@ _FIVE_OLD = {
 # The grid of the pictures has the people of the pictures.
 _KNOWN = {4: {"leader": "陈立新", "information_officer": "吴倩", "supervisor": "何志远", "building_warden": "沈玉兰"}}
 SECRETARY = "周敏"
+_ELDERS = {"老教师": "teacher", "老干部": "cadre", "老军人": "soldier", "老模范": "model", "老专家": "expert"}
+_DESKS = ("leader", "information_officer", "supervisor")
+#: grid → how many days ago its leader of today took over
+_FOLLOWED = {2: 214, 6: 131}
+#: the fields of the report, and who is there for them
+_OFFICERS = (
+    ("信访", "方晓燕"),
+    ("计生", "姚丽华"),
+    ("低保", "邵国强"),
+    ("民政", "邵国强"),
+    ("文明创建", "白雪梅"),
+    ("安全生产", "鲁建军"),
+    ("综治维稳", "方晓燕"),
+)
 
 _GUIDES = (
     "梧桐里社区党委书记",
@@ -94,15 +108,37 @@ def teams(random: Random, register: Register, households: list[Household], today
     The warden is a resident; their row among the people is made to fit (name, former work, schooling).
     """
     found: list[dict[str, Any]] = []
+    began = date(today.year - 1, 1, 1)
     posts = {"leader": "社区工作人员", "information_officer": "协警", "supervisor": "街道干部"}
     for grid in sorted({household.grid for household in households}):
         known = _KNOWN.get(grid, {})
         for post, background in posts.items():
             name = known.get(post) or _worker(random, register, today)
-            found.append(_member(grid, post, name, register.phone(), background))
+            found.append(_member(grid, post, name, register.phone(), background, began))
         warden, background = _warden(random, register, households, grid, known.get("building_warden"))
-        found.append(_member(grid, "building_warden", warden["name"], warden["phone"], background))
+        found.append(_member(grid, "building_warden", warden["name"], warden["phone"], background, began))
     return found
+
+
+def former(register: Register, random: Random, team: list[dict[str, Any]], today: date) -> list[dict[str, Any]]:
+    """Leaders who went to another post in the year; their grids' leaders of today followed them."""
+    left: list[dict[str, Any]] = []
+    for member in team:
+        if member["post"] == "leader" and member["grid"] in _FOLLOWED:
+            day = today - timedelta(days=_FOLLOWED[member["grid"]])
+            name = _worker(random, register, today)
+            before = _member(member["grid"], "leader", name, register.phone(), member["background"], member["first"])
+            left.append(before | {"last": day - timedelta(days=1)})
+            member["first"] = day
+    return left
+
+
+def officers() -> list[dict[str, Any]]:
+    """Who is there for which field of business: ``field``, ``name``, ``work_phone``."""
+    return [
+        {"field": field, "name": name, "work_phone": f"{PHONE_PREFIX}009700{place:02d}"}
+        for place, (field, name) in enumerate(_OFFICERS, 1)
+    ]
 
 
 def guides(random: Random, register: Register, today: date) -> list[dict[str, Any]]:
@@ -112,6 +148,11 @@ def guides(random: Random, register: Register, today: date) -> list[dict[str, An
             "name": SECRETARY if place == 0 else _worker(random, register, today),
             "organisation": organisation,
             "phone": register.phone(),
+            "level": "community" if place < 4 else "street" if place < 10 else "district",
+            "work_phone": f"{PHONE_PREFIX}009900{place:02d}",
+            "consented_on": date(today.year - 1, 1, 1),
+            # Two to each grid: one who knows it, and one whose office decides.
+            "grid": place % 8 + 1,
         }
         for place, organisation in enumerate(_GUIDES)
     ]
@@ -149,8 +190,21 @@ def accounts(team: list[dict[str, Any]], units: dict[str, str]) -> list[dict[str
     ]
 
 
-def _member(grid: int, post: str, name: str, phone: str, background: str) -> dict[str, Any]:
-    return {"grid": grid, "post": post, "name": name, "phone": phone, "background": background}
+def _member(grid: int, post: str, name: str, phone: str, background: str, first: date) -> dict[str, Any]:
+    """Somebody who holds a post from a day on; all but the wardens have a phone at work, which may be shown."""
+    desk = None if post == "building_warden" else f"{PHONE_PREFIX}0098{list(_DESKS).index(post):02d}{grid:02d}"
+    return {
+        "grid": grid,
+        "post": post,
+        "name": name,
+        "phone": phone,
+        "background": background,
+        "elder": _ELDERS.get(background),
+        "work_phone": desk,
+        "consented_on": first if desk else None,
+        "first": first,
+        "last": None,
+    }
 
 
 def _worker(random: Random, register: Register, today: date) -> str:

@@ -7,7 +7,7 @@ indexes made as for anybody else. That is not a change somebody made, so the aud
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -64,6 +64,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     given = _accounts(session, demo, unit_by_code, password)
     _teams(session, demo, community.id, ids, {account["post"]: account["id"] for account in given if account["post"]})
     leaders = _leaders(session, demo, unit_by_code, password)
+    _stand_ins(session, community.id, leaders, demo.today)
     held_by = {"staff": "community_staff", "street": "supervisor"}
     held = {who: next(one["id"] for one in given if one["role_code"] == role) for who, role in held_by.items()}
     _incidents(session, demo, community.id, ids, building_ids, leaders, held)
@@ -279,7 +280,10 @@ def _accounts(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit],
 
 def _leaders(session: Session, demo: Demo, unit_by_code: dict[str, units.Unit], password: str) -> dict[int, int]:
     """Grid → the account of its leader; those that ``demo.accounts`` lacks are ``leader1``, ``leader2`` …"""
-    posts = session.scalars(select(teams.TeamMember).where(teams.TeamMember.post == teams.Post.LEADER)).all()
+    held = select(teams.TeamMember).where(
+        teams.TeamMember.post == teams.Post.LEADER, teams.TeamMember.holds(demo.today)
+    )
+    posts = session.scalars(held).all()
     leaders = {}
     hashed = secrets.password_hash(password)
     for member in posts:
@@ -304,10 +308,58 @@ def _teams(
     for row in _rows(demo.team_members):
         grid_id = units_by_code[row.pop("grid_code")]
         account_id = holders.get(row["post"]) if row["name"] in names else None
+        last = row.pop("last")
+        row["valid"] = Range(row.pop("first"), last + timedelta(days=1) if last else None)
         members.append({**row, "community_id": community_id, "grid_id": grid_id, "account_id": account_id})
     _insert_plain(session, teams.TeamMember, members)
-    for table, frame in ((teams.Guide, demo.guides), (teams.ServiceTeam, demo.service_teams)):
-        _insert_plain(session, table, [{**row, "community_id": community_id} for row in _rows(frame)])
+    rows = [{**row, "community_id": community_id} for row in _rows(demo.service_teams)]
+    _insert_plain(session, teams.ServiceTeam, rows)
+    began = Range(demo.valid_from, None)
+    rows = [{**row, "community_id": community_id, "valid": began} for row in _rows(demo.guides)]
+    assigned = [units_by_code[row.pop("grid_code")] for row in rows]
+    ids = _insert(session, teams.Guide, rows)
+    of_grids = [
+        {"guide_id": guide_id, "grid_id": grid_id, "community_id": community_id}
+        for guide_id, grid_id in zip(ids, assigned, strict=True)
+    ]
+    _insert_plain(session, teams.GuideGrid, of_grids)
+    rows = [
+        {**row, "community_id": community_id, "valid": began, "consented_on": demo.valid_from}
+        for row in _rows(demo.officers)
+    ]
+    _insert_plain(session, teams.LineOfficer, rows)
+    _wardens(session, community_id)
+
+
+def _wardens(session: Session, community_id: int) -> None:
+    """In grids with many buildings the warden minds the nearer half; in the others all of them."""
+    minded = text(
+        """
+        INSERT INTO warden_building (member_id, building_id, community_id)
+        SELECT id, building_id, community_id FROM (
+            SELECT m.id, b.id AS building_id, m.community_id, row_number() OVER (PARTITION BY m.id ORDER BY b.id) AS nth
+            FROM team_member m JOIN building b ON b.grid_id = m.grid_id AND b.kind = 'residential'
+            WHERE m.community_id = :community AND m.post = 'building_warden'
+        ) ranked WHERE nth <= 4
+        """
+    )
+    session.execute(minded, {"community": community_id})
+
+
+def _stand_ins(session: Session, community_id: int, leaders: dict[int, int], today: date) -> None:
+    """Who was away, is away today, and will be: each time the leader of the next grid stands in."""
+    grid_ids = sorted(leaders)
+    rows = [
+        {
+            "community_id": community_id,
+            "grid_id": grid_ids[at],
+            "account_id": leaders[grid_ids[at]],
+            "deputy_id": leaders[grid_ids[at + 1]],
+            "valid": Range(today + timedelta(days=first), today + timedelta(days=last + 1)),
+        }
+        for at, first, last in ((0, -301, -295), (1, -118, -112), (5, -64, -58), (4, -2, 4), (6, 12, 18))
+    ]
+    _insert_plain(session, accounts.StandIn, rows)
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[Row]:

@@ -74,8 +74,8 @@ class Demo:
         ``number, action, step, at, by, note, public, tier, level, held_by``, those of a case in their order.
     basemap
         ``code, kind, name, width_m, geom``.
-    team_members, guides, service_teams
-        Columns of the tables, with ``grid_code`` for a team member.
+    team_members, guides, officers, service_teams
+        Columns of the tables, with ``grid_code`` for team members and guides; ``first`` and ``last`` day of a post.
     accounts
         ``username, name, role_code, unit_code, post``: one for each role.
     """
@@ -97,6 +97,7 @@ class Demo:
     basemap: gpd.GeoDataFrame
     team_members: pd.DataFrame
     guides: pd.DataFrame
+    officers: pd.DataFrame
     service_teams: pd.DataFrame
     accounts: pd.DataFrame
 
@@ -117,6 +118,7 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
     addresses = {home.number: f"{_LANES[home.grid]}{home.number}号" for home in homes}
     population = people.populate(_chance(seed, "people"), register, homes, addresses, day)
     team = duties.teams(_chance(seed, "teams"), register, population.households, day)
+    team += duties.former(Register(_chance(seed, "former")), _chance(seed, "former"), team, day)
     tables = _tables(population.households, population.past_tenancies)
     units = _units()
     incidents, incident_steps = _incidents(_chance(seed, "incidents"), homes, addresses, day)
@@ -135,7 +137,8 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
         incident_steps=incident_steps,
         basemap=_basemap(_chance(seed, "surroundings")),
         team_members=_with_grid_code(team),
-        guides=_table(duties.guides(_chance(seed, "guides"), register, day)),
+        guides=_with_grid_code(duties.guides(_chance(seed, "guides"), register, day)),
+        officers=_table(duties.officers()),
         service_teams=_table(duties.service_teams()),
         accounts=_table(
             duties.accounts(

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from data import accounts, teams, units
 from data.accounts import Account, Grant, Role, RolePermission
-from data.base import changes
+from data.base import changes, settings
 from data.base.access import Actor
 from data.base.errors import Invalid, NotFound
 from data.base.language import _
@@ -43,7 +43,7 @@ def holder(session: Session, incident: Incident, level: Level) -> int | None:
     unit_id = incident.grid_id if level in (Level.BUILDING, Level.GRID) else incident.community_id
     if unit_id is None:
         return None
-    return _holders.get(session, (unit_id, level), lambda: _find(session, unit_id, level))
+    return _holders.get(session, (unit_id, level, settings.today()), lambda: _find(session, unit_id, level))
 
 
 #: Who holds what: it is asked at every triage, and changes once a year.
@@ -67,7 +67,7 @@ def _of_post(session: Session, grid_id: int, post: Post) -> int | None:
     return session.scalar(
         select(TeamMember.account_id)
         .join(Account, Account.id == TeamMember.account_id)
-        .where(TeamMember.grid_id == grid_id, TeamMember.post == post, Account.active)
+        .where(TeamMember.grid_id == grid_id, TeamMember.post == post, TeamMember.holds(), Account.active)
         .order_by(TeamMember.id)
         .limit(1)
     )

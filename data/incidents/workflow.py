@@ -362,7 +362,7 @@ def _may(actor: Actor, incident: Incident, action: Action) -> bool:
     place = (incident.community_id, incident.grid_id)
     if actor.area(PERMISSIONS[action]).covers(*place):
         return True
-    works_on_it = actor.account_id is not None and incident.assignee_id == actor.account_id
+    works_on_it = actor.stands_for(incident.assignee_id, incident.grid_id)
     return works_on_it and action in WORK and actor.area("incident.read").covers(*place)
 
 

@@ -88,6 +88,8 @@ class _Desk:
     choices: dict[int, _Choice]
     rules: dict[str, dict[str, str]]
     hooks: list[tuple[int, frozenset[str]]]
+    #: who is away from the grid today → who stands in, and is told instead
+    deputies: dict[int, int]
 
 
 def tell(
@@ -193,14 +195,17 @@ def _wanted(desk: _Desk, incident: Case, kind: str, by: int | None) -> set[int]:
     if not told:
         nearest = min((person.rank for person in concerned), default=0)
         told = {person.account_id for person in concerned if person.rank == nearest}
-    return told - {by}
+    return {desk.deputies.get(account_id, account_id) for account_id in told} - {by}
 
 
 def _desk(session: Session, community_id: int, grid_id: int | None) -> _Desk:
-    return _desks.get(session, (community_id, grid_id), lambda: _set_up(session, community_id, grid_id))
+    place = community_id, grid_id, settings.today()
+    return _desks.get(session, place, lambda: _set_up(session, community_id, grid_id))
 
 
-_desks = changes.Kept[_Desk](Grant, Account, units.Unit, NoticeRule, NoticeChoice, Webhook, accounts.RolePermission)
+_desks = changes.Kept[_Desk](
+    Grant, Account, accounts.StandIn, units.Unit, NoticeRule, NoticeChoice, Webhook, accounts.RolePermission
+)
 
 
 def _set_up(session: Session, community_id: int, grid_id: int | None) -> _Desk:
@@ -224,6 +229,7 @@ def _set_up(session: Session, community_id: int, grid_id: int | None) -> _Desk:
         _chosen(session, {row[0] for row in people}),
         rules,
         [(hook, frozenset(kinds)) for hook, kinds in hooks],
+        accounts.deputies(session, grid_id) if grid_id else {},
     )
 
 

@@ -333,7 +333,7 @@ def leaders(session: Session, grid_ids: set[int]) -> dict[Any, str]:
     member = teams.TeamMember
     rows = session.execute(
         select(member.grid_id, member.name)
-        .where(member.grid_id.in_(grid_ids), member.post == teams.Post.LEADER)
+        .where(member.grid_id.in_(grid_ids), member.post == teams.Post.LEADER, member.holds())
         .order_by(member.id.desc())
     )
     return {row.grid_id: row.name for row in rows}

@@ -165,6 +165,21 @@ def counts(session: Session, actor: Actor, wanted: Filter | None = None) -> Coun
     return Count(**{row.state: row.households for row in session.execute(grouped)})
 
 
+def counts_by_grid(session: Session, actor: Actor, community: str | None) -> dict[str, Count]:
+    """Code of a grid → how many of its households are due."""
+    on = settings.today()
+    rows = selection(actor, Filter(community=community, on=on)).subquery()
+    due_on = rows.c.due_on
+    grouped = select(
+        rows.c.grid_code,
+        func.count().filter(due_on < on),
+        func.count().filter(due_on.between(on, _soon(on))),
+        func.count().filter(due_on > _soon(on)),
+        func.count().filter(due_on.is_(None)),
+    ).group_by(rows.c.grid_code)
+    return {code: Count(*numbers) for code, *numbers in session.execute(grouped) if code is not None}
+
+
 def state_of(due_on: date | None, on: date) -> DueState:
     """How near a day is.
 
