@@ -186,7 +186,7 @@ def end_stand_in(session: Session, actor: Actor, stand_in_id: int) -> StandIn:
     """
     standing = session.scalar(access.visible(select(StandIn).where(StandIn.id == stand_in_id), actor, StandIn))
     if standing is None:
-        raise StandInNotFound(_("Not standing, or outside your area."))
+        raise StandInNotFound(_("Not found, or outside your area."))
     access.require(actor, "team.edit", standing.community_id, standing.grid_id)
     today = settings.today()
     if standing.valid.lower is not None and standing.valid.lower < today:

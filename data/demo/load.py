@@ -332,15 +332,13 @@ def _teams(
 
 
 def _wardens(session: Session, community_id: int) -> None:
-    """In grids with many buildings the warden minds the nearer half; in the others all of them."""
+    """Wardens mind the buildings of their grid that people live in."""
     minded = text(
         """
         INSERT INTO warden_building (member_id, building_id, community_id)
-        SELECT id, building_id, community_id FROM (
-            SELECT m.id, b.id AS building_id, m.community_id, row_number() OVER (PARTITION BY m.id ORDER BY b.id) AS nth
-            FROM team_member m JOIN building b ON b.grid_id = m.grid_id AND b.kind = 'residential'
-            WHERE m.community_id = :community AND m.post = 'building_warden'
-        ) ranked WHERE nth <= 4
+        SELECT m.id, b.id, m.community_id
+        FROM team_member m JOIN building b ON b.grid_id = m.grid_id AND b.kind = 'residential'
+        WHERE m.community_id = :community AND m.post = 'building_warden'
         """
     )
     session.execute(minded, {"community": community_id})

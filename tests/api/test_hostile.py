@@ -29,6 +29,7 @@ from tests.api.walls import Spot, World, address, as_reader, clients, declared, 
 CODES = frozenset(
     {
         "kind",
+        "elder",
         "level",
         "metric_crs",
         "use",

@@ -68,7 +68,7 @@ def test_work_goes_to_the_stand_in_and_comes_back_by_itself(city: City) -> None:
     assert case.assignee_id == absent.id
     before = told(city, deputy)
     assert (told(city, absent), before > 0) == (0, True)
-    incidents.act(city.session, acting(city, deputy), case, Action.ACCEPT)
+    incidents.act(city.session, acting(city, deputy), case, Action.START)
     assert case.step == "in_progress"
     accounts.end_stand_in(city.session, SYSTEM, standing.id)
     assert today.own_grids(acting(city, deputy)) == {there}

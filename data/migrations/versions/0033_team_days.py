@@ -1,7 +1,7 @@
 """Posts, guides and line officers have days; wardens have buildings, guides grids; who is away is stood in for.
 
 Revision: 0033
-Follows: 0030
+Follows: 0036
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from data.base.columns import Words
 from data.migrations.walls import among, open_to_app, placed, protect
 
 revision = "0033"
-down_revision = "0030"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
