@@ -244,7 +244,7 @@ def _officer_form(
     page: Page, person: LineOfficer | None, form: FormData | None = None, error: WanggeError | None = None
 ) -> Response:
     under = person.community_id if person else page.community_id
-    workers = accounts.those_who_can(page.session, under) if under else {}
+    workers = accounts.those_who_can(page.session, page.actor, under) if under else {}
     fields = [
         *([] if person else forms.community_field(page)),
         Field("field", _("Field of business"), person.field if person else None, optional=False, most=200),
@@ -321,7 +321,7 @@ def _stand_ins(page: Page, form: FormData | None = None, error: WanggeError | No
     members = {row.id: row for row in teams.with_accounts(page.session, page.actor, page.community_id)}
     posts = teams.post_names()
     grids = units.names(page.session, {one.grid_id for one in members.values()})
-    people = accounts.those_who_can(page.session, page.community_id) if page.community_id else {}
+    people = accounts.those_who_can(page.session, page.actor, page.community_id) if page.community_id else {}
     fields = [
         forms.select(
             "absent",

@@ -76,6 +76,7 @@ def remove_service_team(session: Session, actor: Edit, team_id: Id) -> None:
 
 people = APIRouter(prefix="/api", tags=["teams"])
 ReadGrids = Annotated[Actor, permission("grid.read")]
+ReadBuildings = Annotated[Actor, permission("grid.read", "building.read")]
 Arrange = Annotated[Actor, permission("grid.read", "team.edit")]
 
 
@@ -126,7 +127,7 @@ def list_responsible(session: Session, actor: ReadGrids, community_id: Id) -> li
 
 
 @people.get("/buildings/{building_id}/responsible", summary="Who is responsible for a building")
-def get_responsible(session: Session, actor: ReadGrids, building_id: Id) -> ResponsibleOut | None:
+def get_responsible(session: Session, actor: ReadBuildings, building_id: Id) -> ResponsibleOut | None:
     """The team and the guides of its grid, and the wardens who mind it; nothing when it lies in no grid."""
     one = teams.of_building(session, actor, buildings.get(session, actor, building_id))
     return _responsible(one) if one else None

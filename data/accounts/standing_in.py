@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Row, select
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Row, select, true
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
@@ -129,8 +129,13 @@ def stand_ins(
     return session.execute(query.order_by(StandIn.valid.desc(), StandIn.id)).all()
 
 
-def those_who_can(session: Session, community_id: int) -> dict[int, str]:
-    """Id → name of the accounts that work in a community: whoever has a role there or in a grid of it."""
+def those_who_can(session: Session, actor: Actor, community_id: int) -> dict[int, str]:
+    """Id → name of the accounts that work in a community, as far as the actor arranges its teams.
+
+    That is whoever has a role there or in a grid of it.
+    """
+    area = actor.area("team.edit")
+    reached = true() if area.everywhere else Grant.unit_id.in_(sorted(area.whole))
     rows = session.execute(
         select(Account.id, Account.name)
         .where(
@@ -138,7 +143,7 @@ def those_who_can(session: Session, community_id: int) -> dict[int, str]:
             Account.id.in_(
                 select(Grant.account_id)
                 .join(units.Unit, units.Unit.id == Grant.unit_id)
-                .where(units.Unit.community_id == community_id)
+                .where(units.Unit.community_id == community_id, reached)
             ),
         )
         .order_by(Account.name, Account.id)
@@ -167,7 +172,7 @@ def stand_in(
         raise Invalid(
             _("This account has no role in the grid, so there is nothing to stand in for."), field="account_id"
         )
-    if deputy_id not in those_who_can(session, grid.community_id):
+    if deputy_id not in those_who_can(session, actor, grid.community_id):
         raise Invalid(_("Only somebody who works in this community can stand in."), field="deputy_id")
     days = Range(first, last + (date.resolution))
     made = StandIn(
