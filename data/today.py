@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from data import grids, incidents, panels, rounds, units, visits
+from data import diary, grids, incidents, panels, rounds, units, visits
 from data.base import listing, settings
 from data.base.access import Actor, Rows
 from data.buildings import Building
@@ -41,6 +41,8 @@ class Today:
     visits
         Rows of ``visits.due``: the households of the own grids that are due by the end of the day, the longest overdue
         first; at most ``MOST_VISITS``. ``to_visit``: how many there are.
+    weeks
+        Weeks of the diary that the one who asks is to take over as a line officer.
     """
 
     grids: list[units.Unit]
@@ -51,6 +53,7 @@ class Today:
     rounds: Sequence[Row[Any]]
     visits: Sequence[Row[Any]]
     to_visit: int
+    weeks: Sequence[diary.Week]
 
 
 def own_grids(actor: Actor) -> frozenset[int]:
@@ -80,6 +83,7 @@ def of(session: Session, actor: Actor, on: date | None = None) -> Today:
         rounds=_to_walk(session, actor, day),
         visits=session.execute(to_visit.order_by(due_visits.SORTS["due"], Household.id).limit(MOST_VISITS)).all(),
         to_visit=listing.count(session, to_visit),
+        weeks=diary.to_take_over(session, actor),
     )
 
 

@@ -199,6 +199,7 @@ def _says(page: Page, name: str, value: str) -> str:
         "closed_to": _("Closed up to {value}", value=value),
         "bbox": _("In a part of the map"),
         "building": _("At one building"),
+        "household": _("Of one household"),
         "round": _("Of one round"),
         "account": _("Of one person"),
     }

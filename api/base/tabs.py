@@ -88,7 +88,21 @@ def visits(page: Page, current: str) -> list[dict[str, Any]]:
         current,
         ("visits", _("Who is due"), {"household.read"}),
         ("campaigns", _("Campaigns"), {"household.read"}),
+        ("diary", _("Diary"), {"household.read"}),
         ("visits/rhythm", _("How often"), {"visit.edit"}),
+    )
+
+
+def diary(page: Page, current: str) -> list[dict[str, Any]]:
+    """What people say, what becomes of it week by week, and what it is about."""
+    return _shown(
+        page,
+        current,
+        ("visits", _("Who is due"), {"household.read"}),
+        ("diary", _("Diary"), {"household.read"}),
+        ("diary/weeks", _("Week by week"), {"household.read"}),
+        ("diary/themes", _("What people talk about"), {"household.read"}),
+        ("diary/officers", _("Who answers for what"), {"visit.edit"}),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from api.base.page import local
-from data import buildings, households, incidents, locating, reminders, rounds, teams, units
+from data import buildings, diary, households, incidents, locating, reminders, rounds, teams, units
 from data.base import language, reference
 from data.base.language import _
 from data.files import columns
@@ -224,6 +224,10 @@ def kinds() -> dict[str, str]:
         "tenancy": _("Tenancy"),
         "incident": _("Case"),
         "patrol": _("Patrol"),
+        "diary_entry": _("Entry of the diary"),
+        "diary_officer": _("Line officer of a subject"),
+        "diary_handover": _("Week of the diary"),
+        "diary": _("Diary"),
         "team_member": _("Grid team"),
         "service_team": _("Service team"),
         "account": _("Account"),
@@ -301,6 +305,11 @@ def fields() -> dict[str, str]:
         "purpose": _("Purpose"),
         "hazard": _("Hazard"),
         "category_code": _("Category"),
+        "subject": _("Subject"),
+        "said": _("What they said"),
+        "answer": _("What was done"),
+        "struck_at": _("Struck off"),
+        "week_on": _("Week from"),
         "state": _("State"),
         "description": _("Description"),
         "source": _("Source"),
@@ -391,6 +400,7 @@ _LISTS: dict[tuple[str | None, str], Callable[[], Mapping[str, str]]] = {
     ("category", "tier"): incidents.words.tiers,
     ("round", "rhythm"): rounds.rhythm_names,
     ("reminder_rule", "kind"): reminders.kind_names,
+    (None, "subject"): diary.subject_names,
     (None, "located_by"): locating.how_names,
     (None, "unlocated_reason"): locating.reason_names,
 }

@@ -20,6 +20,7 @@ from api.base.deps import permission, transactions
 from api.base.fields import Day, Input, PurposeText
 from api.base.listing import BBox, CommunityCode
 from api.buildings import routes as buildings
+from api.diary import routes as diary
 from api.grids import routes as grids
 from api.households import homes, residents, tenancies
 from api.incidents import routes as incidents
@@ -44,6 +45,7 @@ FILTERS: dict[str, type[listing.Filters[Any]]] = {
     "residents": residents.ResidentFilters,
     "tenancies": tenancies.TenancyFilters,
     "incidents": incidents.IncidentFilters,
+    "diary": diary.EntryFilters,
 }
 _BYTES = {"type": "string", "format": "binary"}
 _FILE: dict[int | str, dict[str, Any]] = {

@@ -35,6 +35,7 @@ def layer_names(page: Page) -> dict[str, str]:
     """The layers that this person may see, by what they are called."""
     names = {
         "incidents": _("Cases"),
+        "diary": _("Diary"),
         "buildings": _("Buildings"),
         "dwellings": _("Dwellings"),
         "households": _("Households"),

@@ -17,7 +17,7 @@ from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, needs, typed
 from api.households import people
 from api.households.homes import HouseholdChange, HouseholdFilters, HouseholdNew
-from data import buildings, households, incidents, locating, visits
+from data import buildings, diary, households, incidents, locating, visits
 from data.base import settings
 from data.base.errors import WanggeError
 from data.base.language import _
@@ -129,6 +129,8 @@ def record(household_id: Id, page: Read) -> Response:
         own=_own_cases(page, household_id),
         cases=_cases(page, row),
         visits=_visits(page, household_id),
+        diary=_diary(page, household_id),
+        diary_more={"href": f"/diary?household={household_id}", "label": _("All of it")},
         entries=forms.happened(page, "household", household_id, _LATEST),
         editable=editable,
         **place,
@@ -249,12 +251,22 @@ def _cases(page: Page, row: Any) -> dict[str, Any] | None:
     }
 
 
+def _diary(page: Page, household_id: int) -> list[dict[str, Any]]:
+    """The latest entries of the diary about a household."""
+    names = diary.standing_names()
+    entries, _total = diary.latest(page.session, page.actor, diary.Filter(household_id=household_id), _LATEST)
+    return [
+        {"href": f"/diary/{entry.id}", "cells": [words.minute(entry.at), entry.said, names[entry.standing]]}
+        for entry in entries
+    ]
+
+
 def _visits(page: Page, household_id: int) -> list[dict[str, Any]]:
     """The latest visits of a household."""
     return [
         {
             "href": f"/incidents/{visit.incident_id}" if visit.incident_id else f"/visits/record/{household_id}",
-            "cells": [words.minute(visit.at), visits.came_of(visit.manner, visit.outcome), visit.said],
+            "cells": [words.minute(visit.at), visits.came_of(visit.manner, visit.outcome)],
         }
         for visit in visits.latest(page.session, page.actor, household_id, _LATEST)
     ]

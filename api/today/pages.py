@@ -11,7 +11,7 @@ from api.base import words
 from api.base.page import Page, needs
 from api.rounds.pages import begins
 from api.visits.pages import what_is_due
-from data import households, today
+from data import diary, households, today
 from data.base import settings
 from data.base.language import _
 
@@ -40,6 +40,14 @@ def panel(page: Annotated[Page, needs("incident.read")]) -> Response:
             for row in todays.visits
         ],
         to_visit=todays.to_visit,
+        weeks=[
+            {
+                "title": diary.subject_names()[week.subject],
+                "says": _("Week from {day}", day=words.day(week.week_on)),
+                "entries": _("{count} entries", count=week.since or week.entries),
+            }
+            for week in todays.weeks
+        ],
         rounds=[
             {
                 "id": row.id,

@@ -15,7 +15,7 @@ from api.base.fields import Code, Id, Reference
 from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, needs, typed
 from api.visits.routes import DueFilters, VisitNew
-from data import buildings, households, incidents, visits
+from data import buildings, diary, households, incidents, visits
 from data.base import settings
 from data.base.errors import Invalid, WanggeError
 from data.base.language import _
@@ -29,7 +29,7 @@ Arrange = Annotated[Page, needs("visit.edit")]
 Typed = Annotated[FormData, typed]
 
 #: What is typed of a visit; the case is asked for beside it.
-_FIELDS = ("uuid", "manner", "outcome", "resident_id", "said")
+_FIELDS = ("uuid", "manner", "outcome", "resident_id", "said", "subject")
 
 
 class Stairs(listing.Parameters):
@@ -176,6 +176,7 @@ def _form(page: Page, household: Household, form: FormData | None = None, error:
             for code, name in visits.outcome_names().items()
         ],
         members=[{"value": str(member.id), "label": _name(member)} for member in members],
+        subjects=words.options(diary.subject_names()),
         kinds=[{"value": kind.code, "label": words.name(kind)} for kind in kinds],
         said=said,
         fault=error.detail if error else None,
@@ -195,6 +196,7 @@ def _past(visit: Any) -> dict[str, Any]:
         "what": visits.came_of(visit.manner, visit.outcome),
         "who": visit.account_name or "",
         "said": visit.said,
+        "diary": f"/diary/{visit.diary_id}" if visit.diary_id else "",
         "card": visit.card,
         "case": f"/incidents/{visit.incident_id}" if visit.incident_id else "",
     }

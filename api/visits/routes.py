@@ -19,6 +19,7 @@ from data import households, visits
 from data.base import db
 from data.base.access import Actor
 from data.buildings import Building
+from data.diary import Subject
 from data.households import Household
 from data.visits import DueState, Manner, Outcome, Visit, due, recording
 
@@ -45,6 +46,8 @@ class VisitOut(Output):
     account_name: str | None = Field(examples=["陈建国"])
     resident_id: int | None = Field(description="Who was met.", examples=[81])
     said: str | None = Field(description="What they said.", examples=["想学用手机"])
+    subject: Subject | None = Field(description="What about.", examples=["civility"])
+    diary_id: int | None = Field(description="The entry of the diary that it is.", examples=[12])
     card: bool = Field(description="A service card was handed out.", examples=[False])
     incident_id: int | None = Field(description="The case of what they asked for.", examples=[None])
     recorded_at: datetime = Field(examples=["2026-03-17T01:31:00Z"])
@@ -66,7 +69,10 @@ class VisitNew(Input):
     manner: Manner = Field(Manner.VISIT, examples=["visit"])
     at: Instant | None = Field(None, description="Now if left out.", examples=["2026-03-17T01:30:00Z"])
     resident_id: Reference | None = Field(None, description="Who was met.", examples=[None])
-    said: Text | None = Field(None, examples=["想学用手机"])
+    said: Text | None = Field(None, description="An entry of the diary.", examples=["想学用手机"])
+    subject: Subject | None = Field(
+        None, description="What it is about; left out, its words say.", examples=["civility"]
+    )
     card: bool = Field(False, description="A service card was handed out.", examples=[False])
     request: Asked | None = Field(None, examples=[None])
     answer: Text | None = Field(

@@ -20,8 +20,9 @@ from data import accounts, grids, households, incidents, notifications, teams, u
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import duties, plan, visits, walks
+from data.demo import diary, duties, plan, visits, walks
 from data.demo.plan import Demo
+from data.diary import DiaryEntry
 from data.visits import Visit
 
 Row = dict[str, Any]
@@ -70,7 +71,9 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     _incidents(session, demo, community.id, ids, building_ids, leaders, held)
     grid_ids = {number: ids[code] for number, code in enumerate(sorted(demo.grids["code"]), 1)}
     walks.load(session, community, grid_ids, leaders, plan.SEED, demo.today)
-    visits.load(session, community, leaders, plan.SEED, demo.today)
+    visited = visits.load(session, community, leaders, plan.SEED, demo.today)
+    officer = next(one["id"] for one in given if one["role_code"] == "line_officer")
+    diary.load(session, community, visited, {"officer": officer, "staff": held["staff"]}, plan.SEED, demo.today)
     audit.record(
         session,
         access.SYSTEM,
@@ -82,7 +85,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     )
     # The planner has never seen these tables filled, and the first page comes before autovacuum does.
     cases = (incidents.Incident, incidents.IncidentStep)
-    for table in (Building, Dwelling, households.Household, households.Resident, Visit, *cases, Basemap):
+    for table in (Building, Dwelling, households.Household, households.Resident, Visit, DiaryEntry, *cases, Basemap):
         session.execute(text(f"ANALYZE {table.__tablename__}"))
     return [
         {name: account[name] for name in ("username", "name", "role_code", "unit_code")} | {"password": password}

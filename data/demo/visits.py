@@ -2,7 +2,7 @@
 
 In the campaign nine households in ten were met, and each of them was given a service card. Between campaigns leaders
 go and call by the rhythm, a little early here and a little late there, so that something is always due; some doors
-stay shut at the first try. What was said is made up.
+stay shut at the first try. What was said stands in the diary (``data.demo.diary``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Row, Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from data import campaigns, units
-from data.base import access
+from data.base import access, bulk
 from data.buildings import Building, Dwelling
 from data.households import Household, HouseholdGroup
 from data.visits import Manner, Outcome, Visit
@@ -30,31 +30,24 @@ MET = 0.9
 #: Months between visits and between calls: of ordinary households, and of special ones.
 _EVERY = {False: (6, 3), True: (3, 1)}
 _MONTH_DAYS = 30.4
-#: How often a door stays shut, and how often something is said.
-_SHUT, _SAYS = 0.08, 0.12
-_SAID = (
-    "家里都好，没有困难",
-    "儿子换了工作，下月起在外地",
-    "想学用手机挂号，请社区办一次讲座",
-    "楼下快递车乱停，出入不便",
-    "老人刚出院，要人送饭一段时间",
-    "孩子放学没人接，问社区有没有托管",
-    "水压低，早上洗漱不够用",
-    "谢谢上次帮忙修门禁",
-    "想参加文艺队",
-    "养老金认证不会操作，已当场帮办",
-    "邻居装修，中午也有声音",
-    "希望小广场多装几张椅子",
-)
+#: How often a door stays shut.
+_SHUT = 0.08
 
 
-def load(session: Session, community: units.Unit, leaders: Mapping[int, int], seed: int, today: date) -> None:
+def load(
+    session: Session, community: units.Unit, leaders: Mapping[int, int], seed: int, today: date
+) -> list[dict[str, Any]]:
     """Write the campaign and the visits.
 
     Parameters
     ----------
     leaders
         Id of a grid → the account of its leader.
+
+    Returns
+    -------
+    list of dict
+        The visits, with ``building_id`` and whether they were ``in_campaign``.
     """
     spring = _spring(today)
     campaigns.add(
@@ -68,18 +61,20 @@ def load(session: Session, community: units.Unit, leaders: Mapping[int, int], se
     )
     special = func.bool_or(HouseholdGroup.id.is_not(None))
     homes = session.execute(
-        select(Household.id, Household.number, Building.grid_id, special.label("special"))
+        select(
+            Household.id, Household.number, Building.grid_id, Building.id.label("building_id"), special.label("special")
+        )
         .join(Dwelling, Dwelling.id == Household.dwelling_id)
         .join(Building, Building.id == Dwelling.building_id)
         .outerjoin(HouseholdGroup, HouseholdGroup.household_id == Household.id)
         .where(Household.community_id == community.id, Building.grid_id.is_not(None))
-        .group_by(Household.id, Building.grid_id)
+        .group_by(Household.id, Building.id)
         .order_by(Household.number)
     ).all()
     chosen = Random(f"{seed} campaign")  # noqa: S311 - made up, no secret
     count = session.scalar(select(func.count()).where(Household.community_id == community.id)) or 0
     met = {home.id for home in chosen.sample(homes, round(MET * count))}
-    rows = []
+    rows, places = [], []
     for home in homes:
         random = Random(f"{seed} visits {home.number}")  # noqa: S311 - made up, no secret
         for number, what in enumerate(_course(random, home, spring, today, in_campaign=home.id in met)):
@@ -95,9 +90,13 @@ def load(session: Session, community: units.Unit, leaders: Mapping[int, int], se
                     **what,
                 }
             )
+            places.append({"building_id": home.building_id, "in_campaign": what["card"]})
     table = Visit.__table__
     assert isinstance(table, Table)
+    for row, number in zip(rows, bulk.reserve_ids(session, table, len(rows)), strict=True):
+        row["id"] = number
     session.execute(insert(table), rows)
+    return [row | place for row, place in zip(rows, places, strict=True)]
 
 
 def _spring(today: date) -> date:
@@ -123,10 +122,10 @@ def _course(
             yield _visit(Manner.VISIT, Outcome.NOBODY, shut.replace(hour=1))
         at = _at(random, day)
         if at < datetime.now(UTC):
-            yield _visit(Manner.VISIT, Outcome.MET, at, said=_said(random), card=in_days)
+            yield _visit(Manner.VISIT, Outcome.MET, at, card=in_days)
     for day in _days(random, first, today, call_months, visits):
         if day not in visits and (at := _at(random, day)) < datetime.now(UTC):
-            yield _visit(Manner.CALL, Outcome.MET, at, said=_said(random))
+            yield _visit(Manner.CALL, Outcome.MET, at)
 
 
 def _days(random: Random, first: date, today: date, months: float, known: Any) -> Iterator[date]:
@@ -140,14 +139,8 @@ def _days(random: Random, first: date, today: date, months: float, known: Any) -
     yield from (one for one in fixed if one < today)
 
 
-def _visit(
-    manner: Manner, outcome: Outcome, at: datetime, *, said: str | None = None, card: bool = False
-) -> dict[str, Any]:
-    return {"manner": manner, "outcome": outcome, "at": at, "said": said, "card": card}
-
-
-def _said(random: Random) -> str | None:
-    return random.choice(_SAID) if random.random() < _SAYS else None
+def _visit(manner: Manner, outcome: Outcome, at: datetime, *, card: bool = False) -> dict[str, Any]:
+    return {"manner": manner, "outcome": outcome, "at": at, "card": card}
 
 
 def _at(random: Random, day: date) -> datetime:

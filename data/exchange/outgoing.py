@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from data import buildings, grids, incidents, units
+from data import buildings, diary, grids, incidents, units
 from data.base import access, listing, reference
 from data.base.access import Actor, Area, Rows
 from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building, Dwelling
+from data.diary import DiaryEntry
 from data.files.columns import Kind, fields, kept
 from data.households import (
     Household,
@@ -270,6 +271,20 @@ def _incident_shape(_query: Rows, _day: date | None) -> Any:
     return Incident.geom
 
 
+# The diary
+
+
+def _diary_columns(_day: date) -> list[Column]:
+    subject, standing = Column("subject", words="diary_subject"), Column("standing", words="diary_standing")
+    said = _plain("at", "said", "answer", "solved_at", "account_name")
+    place = [Column("household", "household_number"), Column("building", "building_number")]
+    return [subject, standing, *said, *place, *_IN_GRID]
+
+
+def _diary_shape(_query: Rows, _day: date | None) -> Any:
+    return diary.PLACE
+
+
 LAYERS = {
     layer.name: layer
     for layer in (
@@ -384,6 +399,20 @@ LAYERS = {
             own_place=True,
             order=(Incident.number, Incident.id),
             kind=Kind.INCIDENTS,
+        ),
+        Layer(
+            name="diary",
+            read=DiaryEntry.__read__,
+            filter=diary.Filter,
+            selection=diary.selection,
+            within=DiaryEntry.within,
+            community=DiaryEntry.community_id,
+            grid=DiaryEntry.grid_id,
+            columns=_diary_columns,
+            shape=_diary_shape,
+            place=diary.PLACE,
+            own_place=True,
+            order=(DiaryEntry.at, DiaryEntry.id),
         ),
     )
 }

@@ -11,12 +11,13 @@ from sqlalchemy import Row, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from data import accounts, households, incidents, units
+from data import accounts, diary, households, incidents, units
 from data.base import access, db, listing
 from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Invalid
 from data.base.language import _
 from data.buildings import Dwelling
+from data.diary import DiaryEntry, Subject
 from data.households import Household, Resident
 from data.incidents import Incident
 from data.visits.tables import (
@@ -47,6 +48,7 @@ def record(
     at: datetime | None = None,
     resident_id: int | None = None,
     said: str | None = None,
+    subject: Subject | None = None,
     card: bool = False,
     request: dict[str, Any] | None = None,
     answer: str | None = None,
@@ -59,6 +61,8 @@ def record(
         When; now if left out.
     resident_id
         Who was met, a member of the household.
+    said, subject
+        What they said and what about: an entry of the diary; left out, its words tell the subject.
     request
         What they asked for, as ``incidents.report`` takes it (``category_code``, ``description`` …): a case at the
         household's building.
@@ -98,7 +102,6 @@ def record(
         at=at,
         account_id=actor.account_id,
         resident_id=resident_id,
-        said=said or None,
         card=card,
     )
     try:
@@ -113,6 +116,9 @@ def record(
     if request:
         visit.incident_id = _report(session, actor, household, request, answer).id
         session.flush()
+    if said:
+        about = {name: getattr(visit, name) for name in ("uuid", "grid_id", "incident_id", "at", "account_id")}
+        diary.of_visit(session, household, said=said, subject=subject, visit_id=visit.id, **about)
     return visit
 
 
@@ -170,14 +176,21 @@ def selection(
     first: date | None = None,
     last: date | None = None,
 ) -> Rows:
-    """The visits the actor may see, a row each: the columns, ``account_name household_number``, **not masked**."""
+    """The visits the actor may see, a row each, **not masked**.
+
+    Beside the columns: ``account_name household_number``, and of what was said ``said subject diary_id``.
+    """
     query: Rows = (
         select(
             *listing.columns(Visit),
             accounts.Account.name.label("account_name"),
             Household.number.label("household_number"),
+            DiaryEntry.said,
+            DiaryEntry.subject,
+            DiaryEntry.id.label("diary_id"),
         )
         .join(Household, Household.id == Visit.household_id)
+        .outerjoin(DiaryEntry, DiaryEntry.visit_id == Visit.id)
         .outerjoin(accounts.Account, accounts.Account.id == Visit.account_id)
         .where(*listing.in_period(Visit.at, first, last))
     )

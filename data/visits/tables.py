@@ -12,7 +12,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from data.base import access, db
 from data.base.errors import Invalid, NotFound
 from data.base.language import _
-from data.base.secrets import Encrypted
 from data.households import Household
 
 #: More months than these are no rhythm any more.
@@ -106,7 +105,7 @@ class VisitRhythm(db.Table):
 
 
 class Visit(db.Table):
-    """Somebody went to a household, or called it."""
+    """Somebody went to a household, or called it. What was said is an entry of the diary (``data.diary``)."""
 
     __tablename__ = "visit"
     __read__ = "household.read"
@@ -134,8 +133,6 @@ class Visit(db.Table):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     #: who was met, where that was asked
     resident_id: Mapped[int | None] = mapped_column(ForeignKey("resident.id", ondelete="SET NULL"))
-    #: what they said, encrypted
-    said: Mapped[str | None] = mapped_column(Encrypted)
     #: A service card 便民服务卡 was handed out.
     card: Mapped[bool] = mapped_column(server_default=text("false"))
     #: what they asked for

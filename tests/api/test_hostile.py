@@ -73,6 +73,7 @@ CODES = frozenset(
         "manner",
         "outcome",
         "who",
+        "subject",
     }
 )
 #: Tables of ours alone, which are loaded and not typed.

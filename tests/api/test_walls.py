@@ -16,7 +16,10 @@ from data.base import reference
 from tests.api.walls import APART, RESIDENTS, WALKERS, Spot, World, address, as_reader, clients, declared, walked
 
 #: Pages that need something in their address before they show anything.
-NEEDS_MORE = ("/new", "/choices", "/incidents/panel", "/incidents/similar", "/rounds/suggest", "/visits/stairs")
+NEEDS_MORE = (
+    *("/new", "/choices", "/incidents/panel", "/incidents/similar", "/rounds/suggest", "/visits/stairs"),
+    "/api/diary/officers",
+)
 #: A plan is of the whole community: whoever has one grid of it does not see it.
 OF_COMMUNITIES = ("/api/plans/{plan_id}", "/plans/{plan_id}")
 #: Tracks of staff are shown to themselves, and to those who may read those of others.

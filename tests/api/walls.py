@@ -25,6 +25,7 @@ from data import (
     assets,
     buildings,
     coverage,
+    diary,
     hotspots,
     households,
     incidents,
@@ -138,6 +139,7 @@ class Spot:
         lon, lat = degrees(x, y)
         patrols.add_points(session, access.SYSTEM, walk, [patrols.Point(seq=0, at=walk.started_at, lon=lon, lat=lat)])
         coverage.refresh(session, walk)
+        entry = diary.write(session, access.SYSTEM, uuid=uuid4(), said=f"{mark}话", household_id=home.id)
         planned = rounds.add(session, access.SYSTEM, community_id=city.community.id, grid_id=unit.id, name=f"{mark}线")
         lamp = assets.add(
             session,
@@ -199,6 +201,7 @@ class Spot:
             "account_id": account.id,
             "patrol_id": walk.id,
             "round_id": planned.id,
+            "entry_id": entry.id,
             "asset_id": lamp.id,
             "grant_id": grant,
             "token_id": program.id,

@@ -34,6 +34,7 @@ LISTS = {
     "account": "accounts",
     "building": "buildings",
     "dwelling": "dwellings",
+    "entry": "diary",
     "grid": "grids",
     "household": "households",
     "incident": "incidents",

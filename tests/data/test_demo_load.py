@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from data import accounts, campaigns, grids, households, incidents, summary, teams, units, visits
+from data import accounts, campaigns, diary, grids, households, incidents, summary, teams, units, visits
 from data.base import access, audit, secrets
 from data.base.errors import Conflict, Invalid
 from data.buildings import Building, Dwelling
@@ -231,6 +231,24 @@ def test_the_spring_campaign_met_nine_households_in_ten_and_something_is_always_
     assert due.overdue + due.soon + due.later == plan.HOUSEHOLDS
     assert min(due.overdue, due.soon, due.later) > 20
     assert due.overdue < plan.HOUSEHOLDS / 3
+
+
+def test_the_spring_campaign_brought_35_entries_and_all_were_solved_at_once(loaded: Session) -> None:
+    (campaign,) = campaigns.listed(loaded, access.SYSTEM)
+    days = {"first": campaign.begins_on, "last": campaign.ends_on}
+    entries = [row for row in loaded.execute(diary.selection(access.SYSTEM, diary.Filter(**days))) if row.visit_id]
+    assert (len(entries), {row.standing for row in entries}) == (35, {"struck"})
+    assert all(row.solved_at == row.at and row.answer for row in entries)
+    assert {"utilities", "environment", "hukou", "insurance"} <= {row.subject for row in entries}
+    months = {mention.month for mention in diary.by_month(loaded, access.SYSTEM, diary.Filter())}
+    assert len(months) >= 12
+    assert min(diary.state_counts(loaded, access.SYSTEM).values()) > 20
+    taken = [week.confirmed_by is not None for week in diary.weeks(loaded, access.SYSTEM)]
+    assert True in taken
+    assert False in taken, "something waits for its officers"
+    cats = loaded.execute(diary.selection(access.SYSTEM, diary.Filter(text="野猫"))).all()
+    assert cats
+    assert all("野猫" in row.said for row in cats)
 
 
 def test_cleaning_and_repairs_have_cases_to_work_on(loaded: Session) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import geopandas as gpd
 import numpy as np
@@ -20,7 +21,7 @@ import shapely
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from data import buildings, grids, households, incidents
+from data import buildings, diary, grids, households, incidents
 from data.base import access, audit, db, secrets
 from data.base.access import Actor
 from data.base.audit import Audit

@@ -1,0 +1,34 @@
+// Where it was said: a disc for each grid, closer up one for each building, its area by how much was said.
+/* global L */
+
+import { plainGround } from "../map/placing.js";
+
+/** Called by the script that folium writes. */
+export async function start(map, config) {
+  const { tiles, state } = await plainGround(map, config);
+  state.brief = true;
+  tiles.redraw();
+  const layers = { areas: discs(config.areas, 26, 52), houses: discs(config.houses, 22, 40) };
+  const choose = () => {
+    const near = map.getZoom() >= config.nearer;
+    layers[near ? "areas" : "houses"].remove();
+    layers[near ? "houses" : "areas"].addTo(map);
+  };
+  map.on("zoomend", choose);
+  choose();
+  map.getContainer().dataset.ready = "true";
+}
+
+function discs(spots, least, most) {
+  const top = Math.max(1, ...spots.map((spot) => spot.entries));
+  return L.layerGroup(spots.map((spot) => {
+    const size = Math.round(Math.sqrt(least ** 2 + (most ** 2 - least ** 2) * (spot.entries / top)));
+    const html = `<b class="${spot.open ? "is-open" : ""}">${Number(spot.entries)}</b>`;
+    const icon = L.divIcon({ className: "diary-disc", iconSize: [size, size], html });
+    const mark = L.marker([spot.lat, spot.lon], { icon, title: spot.says, alt: spot.says, keyboard: true, riseOnHover: true });
+    mark.on("click keypress", (event) => {
+      if (event.type === "click" || event.originalEvent?.key === "Enter") location.assign(spot.href);
+    });
+    return mark;
+  }));
+}

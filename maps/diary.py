@@ -1,0 +1,51 @@
+"""The map of the diary: how much was said in which grid, and closer up at which building, and what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Unpack
+
+from data.base.language import _
+from maps.ground import Frame, ground
+
+if TYPE_CHECKING:
+    import folium
+
+#: From this zoom on buildings are shown one by one, before that grids.
+BUILDINGS_FROM = 17
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place: longitude and latitude (EPSG:4326), its name, how many entries, how many still open, and their list."""
+
+    lon: float
+    lat: float
+    name: str
+    entries: int
+    open: int
+    href: str
+
+
+def spots(areas: Sequence[Spot], buildings: Sequence[Spot], **frame: Unpack[Frame]) -> folium.Map:
+    """The map of the page ``/diary/themes``.
+
+    Parameters
+    ----------
+    areas, buildings
+        What is shown of grids, and of buildings from ``BUILDINGS_FROM`` on.
+    """
+
+    def said(spot: Spot) -> str:
+        if spot.open:
+            return _("{name}: {entries} entries, {open} still open", **asdict(spot))
+        return _("{name}: {entries} entries", **asdict(spot))
+
+    return ground(
+        "diary/map",
+        **frame,
+        nearer=BUILDINGS_FROM,
+        areas=[{**asdict(spot), "says": said(spot)} for spot in areas],
+        houses=[{**asdict(spot), "says": said(spot)} for spot in buildings],
+    )
