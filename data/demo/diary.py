@@ -104,7 +104,9 @@ def load(
         The accounts ``officer`` and ``staff``, who answer for the subjects.
     """
     random = Random(f"{seed} diary")  # noqa: S311 - made up, no secret
-    rows = [*_spring(random, visited), *_of_visits(random, visited, today), *_in_passing(random, visited, today)]
+    spring = {visit["at"].date() for visit in visited if visit["in_campaign"]}
+    others = [visit for visit in visited if visit["at"].date() not in spring]
+    rows = [*_spring(random, visited), *_of_visits(random, others, today), *_in_passing(random, others, today)]
     rows += _of_cases(session, random, community.id)
     for number, row in enumerate(rows):
         about: dict[str, Any] = {
@@ -168,7 +170,7 @@ def _of_visits(random: Random, visited: Sequence[Mapping[str, Any]], today: date
     """What was said during other visits and calls: most of it is solved within days."""
     rows = []
     for visit in visited:
-        if visit["in_campaign"] or visit["outcome"] != Outcome.MET or random.random() >= _SAYS:
+        if visit["outcome"] != Outcome.MET or random.random() >= _SAYS:
             continue
         said, answer = random.choice(_SAID)
         rows.append(_entry(visit, said, visit["at"], **_met(visit), **_course(random, visit, answer, today)))

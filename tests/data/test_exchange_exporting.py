@@ -53,6 +53,7 @@ def city(session: Session) -> City:
             session, access.SYSTEM, head, name=name, identity_number=number, phone=PHONE, health="高血压"
         )
         city.resident(home, name="王芳", workplace="临江小学")
+        diary.write(session, access.SYSTEM, uuid=uuid4(), said="灯坏了", household_id=home.id)
         households.join_group(
             session, access.SYSTEM, home, "empty_nest", first=date(2020, 1, 1), until=date(2025, 1, 1)
         )
