@@ -170,8 +170,8 @@ class WeekOut(Output):
     subject: Subject = Field(examples=["utilities"])
     entries: int = Field(examples=[5])
     open: int = Field(description="Still to be solved.", examples=[1])
-    officer_id: int | None = Field(description="Who answers for the subject.", examples=[4])
-    officer: str | None = Field(examples=["周敏"])
+    officer: str | None = Field(description="The line officer who answers for the subject.", examples=["周敏"])
+    account_id: int | None = Field(description="The account of theirs.", examples=[4])
     confirmed_at: datetime | None = Field(examples=["2026-03-23T01:00:00Z"])
     confirmed_by: str | None = Field(examples=["周敏"])
     since: int = Field(description="Entries that came after it was taken over.", examples=[0])
@@ -202,7 +202,7 @@ class OfficerOut(Output):
     """Who answers for a subject in a community."""
 
     subject: Subject = Field(examples=["utilities"])
-    account_id: int = Field(examples=[4])
+    officer_id: int = Field(examples=[4])
     name: str = Field(examples=["周敏"])
 
 
@@ -211,7 +211,9 @@ class OfficerSaid(Input):
 
     community_id: Reference = Field(examples=[3])
     subject: Subject = Field(examples=["utilities"])
-    account_id: Reference | None = Field(description="Empty: nobody.", examples=[4])
+    officer_id: Reference | None = Field(
+        description="One of the community's line officers; empty: nobody.", examples=[4]
+    )
 
 
 @api.get("", summary="List entries", response_model=Listed[EntryOut], responses=listing.AS_GEOJSON)
@@ -253,9 +255,9 @@ def list_months(session: Session, actor: Read, asked: Annotated[EntryFilters, Qu
 @api.get("/weeks", summary="List weeks")
 def list_weeks(session: Session, actor: Read, asked: Annotated[WeekList, Query()]) -> list[WeekOut]:
     """The weeks in which something was said, by subject, the latest first; the last five if no days are named."""
-    officer_id = actor.account_id if asked.mine else None
+    account_id = actor.account_id if asked.mine else None
     days = {"first": asked.first, "last": asked.last}
-    weeks = diary.weeks(session, actor, community_id=asked.community, officer_id=officer_id, **days)
+    weeks = diary.weeks(session, actor, community_id=asked.community, account_id=account_id, **days)
     return [WeekOut.model_validate(week) for week in weeks]
 
 

@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-import pydantic
 from fastapi import APIRouter
 from starlette.datastructures import FormData
 from starlette.responses import Response
@@ -17,11 +16,11 @@ from api.base import forms, ground, ledgers, tabs, words
 from api.base.fields import Day, Input, Reference
 from api.base.page import Page, needs, typed
 from api.diary.routes import EntryFilters
-from data import accounts, diary, grids
+from data import diary, grids, teams
 from data.base import settings
 from data.base.errors import WanggeError
 from data.base.language import _
-from data.diary import DiaryEntry, Subject, Week
+from data.diary import Subject, Week
 from maps import diary as diary_maps
 
 pages = APIRouter(include_in_schema=False)
@@ -38,12 +37,6 @@ class Taken(Input):
     community_id: Reference
     subject: Subject
     week_on: Day
-
-
-class Officer(pydantic.BaseModel):
-    """Whoever answers for a subject."""
-
-    account_id: Reference | None = None
 
 
 @pages.get("/diary/weeks")
@@ -70,7 +63,7 @@ def _weeks(page: Page, error: WanggeError | None = None) -> Response:
 
     def shown(week: Week) -> dict[str, Any]:
         days = {"from": week.week_on.isoformat(), "to": _sunday(week.week_on).isoformat()}
-        mine = week.officer_id is not None and week.officer_id == page.actor.account_id
+        mine = week.account_id is not None and week.account_id == page.actor.account_id
         may = mine or (page.may("visit.edit", week.community_id) and page.may("household.read", week.community_id))
         return {
             "community_id": week.community_id,
@@ -126,7 +119,7 @@ def name_officers(page: Arrange, form: Typed) -> Response:
         community = forms.community_in(page, form)
         with page.attempt():
             for subject in Subject:
-                values = {"account_id": forms.id_in(form, f"officer-{subject}")}
+                values = {"officer_id": forms.id_in(form, f"officer-{subject}")}
                 diary.name_officer(page.session, page.actor, community_id=community.id, subject=subject, **values)
     except forms.REFUSED as error:
         return _officers(page, form, error)
@@ -138,11 +131,11 @@ def _officers(page: Page, form: FormData | None = None, error: WanggeError | Non
     people: list[dict[str, str]] = []
     if page.community_id is not None:
         known = {
-            subject: str(row.account_id)
+            subject: str(row.officer_id)
             for subject, row in diary.officers(page.session, page.actor, page.community_id).items()
         }
-        may = accounts.who_may(page.session, DiaryEntry.__read__, page.community_id)
-        people = [{"value": str(row.id), "label": f"{row.name} · {words.role(row)}"} for row in may]
+        officers = teams.officers(page.session, page.actor, page.community_id)
+        people = [{"value": str(one.id), "label": f"{one.name} · {one.field}"} for one in officers]
     if form is not None:
         known = {subject: forms.text_in(form, f"officer-{subject}") for subject in Subject}
     return page.show(
@@ -151,10 +144,11 @@ def _officers(page: Page, form: FormData | None = None, error: WanggeError | Non
         status=forms.status(error),
         tabs=tabs.diary(page, "diary/officers"),
         rows=[
-            {"subject": code, "name": name, "account": known.get(code, "")}
+            {"subject": code, "name": name, "officer": known.get(code, "")}
             for code, name in diary.subject_names().items()
         ],
         people=people,
+        chosen=page.community_id is not None,
         fault=error.detail if error else None,
     )
 

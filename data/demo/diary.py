@@ -19,9 +19,11 @@ from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
 from data import units
+from data.accounts import Account
 from data.base import access
 from data.diary import DiaryEntry, DiaryHandover, DiaryOfficer, Subject, week_of, weeks, words
 from data.incidents import Incident
+from data.teams import LineOfficer
 from data.visits import Outcome
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -80,8 +82,20 @@ _PASSING = (
     ("消防通道停了车", "车主已挪走"),
     ("夜里有陌生人逐户敲门推销", "已报片警，提醒住户"),
 )
-#: Who answers for what: the line officer, and the community's own worker.
-_STAFF = (Subject.CIVILITY, Subject.ENVIRONMENT, Subject.UTILITIES, Subject.HOUSING, Subject.NEIGHBOURS, Subject.OTHER)
+#: The field of the line officer who answers for a subject; all others are for whoever sees to petitions.
+_FIELDS = {
+    Subject.FAMILY_PLANNING: "计生",
+    Subject.LOW_INCOME: "低保",
+    Subject.JOBS: "低保",
+    Subject.CIVIL_AFFAIRS: "民政",
+    Subject.INSURANCE: "民政",
+    Subject.CIVILITY: "文明创建",
+    Subject.ENVIRONMENT: "文明创建",
+    Subject.SAFETY: "安全生产",
+    Subject.UTILITIES: "安全生产",
+    Subject.ORDER: "综治维稳",
+    Subject.HUKOU: "综治维稳",
+}
 #: How many weeks were not taken over yet.
 _WAITING = 2
 
@@ -101,7 +115,7 @@ def load(
     visited
         The visits as ``data.demo.visits.load`` returns them.
     held
-        The accounts ``officer`` and ``staff``, who answer for the subjects.
+        The account ``officer`` of the line officer of that name, and ``staff``, who confirms for those without one.
     """
     random = Random(f"{seed} diary")  # noqa: S311 - made up, no secret
     spring = {visit["at"].date() for visit in visited if visit["in_campaign"]}
@@ -120,13 +134,7 @@ def load(
         about |= {"subject": words.guessed(said), "grams": words.written(said), "created_at": row["at"]}
         rows[number] = {**about, **row}
     _insert(session, DiaryEntry, rows)
-    officers = {subject: held["staff" if subject in _STAFF else "officer"] for subject in Subject}
-    _insert(
-        session,
-        DiaryOfficer,
-        [{"community_id": community.id, "subject": who, "account_id": officers[who]} for who in Subject],
-    )
-    session.flush()
+    officers = _officers(session, community.id, held["officer"])
     last = week_of(today) - timedelta(weeks=_WAITING + 1)
     taken = weeks(session, access.SYSTEM, community_id=community.id, first=last - timedelta(weeks=52), last=last)
     _insert(
@@ -138,12 +146,32 @@ def load(
                 "subject": week.subject,
                 "week_on": week.week_on,
                 "entries": week.entries,
-                "account_id": officers[Subject(week.subject)],
+                "account_id": officers[Subject(week.subject)] or held["staff"],
                 "at": datetime.combine(week.week_on + timedelta(days=7), time(9, random.randrange(60)), ZONE),
             }
             for week in taken
         ],
     )
+
+
+def _officers(session: Session, community_id: int, account_id: int) -> dict[Subject, int | None]:
+    """Name who answers for each subject; the account of each, where there is one."""
+    name = session.scalar(select(Account.name).where(Account.id == account_id))
+    people = session.scalars(select(LineOfficer).where(LineOfficer.community_id == community_id)).all()
+    for person in people:
+        person.account_id = account_id if person.name == name else None
+    by_field = {person.field: person for person in people}
+    answering = {subject: by_field[_FIELDS.get(subject, "信访")] for subject in Subject}
+    _insert(
+        session,
+        DiaryOfficer,
+        [
+            {"community_id": community_id, "subject": subject, "officer_id": person.id}
+            for subject, person in answering.items()
+        ],
+    )
+    session.flush()
+    return {subject: person.account_id for subject, person in answering.items()}
 
 
 def _entry(place: Mapping[str, Any], said: str, at: datetime, **more: Any) -> dict[str, Any]:

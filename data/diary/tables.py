@@ -139,18 +139,18 @@ class _OfCommunity(db.Table):
 
 
 class DiaryOfficer(_OfCommunity):
-    """The line officer 对口专干 who answers for a subject in a community."""
+    """Which of a community's line officers 对口专干 (``data.teams``) answers for a subject."""
 
     __tablename__ = "diary_officer"
     __table_args__ = (
         UniqueConstraint("community_id", "subject"),
         CheckConstraint(f"subject IN ({_listed(Subject)})", name="subject"),
-        Index("ix_diary_officer_account_id", "account_id"),
+        Index("ix_diary_officer_officer_id", "officer_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     subject: Mapped[str]
-    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    officer_id: Mapped[int] = mapped_column(ForeignKey("line_officer.id", ondelete="CASCADE"))
 
 
 class DiaryHandover(_OfCommunity):

@@ -15,13 +15,14 @@ from sqlalchemy import Row, cast, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Date
 
-from data import accounts, units
+from data import accounts, teams, units
 from data.base import access, settings
 from data.base.access import Actor, Rows
 from data.base.errors import Conflict, Invalid
 from data.base.language import _
 from data.diary import finding
 from data.diary.tables import DiaryEntry, DiaryHandover, DiaryOfficer, Standing, Subject
+from data.teams import LineOfficer
 
 #: So many weeks, this one included, wait for their officers; what is older is history.
 WEEKS = 5
@@ -35,8 +36,8 @@ class Week:
     ----------
     entries, open
         How many there are, and how many of them are still to be solved.
-    officer_id, officer
-        Who answers for the subject today, if anybody.
+    officer, account_id
+        The line officer who answers for the subject today, if anybody, and the account of theirs, if any.
     confirmed_at, confirmed_by
         When it was taken over, and by whom.
     since
@@ -48,7 +49,7 @@ class Week:
     subject: str
     entries: int
     open: int
-    officer_id: int | None
+    account_id: int | None
     officer: str | None
     confirmed_at: datetime | None
     confirmed_by: str | None
@@ -70,39 +71,37 @@ def week_of(day: date) -> date:
 
 
 def officers(session: Session, actor: Actor, community_id: int) -> dict[str, Row[Any]]:
-    """Subject → ``account_id name`` of its line officer in a community."""
+    """Subject → ``officer_id account_id name`` of its line officer in a community today."""
     query: Rows = (
-        select(DiaryOfficer.subject, DiaryOfficer.account_id, accounts.Account.name)
-        .join(accounts.Account, accounts.Account.id == DiaryOfficer.account_id)
-        .where(DiaryOfficer.community_id == community_id)
+        select(DiaryOfficer.subject, DiaryOfficer.officer_id, LineOfficer.account_id, LineOfficer.name)
+        .join(LineOfficer, LineOfficer.id == DiaryOfficer.officer_id)
+        .where(DiaryOfficer.community_id == community_id, LineOfficer.holds())
     )
     return {row.subject: row for row in session.execute(access.visible(query, actor, DiaryOfficer))}
 
 
 def name_officer(
-    session: Session, actor: Actor, *, community_id: int, subject: Subject, account_id: int | None
+    session: Session, actor: Actor, *, community_id: int, subject: Subject, officer_id: int | None
 ) -> None:
-    """Say who answers for a subject in a community; ``None``: nobody.
+    """Say which line officer answers for a subject in a community; ``None``: nobody.
 
     Raises
     ------
-    Forbidden
+    NotFound, Forbidden
     Invalid
-        The account may not see the households of the whole community.
+        The line officer is of another community.
     """
     access.require(actor, "visit.edit", community_id)
     here = DiaryOfficer.community_id == community_id
     known = session.scalar(select(DiaryOfficer).where(here, DiaryOfficer.subject == subject))
-    if account_id is None:
-        if known is not None:
-            session.delete(known)
-    else:
-        if account_id not in {row.id for row in accounts.who_may(session, DiaryEntry.__read__, community_id)}:
-            raise Invalid(_("Only who may see the households of the community can take its diary over."))
-        if known is None:
-            session.add(DiaryOfficer(community_id=community_id, subject=subject, account_id=account_id))
-        elif known.account_id != account_id:
-            known.account_id = account_id
+    if officer_id is not None and teams.officer(session, actor, officer_id).community_id != community_id:
+        raise Invalid(_("This line officer is of another community."), field="body.officer_id")
+    if officer_id is None and known is not None:
+        session.delete(known)
+    elif officer_id is not None and known is None:
+        session.add(DiaryOfficer(community_id=community_id, subject=subject, officer_id=officer_id))
+    elif officer_id is not None and known is not None:
+        known.officer_id = officer_id
     session.flush()
 
 
@@ -113,7 +112,7 @@ def weeks(
     community_id: int | None = None,
     first: date | None = None,
     last: date | None = None,
-    officer_id: int | None = None,
+    account_id: int | None = None,
 ) -> list[Week]:
     """The weeks in which something was said, by subject, the latest first, as far as the actor sees the entries.
 
@@ -121,7 +120,7 @@ def weeks(
     ----------
     first, last
         Days of the first and the last of the weeks; left out, the last ``WEEKS``.
-    officer_id
+    account_id
         Only the subjects for which this account answers.
     """
     last = week_of(last or settings.today())
@@ -141,12 +140,12 @@ def weeks(
     if community_id is not None:
         query = query.where(DiaryEntry.community_id == community_id)
     said = query.subquery()
-    taken, officer = accounts.Account.__table__.alias("taken"), accounts.Account.__table__.alias("officer")
+    taken = accounts.Account.__table__.alias("taken")
     joined: Rows = (
         select(
             said,
-            DiaryOfficer.account_id.label("officer_id"),
-            officer.c.name.label("officer"),
+            LineOfficer.account_id,
+            LineOfficer.name.label("officer"),
             DiaryHandover.at.label("confirmed_at"),
             taken.c.name.label("confirmed_by"),
             func.greatest(said.c.entries - func.coalesce(DiaryHandover.entries, said.c.entries), 0).label("since"),
@@ -155,7 +154,7 @@ def weeks(
             DiaryOfficer,
             (DiaryOfficer.community_id == said.c.community_id) & (DiaryOfficer.subject == said.c.subject),
         )
-        .outerjoin(officer, officer.c.id == DiaryOfficer.account_id)
+        .outerjoin(LineOfficer, (LineOfficer.id == DiaryOfficer.officer_id) & LineOfficer.holds())
         .outerjoin(
             DiaryHandover,
             (DiaryHandover.community_id == said.c.community_id)
@@ -164,8 +163,8 @@ def weeks(
         )
         .outerjoin(taken, taken.c.id == DiaryHandover.account_id)
     )
-    if officer_id is not None:
-        joined = joined.where(DiaryOfficer.account_id == officer_id)
+    if account_id is not None:
+        joined = joined.where(LineOfficer.account_id == account_id)
     order = list(Subject)
     rows = session.execute(joined.order_by(said.c.week_on.desc(), said.c.community_id)).all()
     return sorted(
@@ -179,7 +178,7 @@ def to_take_over(session: Session, actor: Actor) -> Sequence[Week]:
     if actor.account_id is None or not actor.may(DiaryEntry.__read__):
         return []
     this = week_of(settings.today())
-    ended = weeks(session, actor, last=this - timedelta(days=1), officer_id=actor.account_id)
+    ended = weeks(session, actor, last=this - timedelta(days=1), account_id=actor.account_id)
     return [week for week in ended if week.waits]
 
 

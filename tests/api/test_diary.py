@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from data import accounts, diary
+from data import accounts, diary, teams
 from data.base import access, settings
 from data.diary import DiaryEntry, Subject
 from tests.api.conftest import ClientFor, TestClient
@@ -139,11 +139,14 @@ def test_an_entry_of_a_household_is_written_from_its_page(city: City, client_for
 
 def test_the_community_names_officers_and_they_take_weeks_over(city: City, client_for: ClientFor) -> None:
     officer, staff = client_for("line_officer", city.community), page(client_for("community_staff", city.community))
-    account_id = next(row.id for row in diary_officers(city) if row.role_en == "Line officer")
-    assert "Line officer" in staff.get("/diary/officers").text
-    assert staff.post("/diary/officers", data={"officer-utilities": str(account_id)}).status_code == 303
+    account_id = accounts.by_username(city.session, f"line_officer.{city.community.code}").id
+    person = teams.appoint_officer(
+        city.session, access.SYSTEM, city.community, field="公用事业", name="方晓燕", account_id=account_id
+    )
+    assert "方晓燕 · 公用事业" in staff.get("/diary/officers").text
+    assert staff.post("/diary/officers", data={"officer-utilities": str(person.id)}).status_code == 303
     named = officer.get(f"/api/diary/officers?community={city.community.id}").json()
-    assert [(row["subject"], row["account_id"]) for row in named] == [("utilities", account_id)]
+    assert [(row["subject"], row["officer_id"]) for row in named] == [("utilities", person.id)]
     monday = diary.week_of(settings.today()) - timedelta(weeks=1)
     entry(city, at=datetime(monday.year, monday.month, monday.day, 4, tzinfo=UTC))
     page(officer)
@@ -155,10 +158,6 @@ def test_the_community_names_officers_and_they_take_weeks_over(city: City, clien
     assert "To take over" not in officer.get("/today/own/panel").text
     (week,) = officer.get("/api/diary/weeks?mine=true", headers={"Accept": "application/json"}).json()
     assert (week["confirmed_by"], week["since"]) == ("line_officer", 0)
-
-
-def diary_officers(city: City) -> list[Any]:
-    return accounts.who_may(city.session, "household.read", city.community.id)
 
 
 def test_what_people_talk_about_is_a_chart_a_table_and_a_map(city: City, client_for: ClientFor) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from data import diary, grids, households, incidents, visits
+from data import diary, grids, households, incidents, teams, visits
 from data.base import access, settings
 from data.base.access import Actor
 from data.base.errors import Conflict, Forbidden, Invalid, NotFound
@@ -234,18 +234,22 @@ def test_a_week_is_taken_over_by_its_officer_and_what_comes_later_shows(city: Ci
     officer = city.actor("line_officer", city.community)
     staff = city.actor("community_staff", city.community)
     here: dict[str, Any] = {"community_id": city.community.id, "subject": Subject.UTILITIES}
+    person = teams.appoint_officer(
+        city.session, access.SYSTEM, city.community, field="公用事业", name="方晓燕", account_id=officer.account_id
+    )
     with pytest.raises(Forbidden):
-        diary.name_officer(city.session, officer, **here, account_id=officer.account_id)
-    leader = city.actor("grid_leader", city.grids["A1"])
-    with pytest.raises(Invalid, match="households of the community"):
-        diary.name_officer(city.session, staff, **here, account_id=leader.account_id)
-    diary.name_officer(city.session, staff, **here, account_id=officer.account_id)
+        diary.name_officer(city.session, officer, **here, officer_id=person.id)
+    beside = City.make(city.session, "310101001002", beside=city, name="书院里社区")
+    stranger = teams.appoint_officer(city.session, access.SYSTEM, beside.community, field="公用事业", name="别人")
+    with pytest.raises(Invalid, match="another community"):
+        diary.name_officer(city.session, access.SYSTEM, **here, officer_id=stranger.id)
+    diary.name_officer(city.session, staff, **here, officer_id=person.id)
     monday = diary.week_of(settings.today()) - timedelta(weeks=1)
     at = datetime(monday.year, monday.month, monday.day, 4, tzinfo=UTC)
     entry(city, at=at)
     entry(city, at=at + timedelta(days=6, hours=11), standing=Standing.STRUCK)
     (week,) = diary.to_take_over(city.session, officer)
-    assert (week.week_on, week.entries, week.open, week.officer_id) == (monday, 2, 1, officer.account_id)
+    assert (week.week_on, week.entries, week.open, week.account_id) == (monday, 2, 1, officer.account_id)
     assert diary.to_take_over(city.session, staff) == [], "it is not theirs"
     with pytest.raises(Conflict):
         diary.confirm(city.session, officer, **here, week_on=monday - timedelta(weeks=1))
@@ -261,7 +265,7 @@ def test_a_week_is_taken_over_by_its_officer_and_what_comes_later_shows(city: Ci
     diary.confirm(city.session, officer, **here, week_on=monday)
     assert city.session.scalar(select(func.count()).select_from(DiaryHandover)) == 1
     assert diary.to_take_over(city.session, officer) == []
-    diary.name_officer(city.session, staff, **here, account_id=None)
+    diary.name_officer(city.session, staff, **here, officer_id=None)
     assert diary.officers(city.session, staff, city.community.id) == {}
 
 

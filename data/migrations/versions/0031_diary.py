@@ -1,7 +1,7 @@
 """The diary: entries, line officers of its subjects, weeks that were handed over. What visits kept becomes entries.
 
 Revision: 0031
-Follows: 0036
+Follows: 0033
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from data.diary import words
 from data.migrations.walls import among, in_own, open_to_app, placed, protect
 
 revision = "0031"
-down_revision = "0036"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 
@@ -87,15 +87,17 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("community_id", sa.Integer(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("officer_id", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_diary_officer"),
         sa.UniqueConstraint("community_id", "subject", name="uq_diary_officer_community_id_subject"),
         sa.ForeignKeyConstraint(["community_id"], ["unit.id"], name="fk_diary_officer_community_id"),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_diary_officer_account_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["officer_id"], ["line_officer.id"], name="fk_diary_officer_officer_id", ondelete="CASCADE"
+        ),
         sa.CheckConstraint(f"subject IN ({_SUBJECTS})", name=op.f("ck_diary_officer_subject")),
         _short("diary_officer"),
     )
-    op.create_index("ix_diary_officer_account_id", "diary_officer", ["account_id"])
+    op.create_index("ix_diary_officer_officer_id", "diary_officer", ["officer_id"])
     op.create_table(
         "diary_handover",
         sa.Column("id", sa.Integer(), nullable=False),
