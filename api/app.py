@@ -49,6 +49,7 @@ from api import (
     unlocated,
     views,
     visits,
+    walks,
 )
 from api import map as map_
 from api.base import bodies, deps, errors, openapi, page, sending, static
@@ -109,6 +110,7 @@ _PAGES = (
     *diary.PAGES,
     *plans.PAGES,
     *today.PAGES,
+    *walks.PAGES,
     *teams.PAGES,
     *unlocated.PAGES,
     *exchange.PAGES,

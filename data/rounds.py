@@ -277,14 +277,19 @@ def route_past(
         return Route(None, [], 0.0)
     degrees = np.array([to_shape(row.point) for row in doors], dtype=object)
     places = shapely.get_coordinates(reproject(degrees, "EPSG:4326", community.metric_crs))
-    ways = routes.Network(_streets(session, community, places)).ways(places)
-    order = routes.round_trip(ways.metres)
+    way = ways(session, community, places)
+    order = routes.round_trip(way.metres)
     if len(order) < 2:
         return Route(None, [doors[0].id], 0.0)
-    legs = [ways.between(one, other) for one, other in zip(order.tolist(), np.roll(order, -1).tolist(), strict=True)]
+    legs = [way.between(one, other) for one, other in zip(order.tolist(), np.roll(order, -1).tolist(), strict=True)]
     metric = LineString(np.concatenate(legs))
     line = reproject(np.array([metric], dtype=object), community.metric_crs, "EPSG:4326")[0]
     return Route(shapely.set_precision(line, 1e-7, mode="pointwise"), [doors[at].id for at in order], metric.length)
+
+
+def ways(session: Session, community: units.Unit, places: NDArray[np.float64]) -> routes.Ways:
+    """The ways between places (metres in the community's system, shape (n, 2)) along its streets and paths."""
+    return routes.Network(_streets(session, community, places)).ways(places)
 
 
 def _streets(session: Session, community: units.Unit, places: NDArray[np.float64]) -> NDArray[np.object_]:

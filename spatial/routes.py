@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Network", "Ways", "round_trip"]
+__all__ = ["Network", "Ways", "round_trip", "straight"]
 
 Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
@@ -83,17 +83,17 @@ class Network:
         from scipy.sparse.csgraph import dijkstra
         from scipy.spatial import KDTree
 
-        straight = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1)) * _OFF_STREET
+        direct = straight(places) * _OFF_STREET
         if not len(self.corners) or not len(places):
             nowhere = np.full((len(places), 0), -1)
-            return Ways(places, straight, self.corners, np.zeros(len(places), dtype=np.int64), nowhere, straight < 0)
+            return Ways(places, direct, self.corners, np.zeros(len(places), dtype=np.int64), nowhere, direct < 0)
         beside, door = KDTree(self.corners).query(places)
         along, before = dijkstra(self._graph, directed=False, indices=door, return_predecessors=True)
         aside = np.where(beside > _PASSED_M, beside, 0.0) * _OFF_STREET
         through = along[:, door] + aside[:, None] + aside[None]
         led = np.isfinite(through)
         starts = np.where((aside > 0)[:, None], places, self.corners[door])
-        metres = np.where(led, through, straight)
+        metres = np.where(led, through, direct)
         np.fill_diagonal(metres, 0.0)
         return Ways(starts, metres, self.corners, door, before, led)
 
@@ -117,6 +117,11 @@ class Ways:
     _before: Positions
     _on_streets: NDArray[np.bool_]
 
+    @property
+    def on_streets(self) -> bool:
+        """Whether any way leads along streets; else all are straight."""
+        return bool(self._on_streets.any())
+
     def between(self, one: int, other: int) -> Floats:
         """The coordinates of the way from where ``one`` is passed to where an ``other`` is, both included."""
         if not self._on_streets[one, other]:
@@ -125,6 +130,16 @@ class Ways:
         while chain[-1] != self._door[one]:
             chain.append(int(self._before[one, chain[-1]]))
         return np.vstack((self.places[one], self._corners[chain[::-1]], self.places[other]))
+
+
+def straight(places: Floats) -> Floats:
+    """How far it is straight from each of ``places``, shape (n, 2), to each, shape (n, n).
+
+    >>> straight(np.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
+    [[0.0, 5.0], [5.0, 0.0]]
+    """
+    lengths: Floats = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    return lengths
 
 
 def round_trip(lengths: ArrayLike, start: int = 0) -> Positions:

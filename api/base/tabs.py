@@ -87,6 +87,7 @@ def visits(page: Page, current: str) -> list[dict[str, Any]]:
         page,
         current,
         ("visits", _("Who is due"), {"household.read"}),
+        ("walk", _("I have little time"), {"visit.record"}),
         ("campaigns", _("Campaigns"), {"household.read"}),
         ("diary", _("Diary"), {"household.read"}),
         ("visits/rhythm", _("How often"), {"visit.edit"}),

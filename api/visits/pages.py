@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -37,6 +38,12 @@ class Stairs(listing.Parameters):
 
     building: Reference
     unit: Code | None = None
+
+
+class OnWalk(listing.Parameters):
+    """A visit on a walk: the households that follow, with commas between, or ``end``."""
+
+    walk: Annotated[str | None, Field(pattern=r"^(\d{1,9}(,\d{1,9}){0,47}|end)$")] = None
 
 
 @pages.get("/visits")
@@ -135,7 +142,18 @@ def record(household_id: Id, page: Record, form: Typed) -> Response:
         return _form(page, household, form, error)
     row = homes.row(page.session, household)
     after = f"/visits?building={row.building_id}&sort=door" if row.building_id else "/visits"
-    return page.go(after, _("Recorded: {place}.", place=_door(row)))
+    on_walk = ledgers.parameters({"walk": forms.text_in(form, "walk")}, OnWalk)
+    return page.go(_next(on_walk) or after, _("Recorded: {place}.", place=_door(row)))
+
+
+def _next(on_walk: OnWalk) -> str | None:
+    """The page of the door that follows on a walk; the walk itself after the last one."""
+    if on_walk.walk is None:
+        return None
+    if on_walk.walk == "end":
+        return "/walk"
+    following, _comma, rest = on_walk.walk.partition(",")
+    return f"/visits/record/{following}?walk={rest or 'end'}"
 
 
 def _asked(form: FormData) -> tuple[dict[str, str] | None, str | None]:
@@ -154,6 +172,7 @@ def _form(page: Page, household: Household, form: FormData | None = None, error:
     members = households.members(page.session, page.actor, household.id)
     groups = households.special_groups(page.session)
     said = {name: forms.text_in(form, name) for name in form} if form is not None else {}
+    on_walk = ledgers.parameters(page.request.query_params if form is None else {"walk": said.get("walk", "")}, OnWalk)
     kinds = incidents.categories_offered(page.session) if "incident.report" in page.can else []
     return page.show(
         "visits/record.html",
@@ -167,6 +186,13 @@ def _form(page: Page, household: Household, form: FormData | None = None, error:
             "met": words.day(row.met_at),
             "tries": row.tries,
             "due": what_is_due(row, settings.today()),
+        },
+        walk=None
+        if on_walk.walk is None
+        else {
+            "following": on_walk.walk,
+            "next": _next(on_walk),
+            "left": 0 if on_walk.walk == "end" else on_walk.walk.count(",") + 1,
         },
         uuid=said.get("uuid") or str(uuid4()),
         manner=said.get("manner") or row.manner,

@@ -55,6 +55,10 @@ RUNS: dict[str, tuple[str, ...]] = {
         "folium with GeoJSON, first view",
         "folium with GeoJSON, the page",
     ),
+    "walk --scale 0.002 --sites 1 --sizes 12 30": (
+        "nearest first, 12 buildings",
+        "nearest first, 30 buildings",
+    ),
     "partition --scale 0.01": (
         "pymetis, best of 10 seeds",
         "gerrychain recursive tree",
