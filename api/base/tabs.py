@@ -22,6 +22,7 @@ def settings(page: Page, current: str) -> list[dict[str, Any]]:
         ("categories", _("Categories"), {"unit.edit"}),
         ("templates", _("Response templates"), {"unit.edit"}),
         ("teams", _("Service teams"), {"unit.edit"}),
+        ("needless", _("Needless work"), {"team.edit"}),
         ("start", _("Set up"), {"unit.edit"}),
     )
 
@@ -38,6 +39,7 @@ def notices(page: Page, current: str) -> list[dict[str, Any]]:
         ("categories", _("Categories"), {"unit.edit"}),
         ("templates", _("Response templates"), {"unit.edit"}),
         ("teams", _("Service teams"), {"unit.edit"}),
+        ("needless", _("Needless work"), {"team.edit"}),
     )
 
 
@@ -78,6 +80,7 @@ def patrols(page: Page, current: str) -> list[dict[str, Any]]:
         ("patrols", _("Patrols"), {"patrol.read", "patrol.record"}),
         ("rounds", _("Rounds"), {"coverage.read"}),
         ("patrol", _("Walk"), {"patrol.record"}),
+        ("traces", _("Orders of traces"), {"coverage.read"}),
     )
 
 

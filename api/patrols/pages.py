@@ -22,7 +22,7 @@ from data.patrols import Patrol
 from maps import patrols as patrol_maps
 
 pages = APIRouter(include_in_schema=False)
-#: Everybody sees their own patrols, and those with ``patrol.read`` all of their area.
+#: Everybody sees their own patrols; those of others only of days on which traces were ordered (``data.traces``).
 Read = Annotated[Page, needs("coverage.read")]
 
 #: More dropped points than this are not shown one by one.

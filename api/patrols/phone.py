@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from api.base import deps, ground, static, words
 from api.base import page as shell
 from api.base.page import Page, needs
-from data import buildings, glance, grids, incidents, rounds, units
+from data import buildings, glance, grids, incidents, rounds, traces, units
 from data.base import language
 from data.buildings import BuildingKind
 from data.incidents import Incident
@@ -95,9 +95,18 @@ def today(page: Walk) -> Response:
         "rounds": _rounds(page),
         "grids": [{"id": id_, "name": names[id_], "rings": _rings(geom)} for id_, geom in shapes.items()],
         "buildings": _buildings(page, list(shapes)),
+        "order": _order(page),
         "categories": _categories(page) if "incident.report" in page.can else [],
     }
     return JSONResponse(found)
+
+
+def _order(page: Page) -> dict[str, str] | None:
+    """The order of traces that holds today, with the last day and the reason."""
+    order = traces.in_force(page.session, page.actor, page.community_id)
+    if order is None or order.valid.upper is None:
+        return None
+    return {"day": words.day(order.valid.upper - timedelta(days=1)), "reason": order.reason}
 
 
 def _categories(page: Page) -> list[dict[str, str]]:

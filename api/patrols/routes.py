@@ -29,7 +29,7 @@ from data.patrols import Patrol, Source
 
 api = APIRouter(prefix="/api", tags=["patrols"])
 Record = Annotated[Actor, permission("patrol.record")]
-#: One's own tracks are seen by whoever records some, those of others need `patrol.read`.
+#: One's own tracks are seen by whoever records some, those of others need `patrol.read` and an order for that day.
 Read = Annotated[Actor, permission("coverage.read")]
 Edit = Annotated[Actor, permission("patrol.edit")]
 #: Whoever notes something on a patrol reports a case.

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BIT, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
-from data import accounts, units
+from data import accounts, patrols, units
 from data.assets import Asset
 from data.base import access, settings
 from data.base.access import Actor, Rows
@@ -86,10 +86,7 @@ def of(session: Session, actor: Actor, wanted: Filter) -> Sequence[Any]:
     """
     items = _with_status(session, actor, wanted)
     patrol, grid = aliased(Patrol), aliased(units.Unit)
-    area = actor.area("patrol.read")
-    may_know = true() if area.everywhere else access.in_area(area, patrol.community_id, patrol.grid_id)
-    if actor.account_id is not None:
-        may_know = or_(may_know, patrol.account_id == actor.account_id)
+    may_know = true() if actor.is_system else patrols.seen(actor, patrol)
     query = (
         select(
             *items.c,

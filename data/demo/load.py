@@ -16,7 +16,7 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from data import accounts, grids, households, incidents, notifications, teams, units
+from data import accounts, grids, households, incidents, needless, notifications, teams, traces, units
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
@@ -71,6 +71,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     _incidents(session, demo, community.id, ids, building_ids, leaders, held)
     grid_ids = {number: ids[code] for number, code in enumerate(sorted(demo.grids["code"]), 1)}
     walks.load(session, community, grid_ids, leaders, plan.SEED, demo.today)
+    _traces(session, community.id, held["staff"], demo.today)
     visited = visits.load(session, community, leaders, plan.SEED, demo.today)
     officer = next(one["id"] for one in given if one["role_code"] == "line_officer")
     diary.load(session, community, visited, {"officer": officer, "staff": held["staff"]}, plan.SEED, demo.today)
@@ -361,6 +362,36 @@ def _stand_ins(session: Session, community_id: int, leaders: dict[int, int], tod
         for at, first, last in ((0, -301, -295), (1, -118, -112), (5, -64, -58), (4, -2, 4), (6, 12, 18))
     ]
     _insert_plain(session, accounts.StandIn, rows)
+
+
+def _traces(session: Session, community_id: int, account_id: int, today: date) -> None:
+    """A storm and a search for which traces were ordered, and pages that were called needless."""
+    orders = (
+        (-143, -142, "寻找走失老人，按楼栋分片查找，避免遗漏和重复"),
+        (-9, -4, "强降雨橙色预警，逐楼排查积水和树木倒伏，须确认每栋楼都有人到过"),
+    )
+    rows = [
+        {
+            "community_id": community_id,
+            "account_id": account_id,
+            "valid": Range(today + timedelta(days=first), today + timedelta(days=last + 1)),
+            "reason": reason,
+        }
+        for first, last, reason in orders
+    ]
+    _insert_plain(session, traces.TraceOrder, rows)
+    said = (
+        ("/incidents/new", "楼道灯不亮同一件事，楼栋员和网格员都要各报一次。", 34),
+        ("/households/…", "户籍系统里已有的信息又要再填一遍。", 27),
+        ("/households/…", None, 13),
+        ("/rounds/…", None, 11),
+        ("/incidents/…", "已电话办结的小事，不必再补照片。", 5),
+    )
+    notes = [
+        {"community_id": community_id, "page": page, "sentence": sentence, "said_on": today - timedelta(days=back)}
+        for page, sentence, back in said
+    ]
+    _insert_plain(session, needless.NeedlessNote, notes)
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[Row]:

@@ -7,8 +7,8 @@ comes late or out of order finds its place by its number.
 After every batch the whole track is cleaned anew (``spatial.tracks``): which points are kept is a property of all
 points together. Points that are dropped stay, each with its reason.
 
-Tracks of staff are personal data: one sees one's own, and those with ``patrol.read`` there see all. That somebody
-looked at the track of another is recorded (``looked_at``).
+Tracks of staff are personal data: one sees one's own. Those with ``patrol.read`` see what was walked there while an
+order of traces was in force (``data.traces``), and that they looked is recorded (``looked_at``); else coverage alone.
 """
 
 from data.patrols.cleaning import cleaned_track, lines, metric, track_of
@@ -27,6 +27,7 @@ from data.patrols.reading import (
     points,
     row,
     rows,
+    seen,
     seen_by,
     selection,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "require_own",
     "row",
     "rows",
+    "seen",
     "seen_by",
     "selection",
     "start",

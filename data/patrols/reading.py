@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, false, func, or_, select, text
+from sqlalchemy import ColumnElement, Row, and_, false, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from data import accounts, buildings, units
-from data.base import db, listing
+from data import accounts, buildings, traces, units
+from data.base import access, db, listing
 from data.base.access import Actor, Rows
 from data.base.language import _
 from data.patrols.tables import CheckIn, Patrol, PatrolNote, PatrolNotFound, PatrolPoint
@@ -39,12 +39,16 @@ SORTS: dict[str, Any] = {"id": Patrol.id, "started": Patrol.started_at, "updated
 
 
 def seen_by(query: Rows, actor: Actor) -> Rows:
-    """``query`` over patrols restricted to those the actor may see, and their own."""
-    area = actor.area("patrol.read")
-    if area.everywhere:
-        return query
-    own = Patrol.account_id == actor.account_id if actor.account_id is not None else false()
-    return query.where(or_(Patrol.within(area), own))
+    """``query`` over patrols restricted to those the actor may see."""
+    return query if actor.is_system else query.where(seen(actor, Patrol))
+
+
+def seen(actor: Actor, patrol: type[Patrol]) -> ColumnElement[bool]:
+    """The condition that an actor may see a patrol: their own, and while an order of traces was in force others too."""
+    own = patrol.account_id == actor.account_id if actor.account_id is not None else false()
+    area = actor.area(patrol.__read__)
+    there = access.in_area(area, patrol.community_id, patrol.grid_id)
+    return or_(own, and_(there, traces.ordered(patrol.community_id, patrol.started_at)))
 
 
 def get(session: Session, actor: Actor, patrol_id: int) -> Patrol:

@@ -16,7 +16,7 @@ const REACH_M = 50;
 /** So many grids are named, of more only how many they are. */
 const NAMED = 3;
 const RECORDING = "wangge-patrol-walking";
-const NOTHING = { account: null, community: null, rounds: [], grids: [], buildings: [], categories: [] };
+const NOTHING = { account: null, community: null, rounds: [], grids: [], buildings: [], categories: [], order: null };
 
 const minutes = (ms) => word("minutes", { count: number(Math.max(1, Math.round(ms / 60000))) });
 
@@ -127,6 +127,11 @@ export async function run(view) {
     $("rounds").querySelector(".round-choices").replaceChildren(...choices);
     $("rounds").hidden = today.account === null;
     $("start").disabled = today.community === null;
+    // No track without the walker's wish, except while the community orders it.
+    const order = today.order ?? null;
+    $("keep-track").disabled = order !== null;
+    $("keep-track").checked = order !== null;
+    $("track-says").textContent = order ? word("track_ordered", order) : word("track_wanted");
     $("progress").textContent = today.rounds.length || today.account === null ? "" : word("no_rounds");
     document.querySelector(".walk-bar i").style.inlineSize = "0";
     place();
@@ -145,6 +150,7 @@ export async function run(view) {
     const made = await store.begin({
       account: today.account, community: today.community, round: round?.id ?? null,
       grid: round?.grid_id ?? (today.grids.length === 1 ? today.grids[0].id : null), startedAt: Date.now(),
+      track: $("keep-track").checked,
     });
     await walk(made);
     queue.send();
@@ -156,6 +162,7 @@ export async function run(view) {
     patrol = open;
     $("idle").hidden = $("rounds").hidden = true;
     $("walking").hidden = false;
+    $("track-state").textContent = word(patrol.track ? "track_on" : "track_off");
     await lookAgain();
     // One tab records: two of them would keep every step twice. The other one takes over when this one is closed.
     const { uuid } = patrol;
@@ -186,7 +193,9 @@ export async function run(view) {
     $("accuracy").hidden = false;
     $("accuracy").textContent = word("accuracy", { length: length(fix.accuracy) });
     view.own(fix);
-    await keep({ kind: "point", ...fix });
+    if (patrol.track) await keep({ kind: "point", ...fix });
+    else course.add({ kind: "point", ...fix });
+    show();
     view.track(course.parts);
     queue.recount();
   }
@@ -208,7 +217,8 @@ export async function run(view) {
   $("check-in").addEventListener("click", async () => {
     const found = atHand();
     if (!found) return;
-    await keep({ kind: "check_in", ...here, at: Date.now(), building: found.building.id });
+    // Without a track a check-in says which building, and not where the phone was.
+    await keep({ kind: "check_in", ...(patrol.track ? here : {}), at: Date.now(), building: found.building.id });
     say(word("checked_in_at", { name: found.building.label }));
     queue.send();
   });
