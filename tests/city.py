@@ -7,15 +7,16 @@ columns are letters to the east, rows are numbers to the north. Every maker take
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import shapely
 from pyproj import Transformer
 from shapely import Polygon, box
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from data import accounts, buildings, grids, households, incidents, units
+from data import accounts, buildings, grids, households, incidents, traces, units
 from data.base import access
 from data.base.access import Actor
 
@@ -124,6 +125,17 @@ class City:
         if state := values.pop("state", None):
             values["step"] = incidents.STEP_OF[incidents.State(state)]
         return incidents.report(self.session, access.SYSTEM, community=self.community, lon=lon, lat=lat, **values)
+
+    def order(self, day: date) -> traces.TraceOrder:
+        """An order of traces for the days around one, so that others see what is walked."""
+        made = traces.TraceOrder(
+            community_id=self.community.id,
+            valid=Range(day - timedelta(days=5), day + timedelta(days=5)),
+            reason="强降雨，逐楼排查",
+        )
+        self.session.add(made)
+        self.session.flush()
+        return made
 
     def account(self, role: str, unit: units.Unit | None, username: str | None = None) -> accounts.Account:
         """An account with one role at ``unit`` (everywhere without one); its password is ``correct horse``."""

@@ -151,12 +151,25 @@ def test_one_sees_ones_own_track_and_not_that_of_others(city: City, client_for: 
     (item,) = other.get("/api/coverage", params={"grid": city.grids["A1"].code}).json()["items"]
     assert (item["status"], item["by"], item["patrol_id"]) == ("seen", None, None)
     leader = client_for("grid_leader", city.grids["A1"])
+    assert leader.get("/api/patrols").json()["items"] == []
+    assert leader.get(f"/api/patrols/{patrol['id']}").status_code == 404
+    (item,) = leader.get("/api/coverage", params={"grid": city.grids["A1"].code}).json()["items"]
+    assert (item["status"], item["by"], item["patrol_id"]) == ("seen", None, None)
+
+
+def test_while_traces_are_ordered_whoever_may_sees_the_tracks_of_these_days(city: City, client_for: ClientFor) -> None:
+    mine = client_for("building_warden", city.grids["A1"])
+    patrol = begin(mine, city)
+    send(mine, patrol, walked())
+    city.order(START.date())
+    leader = client_for("grid_leader", city.grids["A1"])
     assert [one["id"] for one in leader.get("/api/patrols").json()["items"]] == [patrol["id"]]
     assert client_for("grid_leader", city.grids["B1"]).get("/api/patrols").json()["items"] == []
 
 
 def test_nobody_adds_to_the_track_of_another(city: City, client_for: ClientFor) -> None:
     patrol = begin(client_for("building_warden", city.grids["A1"]), city)
+    city.order(START.date())
     supervisor = client_for("supervisor", city.street)
     assert supervisor.get(f"/api/patrols/{patrol['id']}").status_code == 200
     answer = supervisor.post(f"/api/patrols/{patrol['id']}/points", json={"points": walked(3)})
@@ -245,6 +258,7 @@ def test_looking_at_the_track_of_another_is_recorded_and_at_ones_own_is_not(
     city: City, client_for: ClientFor, address: str
 ) -> None:
     leader, staff = client_for("grid_leader", city.grids["A1"]), client_for("community_staff", city.community)
+    city.order(START.date())
     patrol = begin(leader, city)
     send(leader, patrol, walked())
     day = START.astimezone(ZoneInfo("Asia/Shanghai")).date()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import Any
 from uuid import uuid4
@@ -51,6 +51,7 @@ def upload(client: TestClient, path: str, content: bytes, **fields: str) -> Any:
 
 def test_the_page_of_patrols_obeys_every_filter_of_the_api(client_for: ClientFor, city: City) -> None:
     client = english(client_for("community_staff", city.community))
+    city.order(date(2026, 3, 1))
     walks = [
         rounds.add(city.session, access.SYSTEM, community_id=city.community.id, name=name) for name in ("early", "late")
     ]

@@ -35,8 +35,9 @@ from data import (
     plans,
     rounds,
     teams,
+    traces,
 )
-from data.base import access, reference
+from data.base import access, reference, settings
 from tests.api.conftest import TestClient, signed_in
 from tests.city import City, degrees
 from tests.data import pictures
@@ -136,6 +137,8 @@ class Spot:
             name=f"{mark}巡",
             started_at=datetime.now(UTC) - timedelta(hours=1),
         )
+        if traces.in_force(session, access.SYSTEM, city.community.id) is None:
+            city.order(settings.today())
         lon, lat = degrees(x, y)
         patrols.add_points(session, access.SYSTEM, walk, [patrols.Point(seq=0, at=walk.started_at, lon=lon, lat=lat)])
         coverage.refresh(session, walk)

@@ -65,10 +65,13 @@ class Walker:
         place = {"longitude": self.lon + self.steps * STEP, "latitude": self.lat, "accuracy": 5}
         self.page.context.set_geolocation(place)  # type: ignore[arg-type]
 
-    def start(self) -> None:
-        """Open the page and start; the first fix is there."""
+    def start(self, *, track: bool = True) -> None:
+        """Open the page and start, with a track or without; the first fix is there."""
         self.page.goto("/patrol")
         drawn(self.page)
+        expect(self.page.locator("#keep-track")).not_to_be_checked()
+        if track:
+            self.page.locator("#keep-track").check()
         self.page.locator("#start").click()
         self.noted(1)
 
@@ -171,11 +174,14 @@ def test_a_patrol_with_a_dead_zone_arrives_whole(signed_in: Opens) -> None:
     assert incident["source"] == "patrol"
     assert incident["grid_name"] == "第四网格"
 
+    page.goto(f"/patrols/{patrol['id']}")
+    drawn(page)
+    expect(page.locator(".walked-facts")).to_contain_text("垃圾未清")
+    expect(page.locator(".walked-facts")).to_contain_text("18 号楼")
+
+    # The track is the walker's; others see what was passed.
     office = signed_in("staff", DESKTOP, "zh").page
-    office.goto(f"/patrols/{patrol['id']}")
-    drawn(office)
-    expect(office.locator(".walked-facts")).to_contain_text("垃圾未清")
-    expect(office.locator(".walked-facts")).to_contain_text("18 号楼")
+    assert office.request.get(f"/api/patrols/{patrol['id']}").status == 404
     office.goto("/coverage?days=1")
     drawn(office)
     seen = {
@@ -186,6 +192,42 @@ def test_a_patrol_with_a_dead_zone_arrives_whole(signed_in: Opens) -> None:
     assert seen["building", walker.building["id"]]["by"] == "陈立新"
     expect(office.locator(f'[data-at="building/{walker.building["id"]}"]')).to_have_count(0)
     expect(office.locator(".coverage-sentence")).to_contain_text(re.compile(r"\d+ 栋楼里 \d+ 栋今天没人走到"))
+
+
+def test_who_wants_no_track_leaves_none(signed_in: Opens) -> None:
+    walker = Walker(signed_in("leader", PHONE, "zh"), "19")
+    page = walker.page
+    walker.start(track=False)
+    expect(page.locator("#track-state")).to_have_text("未记录轨迹。")
+    walker.walk(3)
+    page.locator("#check-in").click()
+    expect(page.locator("#said")).to_contain_text("签到")
+    assert [record["kind"] for record in walker.kept()] == ["check_in"]
+    walker.end()
+    patrol = newest(page)
+    assert patrol["point_count"] == 0
+    (check_in,) = patrol["check_ins"]
+    assert (check_in["lon"], check_in["lat"]) == (None, None)
+
+
+def test_an_order_is_shown_to_whoever_walks_and_lifted_it_is_gone(signed_in: Opens) -> None:
+    office = signed_in("staff", DESKTOP, "zh").page
+    office.goto("/traces")
+    office.locator("summary", has_text="下令留痕").click()
+    office.locator("#order-reason").fill("台风过境，逐楼排查积水")
+    with office.expect_navigation():
+        office.locator("form[action='/traces'] button").click()
+    expect(office.locator(".text-list")).to_contain_text("生效中")
+    page = signed_in("leader", PHONE, "zh").page
+    page.goto("/patrol")
+    expect(page.locator("#track-says")).to_contain_text("台风过境，逐楼排查积水")
+    expect(page.locator("#keep-track")).to_be_checked()
+    expect(page.locator("#keep-track")).to_be_disabled()
+    with office.expect_navigation():
+        office.locator("form[action$='/lift'] button").click()
+    page.reload()
+    expect(page.locator("#keep-track")).to_be_enabled()
+    expect(page.locator("#keep-track")).not_to_be_checked()
 
 
 def test_points_wait_on_the_phone_until_somebody_who_was_signed_out_signs_in_again(signed_in: Opens) -> None:

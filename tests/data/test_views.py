@@ -118,6 +118,7 @@ def test_the_leader_of_a_grid_makes_a_link_that_shows_that_grid(city: City) -> N
 
 def test_what_leaves_the_house_of_a_patrol_is_coarse_and_what_stays_is_recorded(city: City) -> None:
     leader, staff = city.actor("grid_leader", city.grids["A1"]), city.actor("community_staff", city.community)
+    city.order(NOON.date())
     walk(city, path(0, 100, 30), leader, "A1")
     inside = scenes.walks(city.session, staff, city.community, NOON.date())[1][0]
     shared = scenes.walks(city.session, staff, city.community, NOON.date(), shared=True)[1][0]
