@@ -10,7 +10,7 @@ from tests.city import City
 
 
 def test_what_is_said_names_the_page_and_nobody(city: City, client_for: ClientFor) -> None:
-    home = city.household("A1")
+    home = city.household("A1", room="901")
     leader = client_for("grid_leader", city.grids["A1"], program=False)
     page = leader.get(f"/households/{home.id}").text
     assert 'action="/needless"' in page
