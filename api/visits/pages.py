@@ -15,7 +15,7 @@ from api.base import forms, ledgers, listing, tabs, words
 from api.base.fields import Code, Id, Reference
 from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, needs, typed
-from api.visits.routes import DueFilters, VisitNew
+from api.visits.routes import DueFilters, Facts, VisitNew
 from data import buildings, diary, households, incidents, visits
 from data.base import settings
 from data.base.errors import Invalid, WanggeError
@@ -136,8 +136,11 @@ def record(household_id: Id, page: Record, form: Typed) -> Response:
         values = forms.read(VisitNew, form, _FIELDS, known={"household_id": household_id})
         card = bool(forms.text_in(form, "card"))
         request, answer = _asked(form)
+        facts = {name: text for name, text in forms.read(Facts, form, ("phone", "workplace")).items() if text}
         with page.attempt():
-            visits.record(page.session, page.actor, household, card=card, request=request, answer=answer, **values)
+            visits.record(
+                page.session, page.actor, household, card=card, request=request, answer=answer, facts=facts, **values
+            )
     except forms.REFUSED as error:
         return _form(page, household, form, error)
     row = homes.row(page.session, household)
@@ -203,6 +206,8 @@ def _form(page: Page, household: Household, form: FormData | None = None, error:
         ],
         members=[{"value": str(member.id), "label": _name(member)} for member in members],
         subjects=words.options(diary.subject_names()),
+        may_change="household.edit" in page.can,
+        known={"phone": households.masked({"phone": row.phone})["phone"] or "", "members": len(members)},
         kinds=[{"value": kind.code, "label": words.name(kind)} for kind in kinds],
         said=said,
         fault=error.detail if error else None,

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from api.base import listing
 from api.base.deps import Session, permission
-from api.base.fields import ID_MAX, Code, Day, Id, Input, Instant, Output, Reference, Text
+from api.base.fields import ID_MAX, Code, Day, Id, Input, Instant, Line, Output, Reference, Text
 from api.base.listing import CommunityCode, From, GridCode, Listed, To
 from api.households.homes import BuildingId, Groups
 from data import households, visits
@@ -60,6 +60,13 @@ class Asked(Input):
     description: Text | None = Field(None, examples=["三楼灯不亮"])
 
 
+class Facts(Input):
+    """What of the archive changed; what is left out stays as it is."""
+
+    phone: Code | None = Field(None, description="Of the household.", examples=["13800006021"])
+    workplace: Line | None = Field(None, description="Of who was met.", examples=["临江小学"])
+
+
 class VisitNew(Input):
     """A visit to be recorded. Sent again under its `uuid` it is the same one."""
 
@@ -78,6 +85,7 @@ class VisitNew(Input):
     answer: Text | None = Field(
         None, description="What was done about the request on the spot: its case is settled.", examples=[None]
     )
+    facts: Facts | None = Field(None, examples=[None])
 
 
 class DueOut(Output):
@@ -231,8 +239,9 @@ def record_visit(response: Response, session: Session, actor: Record, body: Visi
     """A visit or a call, with what came of it, in one."""
     known = households.get(session, actor, body.household_id)
     asked = body.request.model_dump() if body.request else None
-    told = body.model_dump(exclude={"household_id", "request"})
-    visit = visits.record(session, actor, known, request=asked, **told)
+    told = body.model_dump(exclude={"household_id", "request", "facts"})
+    facts = body.facts.model_dump(exclude_none=True) if body.facts else None
+    visit = visits.record(session, actor, known, request=asked, facts=facts, **told)
     response.headers["Location"] = f"/api/visits/{visit.id}"
     return _one(session, actor, visit)
 

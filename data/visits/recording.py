@@ -52,6 +52,7 @@ def record(
     card: bool = False,
     request: dict[str, Any] | None = None,
     answer: str | None = None,
+    facts: dict[str, str | None] | None = None,
 ) -> Visit:
     """A visit of a household that the actor was shown to see; sent again under its ``uuid``, it is the same one.
 
@@ -68,6 +69,9 @@ def record(
         household's building.
     answer
         What was done about it on the spot: the case is settled at once.
+    facts
+        What of the archive changed: the household's ``phone``, the ``workplace`` of who was met; each that is given is
+        written as on the page of the record, by who may change it there.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def record(
     at = at or now
     if at.date() < _FIRST_DAY or at > now + _AHEAD:
         raise NotYet(_("A visit lies between 2000 and now, not at {at}.", at=at.isoformat()), field="body.at")
-    if outcome != Outcome.MET and (resident_id or said or card or request):
+    if outcome != Outcome.MET and (resident_id or said or card or request or facts):
         raise Invalid(_("Only who was met can say something, take a card or ask for something."), field="body.outcome")
     if resident_id is not None:
         resident = session.get(Resident, resident_id)
@@ -116,10 +120,23 @@ def record(
     if request:
         visit.incident_id = _report(session, actor, household, request, answer).id
         session.flush()
+    if facts:
+        _change(session, actor, household, resident_id, facts)
     if said:
         about = {name: getattr(visit, name) for name in ("uuid", "grid_id", "incident_id", "at", "account_id")}
         diary.of_visit(session, household, said=said, subject=subject, visit_id=visit.id, **about)
     return visit
+
+
+def _change(
+    session: Session, actor: Actor, household: Household, resident_id: int | None, facts: dict[str, str | None]
+) -> None:
+    if phone := facts.get("phone"):
+        households.change(session, actor, household, phone=phone)
+    if workplace := facts.get("workplace"):
+        if resident_id is None:
+            raise Invalid(_("Say who was met: the work unit is theirs."), field="body.resident_id")
+        households.change_resident(session, actor, session.get_one(Resident, resident_id), workplace=workplace)
 
 
 def _same(visit: Visit, household: Household) -> Visit:

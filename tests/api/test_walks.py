@@ -30,9 +30,12 @@ def test_a_walk_names_doors_with_their_reasons_and_each_visit_leads_on(city: Cit
     answer = leader.post(address.partition("?")[0], data=sent, follow_redirects=False)
     second, third = walk.split(",")
     assert answer.headers["location"].startswith(f"/visits/record/{second}?walk={third}")
-    sent |= {"uuid": str(uuid4()), "walk": "end"}
+    sent |= {"uuid": str(uuid4()), "walk": "end", "phone": "13800000002", "workplace": ""}
     answer = leader.post(f"/visits/record/{third}", data=sent, follow_redirects=False)
     assert answer.headers["location"].startswith("/walk")
+    again = leader.get(f"/visits/record/{third}").text
+    assert 'placeholder="138****0002"' in again, "what changed is kept, and shown masked"
+    assert "13800000002" not in again
 
 
 def test_a_walk_of_no_length_is_a_sentence_and_nothing_due_is_said(city: City, client_for: ClientFor) -> None:

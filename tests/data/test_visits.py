@@ -275,6 +275,29 @@ def test_who_was_not_met_says_nothing_and_takes_nothing(city: City, more: dict[s
         met(city, home(city), date(2026, 3, 1), outcome=Outcome.NOBODY, **more)
 
 
+def test_what_changed_at_the_door_is_written_into_the_archive_field_by_field(city: City) -> None:
+    household = home(city, phone="13800000001")
+    member = city.resident(household, workplace="旧厂")
+    leader = city.actor("grid_leader", city.grids["A1"])
+    asked: dict[str, Any] = {"outcome": Outcome.MET, "resident_id": member.id}
+
+    def record(facts: dict[str, str | None], **more: Any) -> Visit:
+        with city.session.begin_nested():
+            return visits.record(city.session, leader, household, uuid=uuid4(), facts=facts, **{**asked, **more})
+
+    record({"phone": "13800000002"})
+    assert (household.phone, member.workplace) == ("13800000002", "旧厂")
+    record({"workplace": "临江小学"})
+    assert (household.phone, member.workplace) == ("13800000002", "临江小学")
+    with pytest.raises(Invalid, match="masked"):
+        record({"phone": "138****0002"})
+    with pytest.raises(Invalid, match="Say who was met"):
+        record({"workplace": "学校"}, resident_id=None)
+    with pytest.raises(Invalid, match="Only who was met"):
+        record({"phone": "13800000003"}, outcome=Outcome.NOBODY, resident_id=None)
+    assert household.phone == "13800000002"
+
+
 def test_who_was_met_is_a_member_of_the_household(city: City) -> None:
     household, other = home(city), home(city)
     member, stranger = city.resident(household), city.resident(other)
