@@ -1,0 +1,71 @@
+"""Phones 手机 that take the households of one’s own grids along, and send what was done when there is a network."""
+
+from __future__ import annotations
+
+from data.phones.records import (
+    MOST_RECORDS,
+    Answer,
+    Fact,
+    Record,
+    accept,
+    decide,
+    differences,
+    drop,
+    hand_in,
+    refused,
+    stands,
+)
+from data.phones.tables import (
+    Choice,
+    Phone,
+    PhoneDifference,
+    PhoneLost,
+    PhoneNotFound,
+    PhoneRecord,
+    RecordState,
+)
+from data.phones.taking import (
+    FACTS,
+    LASTS_DAYS,
+    MOST_HOUSEHOLDS,
+    TooMany,
+    forget,
+    get,
+    lose,
+    seen,
+    selection,
+    take,
+    unsealed,
+)
+
+__all__ = [
+    "FACTS",
+    "LASTS_DAYS",
+    "MOST_HOUSEHOLDS",
+    "MOST_RECORDS",
+    "Answer",
+    "Choice",
+    "Fact",
+    "Phone",
+    "PhoneDifference",
+    "PhoneLost",
+    "PhoneNotFound",
+    "PhoneRecord",
+    "Record",
+    "RecordState",
+    "TooMany",
+    "accept",
+    "decide",
+    "differences",
+    "drop",
+    "forget",
+    "get",
+    "hand_in",
+    "lose",
+    "refused",
+    "seen",
+    "selection",
+    "stands",
+    "take",
+    "unsealed",
+]
