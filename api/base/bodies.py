@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.base import deps, errors
 from api.base.errors import Refused
 from api.base.request import sender
-from data import calendars, photos, reports
+from data import calendars, phones, photos, reports
 from data.base import access, room
 from data.base.errors import Busy, Invalid, WanggeError
 from data.base.language import _
@@ -113,6 +113,8 @@ ROUTES: dict[tuple[str, str], Takes] = {
     ("POST", "/api/buildings"): Takes(_bytes(LARGE_JSON), needs=("building.edit",)),
     ("PATCH", "/api/buildings/{building_id}"): Takes(_bytes(LARGE_JSON), needs=("building.edit",)),
     ("POST", "/api/patrols/{patrol_id}/points"): Takes(_bytes(LARGE_JSON), needs=("patrol.record",)),
+    ("POST", "/api/phones/{phone_uuid}/records"): Takes(_bytes(LARGE_JSON)),
+    ("POST", "/phones/hand-in"): Takes(_bytes(phones.MOST_BYTES + _SPARE), 1, ("visit.record",)),
 }
 """Method and path → what the route takes, where that is more than a small body without files."""
 _ORDINARY = Takes(_bytes(SMALL), needs=None)

@@ -85,7 +85,7 @@ def patrols(page: Page, current: str) -> list[dict[str, Any]]:
 
 
 def visits(page: Page, current: str) -> list[dict[str, Any]]:
-    """Who is due, campaigns, and how often."""
+    """Who is due, campaigns, phones, and how often."""
     return _shown(
         page,
         current,
@@ -93,6 +93,7 @@ def visits(page: Page, current: str) -> list[dict[str, Any]]:
         ("walk", _("I have little time"), {"visit.record"}),
         ("campaigns", _("Campaigns"), {"household.read"}),
         ("diary", _("Diary"), {"household.read"}),
+        ("phones", _("Phones"), {"visit.record"}),
         ("visits/rhythm", _("How often"), {"visit.edit"}),
     )
 

@@ -7,11 +7,8 @@ else and looks after no other page.
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Annotated, Any
 
 import shapely
@@ -20,11 +17,10 @@ from geoalchemy2.shape import to_shape
 from shapely.geometry.base import BaseGeometry
 from starlette.responses import JSONResponse, Response
 
-from api.base import deps, ground, static, words
+from api.base import deps, ground, keeping, static, words
 from api.base import page as shell
 from api.base.page import Page, needs
 from data import buildings, glance, grids, incidents, rounds, traces, units
-from data.base import language
 from data.buildings import BuildingKind
 from data.incidents import Incident
 from maps import patrols as patrol_maps
@@ -34,7 +30,6 @@ Walk = Annotated[Page, needs("patrol.record")]
 
 #: More buildings than this are more than somebody walks past in a day.
 _MOST = 600
-_IMPORT = re.compile(r'(?:^|;)(?:import|export)\b[^;"]*"(\.[^"]+)"')
 
 
 @pages.get("/patrol")
@@ -55,33 +50,8 @@ def kept(request: Request, _actor: deps.SignedIn) -> Response:
 
 @pages.get("/patrol.js")
 def worker(request: Request, actor: deps.SignedIn) -> Response:
-    """The service worker; another language or another version of the scripts makes it another one."""
-    page = bytes(kept(request, actor).body).decode()
-    named = set(re.findall(re.escape(static.address()) + r"([^\"#\s]+)", page))
-    script = shell.templates().get_template("patrols/worker.js")
-    text = script.render(
-        version=f"{static.version()} {language.current()}",
-        files=[static.address(name) for name in files(frozenset(named))],
-        page="/patrol/kept",
-    )
-    return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
-
-
-@cache
-def files(named: frozenset[str]) -> tuple[str, ...]:
-    """The static files that a page names, with all that its scripts import."""
-    names: set[str] = set()
-    waiting = sorted(named)
-    while waiting:
-        name = waiting.pop()
-        path = static.FOLDER / name
-        if name in names or not path.is_file():
-            continue
-        names.add(name)
-        if path.suffix == ".js" and "ours" in path.parts:
-            steps = _IMPORT.findall(path.read_text("utf-8"))
-            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), step)) for step in steps]
-    return tuple(sorted(names))
+    """The service worker."""
+    return keeping.worker("/patrol", kept(request, actor), "/patrol/kept")
 
 
 @pages.get("/patrol/today")

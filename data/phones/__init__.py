@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from data.phones.records import (
+    MOST_BYTES,
     MOST_RECORDS,
     Answer,
     Fact,
@@ -28,6 +29,7 @@ from data.phones.taking import (
     FACTS,
     LASTS_DAYS,
     MOST_HOUSEHOLDS,
+    SORTS,
     TooMany,
     forget,
     get,
@@ -41,8 +43,10 @@ from data.phones.taking import (
 __all__ = [
     "FACTS",
     "LASTS_DAYS",
+    "MOST_BYTES",
     "MOST_HOUSEHOLDS",
     "MOST_RECORDS",
+    "SORTS",
     "Answer",
     "Choice",
     "Fact",

@@ -48,8 +48,8 @@ from data.visits import Manner, Outcome
 
 #: More records than these go in several requests.
 MOST_RECORDS = 200
-#: More facts than these are not set right at one door.
-_MOST_FACTS = 50
+#: A file with more than this is none that a phone wrote.
+MOST_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,35 +122,37 @@ def hand_in(session: Session, actor: Actor, content: bytes) -> list[Answer]:
         The phone is somebody else's, in a community where the actor does not arrange visits.
     """
     try:
-        told = json.loads(content)
-        phone_uuid = UUID(told["phone"])
-        iv, sealed = (base64.b64decode(told[name], validate=True) for name in ("iv", "data"))
+        if len(content) > MOST_BYTES:
+            raise ValueError("too long")
+        letter = json.loads(content)
+        phone_uuid = UUID(letter["phone"])
+        iv, sealed = (base64.b64decode(letter[name], validate=True) for name in ("iv", "data"))
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
         raise Invalid(_("This is no file that a phone wrote. Choose the one it saved."), field="file") from error
     phone = get(session, actor, phone_uuid, lock=True)
     records = unsealed(phone, iv, sealed)
     walker = actor if phone.account_id == actor.account_id else replace(actor, account_id=phone.account_id)
     try:
-        read = [_read(one) for one in records]
+        read = [_read(record) for record in records]
     except (KeyError, TypeError, ValueError) as error:
         raise Invalid(_("This is no file that a phone wrote. Choose the one it saved."), field="file") from error
     return _accept(session, walker, phone, read)
 
 
-def _read(told: dict[str, Any]) -> Record:
+def _read(kept: dict[str, Any]) -> Record:
     """A record as it stands in a file, and as it is kept while it is refused."""
     return Record(
-        uuid=UUID(told["uuid"]),
-        household_id=int(told["household_id"]),
-        outcome=Outcome(told["outcome"]),
-        manner=Manner(told.get("manner") or Manner.VISIT),
-        at=datetime.fromisoformat(told["at"]),
-        resident_id=told.get("resident_id"),
-        said=told.get("said"),
-        card=bool(told.get("card")),
-        request=told.get("request"),
-        answer=told.get("answer"),
-        facts=[Fact(**one) for one in told.get("facts") or ()],
+        uuid=UUID(kept["uuid"]),
+        household_id=int(kept["household_id"]),
+        outcome=Outcome(kept["outcome"]),
+        manner=Manner(kept.get("manner") or Manner.VISIT),
+        at=datetime.fromisoformat(kept["at"]),
+        resident_id=kept.get("resident_id"),
+        said=kept.get("said"),
+        card=bool(kept.get("card")),
+        request=kept.get("request"),
+        answer=kept.get("answer"),
+        facts=[Fact(**one) for one in kept.get("facts") or ()],
     )
 
 
@@ -177,8 +179,7 @@ def _taken_in(session: Session, walker: Actor, phone: Phone, record: Record, com
     try:
         with _acting(session, walker, phone, community_id) as acting, session.begin_nested():
             household = households.get(session, acting, record.household_id)
-            told = {name: getattr(record, name) for name in _OF_VISIT}
-            visits.record(session, acting, household, **told)
+            visits.record(session, acting, household, **{name: getattr(record, name) for name in _OF_VISIT})
             differing = [fact for fact in record.facts if not _set_right(session, acting, household, fact)]
             sent.state = RecordState.DIFFERS if differing else RecordState.DONE
             session.add(sent)
@@ -231,9 +232,7 @@ def _set_right(session: Session, acting: Actor, household: Household, fact: Fact
     return True
 
 
-def _of(
-    session: Session, actor: Actor, household: Household, of: str, of_id: int, name: str
-) -> Household | Resident:
+def _of(session: Session, actor: Actor, household: Household, of: str, of_id: int, name: str) -> Household | Resident:
     """What a fact is of: the household, or one of its members."""
     if name not in FACTS.get(of, ()):
         raise Invalid(_("“{field}” is no fact that is set right at the door.", field=name), field="body.facts")

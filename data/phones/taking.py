@@ -38,6 +38,10 @@ _PERMISSIONS = ("household.read", "visit.record", "incident.report", "incident.r
 FACTS = {"household": ("phone", "hukou"), "resident": ("phone", "workplace", "occupation")}
 
 
+#: What phones can be sorted by.
+SORTS: dict[str, Any] = {"taken_at": Phone.taken_at}
+
+
 class TooMany(Invalid):
     """More households than a phone may take along."""
 

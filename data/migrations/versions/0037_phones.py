@@ -1,7 +1,7 @@
 """Phones that take households along, what came of each record they sent, and facts on which they differ.
 
 Revision: 0037
-Follows: 0036
+Follows: 0034
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from data.migrations.walls import in_own, open_to_app, placed, protect
 
 revision = "0037"
-down_revision = "0036"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 

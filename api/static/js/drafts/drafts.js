@@ -243,6 +243,20 @@ document.addEventListener("submit", (event) => {
   draft.submit(event.submitter);
 });
 
+/** Whoever signs out leaves no households behind (phones/store.js); what was recorded of them stays sealed until it is sent. */
+async function forgetHouseholds() {
+  if (!(await indexedDB.databases()).some(({ name }) => name === "wangge-door")) return;
+  await new Promise((resolve) => {
+    const opening = indexedDB.open("wangge-door");
+    opening.onerror = resolve;
+    opening.onsuccess = () => {
+      const clearing = opening.result.transaction("parcels", "readwrite");
+      clearing.objectStore("parcels").clear();
+      clearing.oncomplete = clearing.onerror = resolve;
+    };
+  });
+}
+
 // Another language is another page: what was typed is there before it is asked for.
 document.addEventListener("submit", async (event) => {
   const action = event.target.getAttribute("action");
@@ -250,7 +264,7 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { submitter } = event;
   await Promise.all([...forms.values()].map((draft) => (action === "/signout" ? (draft.isGone = true) : draft.keep()))).catch(() => {});
-  if (action === "/signout") await store.wipe().catch(() => {});
+  if (action === "/signout") await Promise.all([store.wipe(), forgetHouseholds()]).catch(() => {});
   if (submitter?.name) event.target.append(make("input", { type: "hidden", name: submitter.name, value: submitter.value }));
   HTMLFormElement.prototype.submit.call(event.target);
 });

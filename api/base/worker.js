@@ -1,6 +1,9 @@
-{#- The service worker of /patrol: it keeps that one page and its scripts on the phone, so that the page opens in a dead zone. The page
-    it keeps says nothing about anybody, and nothing else is ever kept.  Context: version, files (addresses), page (address). -#}
-const CACHE = {{ ("wangge-patrol " ~ version)|tojson }};
+{#- The service worker of one page: it keeps that page and its scripts on the phone, so that the page opens in a dead zone. The page
+    it keeps says nothing about anybody, and nothing else is ever kept.  Context: address (of the page), page (address at which it is
+    given as it is kept), version, files (addresses). -#}
+const ADDRESS = {{ address|tojson }};
+const NAME = `wangge-${ADDRESS.slice(1)} `;
+const CACHE = NAME + {{ version|tojson }};
 const FILES = {{ files|tojson }};
 const PAGE = {{ page|tojson }};
 /** A network that does not answer within this time is as good as none. */
@@ -15,7 +18,7 @@ async function fill() {
 }
 
 async function tidy() {
-  for (const name of await caches.keys()) if (name.startsWith("wangge-patrol ") && name !== CACHE) await caches.delete(name);
+  for (const name of await caches.keys()) if (name.startsWith(NAME) && name !== CACHE) await caches.delete(name);
   await clients.claim();
 }
 
@@ -44,6 +47,6 @@ addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
   if (request.mode === "navigate") {
-    if (pathname === "/patrol") event.respondWith(open(request));
+    if (pathname === ADDRESS) event.respondWith(open(request));
   } else if (FILES.includes(pathname)) event.respondWith(file(request));
 });
