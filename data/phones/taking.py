@@ -33,7 +33,10 @@ LASTS_DAYS = 7
 #: What is sent later than this is no longer taken by what the phone took along, but by what its walker may do now.
 _COUNTS_DAYS = 60
 #: What somebody may have had leave to do when the phone took households along.
-_PERMISSIONS = ("household.read", "visit.record", "incident.report", "incident.read", "household.edit", "unit.read")
+_PERMISSIONS = (
+    *("household.read", "household.edit", "visit.record", "incident.read", "incident.report"),
+    *("unit.read", "grid.read", "building.read"),
+)
 #: Facts of the archive that may be set right at the door, by what they are of.
 FACTS = {"household": ("phone", "hukou"), "resident": ("phone", "workplace", "occupation")}
 

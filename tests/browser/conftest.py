@@ -179,23 +179,24 @@ def opened(browser: Browser, server: Server) -> Iterator[Callable[..., Watched]]
     assert faults == [], f"the server's last words:\n{server.log[-2000:]}"
 
 
-_cookies: dict[str, list[Any]] = {}
+#: By server and account: a test that is tried again as the last one finds another server.
+_cookies: dict[tuple[int, str], list[Any]] = {}
 
 
 @pytest.fixture
-def signed_in(opened: Callable[..., Watched]) -> Callable[..., Watched]:
+def signed_in(opened: Callable[..., Watched], server: Server) -> Callable[..., Watched]:
     """Opens pages of somebody who has signed in: ``signed_in("staff", size, language)``."""
 
     def open_page(name: str = "staff", size: tuple[int, int] = DESKTOP, language: str = "en") -> Watched:
         watched = opened(size, language)
         context = watched.page.context
-        if name not in _cookies:
+        if (server.pid, name) not in _cookies:
             answer = context.request.post(
                 "/signin", form={"name": name, "password": PASSWORD, "next": "/me"}, max_redirects=0
             )
             assert answer.status == 303, answer.text()
-            _cookies[name] = [one for one in context.cookies() if one["name"].startswith("wangge_session")]
-        context.add_cookies(_cookies[name])
+            _cookies[server.pid, name] = [one for one in context.cookies() if one["name"].startswith("wangge_session")]
+        context.add_cookies(_cookies[server.pid, name])
         return watched
 
     return open_page

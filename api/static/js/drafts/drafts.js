@@ -250,8 +250,12 @@ async function forgetHouseholds() {
     const opening = indexedDB.open("wangge-door");
     opening.onerror = resolve;
     opening.onsuccess = () => {
-      const clearing = opening.result.transaction("parcels", "readwrite");
+      const clearing = opening.result.transaction(["keys", "parcels"], "readwrite");
       clearing.objectStore("parcels").clear();
+      clearing.objectStore("keys").openCursor().onsuccess = ({ target: { result: cursor } }) => {
+        if (cursor?.value.lost) cursor.delete();
+        cursor?.continue();
+      };
       clearing.oncomplete = clearing.onerror = resolve;
     };
   });

@@ -240,15 +240,16 @@ at("door-grid").addEventListener("submit", (event) => {
 at("door-anew").addEventListener("click", () => (at("door-grid-code").value ? take(at("door-grid-code").value) : take()));
 
 async function lost() {
-  await store.forget(account, true);
+  const known = await store.latest(account);
   [parcel, open] = [null, null];
-  const known = await ask("/api/me").catch(() => null);
-  if (known) await ask(`/api/phones/${lostPhone}/wiped`, { token: known.csrf_token }).catch(() => {});
+  if (known && !known.lost) {
+    await store.lose(account);
+    const me = await ask("/api/me").catch(() => null);
+    if (me) await ask(`/api/phones/${known.phone}/wiped`, { token: me.csrf_token }).catch(() => {});
+  }
   await show();
   trouble(word("lost"));
 }
-
-let lostPhone;
 
 async function told(news) {
   connection = news.connection;
@@ -258,7 +259,8 @@ async function told(news) {
     const first = account === undefined || news.account !== account || !parcel;
     account = news.account;
     const known = await store.latest(account);
-    [parcel, lostPhone] = [known?.parcel ?? null, known?.phone];
+    if (known?.lost) return lost();
+    parcel = known?.parcel ?? null;
     // With a network it takes along what holds now, and so forgets what its walker may no longer see.
     const waiting = (await store.queued(account).catch(() => [])).some((row) => !row.refused);
     if (open === null && !waiting && (first || !parcel)) await take();
@@ -273,7 +275,7 @@ let send = () => {};
 async function start() {
   if (!store.works) return trouble(word("insecure"));
   const known = await store.latest();
-  if (known) [account, parcel, lostPhone] = [known.account, known.parcel, known.phone];
+  if (known) [account, parcel] = [known.account, known.parcel ?? null];
   await show();
   if (!navigator.onLine && !parcel) trouble(known?.late ? word("forgotten", { count: number(known.lasts) }) : word("first"));
   document.addEventListener("door:sent", show);

@@ -69,7 +69,7 @@ export function keepSending(told) {
       const me = await ask("/api/me");
       const [account, token] = [me.account_id, me.csrf_token];
       const known = await store.latest(account);
-      const differing = known ? await sendAll(account, known.phone, token) : 0;
+      const differing = known && !known.lost ? await sendAll(account, known.phone, token) : 0;
       await told({ connection: "on", account, token, differing });
     } catch (error) {
       if (error instanceof SignedOut) await told({ connection: "signed out" });

@@ -57,12 +57,18 @@ export async function keep({ key: hex, ...parcel }) {
   navigator.storage?.persist?.().catch(() => false);
 }
 
+/** This phone was reported lost: it forgets everything of an account, and takes nothing along until they sign in again. */
+export async function lose(account) {
+  await forget(account, true);
+  await (await database()).put("keys", { account, lost: true });
+}
+
 /** Who took households along last, with the parcel, or what is known without one; null when nobody did. */
 export async function latest(account) {
   const db = await database();
   const all = (await db.getAll("keys")).filter((known) => account === undefined || known.account === account);
   const known = all.sort((one, other) => other.takenAt - one.takenAt)[0];
-  if (!known) return null;
+  if (!known || known.lost) return known ?? null;
   const late = Date.now() - known.takenAt > known.lasts * DAY_MS;
   if (late) await db.delete("parcels", known.account);
   const kept = await db.get("parcels", known.account);
