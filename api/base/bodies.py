@@ -114,7 +114,7 @@ ROUTES: dict[tuple[str, str], Takes] = {
     ("PATCH", "/api/buildings/{building_id}"): Takes(_bytes(LARGE_JSON), needs=("building.edit",)),
     ("POST", "/api/patrols/{patrol_id}/points"): Takes(_bytes(LARGE_JSON), needs=("patrol.record",)),
     ("POST", "/api/phones/{phone_uuid}/records"): Takes(_bytes(LARGE_JSON)),
-    ("POST", "/phones/hand-in"): Takes(_bytes(phones.MOST_BYTES + _SPARE), 1, ("visit.record",)),
+    ("POST", "/phones/hand-in"): Takes(_bytes(phones.MOST_BYTES + _SPARE), 1, ("household.read", "visit.record")),
 }
 """Method and path → what the route takes, where that is more than a small body without files."""
 _ORDINARY = Takes(_bytes(SMALL), needs=None)

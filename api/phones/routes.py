@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, status
+from fastapi import APIRouter, Path, Query, Request, status
 from pydantic import Field
 from sqlalchemy import Row
 
@@ -25,6 +25,8 @@ api = APIRouter(prefix="/api/phones", tags=["phones"])
 Take = Annotated[Actor, permission("household.read", "visit.record")]
 Read = Annotated[Actor, permission("household.read")]
 Edit = Annotated[Actor, permission("household.edit")]
+PhoneUuid = Annotated[UUID, Path(description="The name that the phone gave itself.")]
+RecordUuid = Annotated[UUID, Path(description="The name that the phone gave the record.")]
 
 
 class Taking(Input):
@@ -223,7 +225,7 @@ def _seen(of: str, row: Row[Any]) -> dict[str, str]:
 
 
 @api.post("/{phone_uuid}/records", summary="Send what was recorded")
-def send(session: Session, actor: deps.SignedIn, phone_uuid: UUID, body: Sent) -> list[AnswerOut]:
+def send(session: Session, actor: deps.SignedIn, phone_uuid: PhoneUuid, body: Sent) -> list[AnswerOut]:
     """Visits that a phone recorded without a network. Each takes effect once; what is refused says why, by itself.
 
     It needs no permission but to be the phone's own walker: what was done while one was allowed to counts.
@@ -239,19 +241,19 @@ def _record(record: RecordSent) -> Record:
 
 
 @api.delete("/{phone_uuid}/records/{uuid}", summary="Drop a refused record", status_code=status.HTTP_204_NO_CONTENT)
-def drop(session: Session, actor: deps.SignedIn, phone_uuid: UUID, uuid: UUID) -> None:
+def drop(session: Session, actor: deps.SignedIn, phone_uuid: PhoneUuid, uuid: RecordUuid) -> None:
     """Give up a record that was refused."""
     phones.drop(session, actor, phones.get(session, actor, phone_uuid), uuid)
 
 
 @api.post("/{phone_uuid}/lost", summary="Report a phone lost", status_code=status.HTTP_204_NO_CONTENT)
-def lose(session: Session, actor: deps.SignedIn, phone_uuid: UUID) -> None:
+def lose(session: Session, actor: deps.SignedIn, phone_uuid: PhoneUuid) -> None:
     """At the next word with the server it forgets all that it has. One's own, or any for who arranges visits."""
     phones.lose(session, actor, phones.get(session, actor, phone_uuid))
 
 
 @api.post("/{phone_uuid}/wiped", summary="Say that a phone has forgotten", status_code=status.HTTP_204_NO_CONTENT)
-def wiped(session: Session, actor: deps.SignedIn, phone_uuid: UUID) -> None:
+def wiped(session: Session, actor: deps.SignedIn, phone_uuid: PhoneUuid) -> None:
     """The phone has forgotten all that it took along."""
     phones.forget(session, actor, phones.get(session, actor, phone_uuid))
 

@@ -85,6 +85,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         f"{PROCESSES + 1} workers of uvicorn on one socket, CPU",
         f"{PROCESSES + 1} workers of uvicorn on one socket, readers",
     ),
+    "sync --scale 0.002 --phones 3 --records 12": ("records a second at least",),
     "today --scale 0.002 --leaders 2 --runs 1": (
         "pandas over the tables, one leader's list",
         "the time allowed, p95 of 2 at the same moment",
