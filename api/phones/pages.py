@@ -51,7 +51,7 @@ def listed(page: Record) -> Response:
 
 
 def _list(page: Page, answers: list[Answer] | None = None, fault: str | None = None) -> Response:
-    rows = page.session.execute(phones.selection(page.actor).order_by(phones.Phone.taken_at.desc()).limit(200)).all()
+    rows = phones.latest(page.session, page.actor)
     names = words.fields()
     differences = [
         {

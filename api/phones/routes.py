@@ -267,7 +267,7 @@ def list_differences(session: Session, actor: Read) -> list[DifferenceOut]:
 def differing(session: Session, actor: Actor) -> list[dict[str, Any]]:
     """The facts that differ, as ``DifferenceOut`` has them."""
     shown = []
-    for difference, account_name in session.execute(phones.differences(actor)):
+    for difference, account_name in phones.differences(session, actor):
         name = difference.field
         values = {"theirs": phones.stands(session, actor, difference), "phones": difference.value}
         masked = {key: households.masked({name: value})[name] for key, value in values.items()}

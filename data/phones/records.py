@@ -267,19 +267,22 @@ def _difference(household: Household, phone: Phone, record: Record, fact: Fact) 
     )
 
 
-def differences(actor: Actor, *, household_id: int | None = None) -> Rows:
-    """The facts on which a phone and the archive differ and nobody has chosen yet, with ``account_name``.
+def differences(
+    session: Session, actor: Actor, *, household_id: int | None = None
+) -> Sequence[Row[tuple[PhoneDifference, str]]]:
+    """The facts on which a phone and the archive differ and nobody has chosen yet, with the name of who was at the door.
 
     Their values are **not masked**.
     """
-    query: Rows = (
-        select(PhoneDifference, accounts.Account.name.label("account_name"))
+    query = (
+        select(PhoneDifference, accounts.Account.name)
         .join(accounts.Account, accounts.Account.id == PhoneDifference.account_id)
         .where(PhoneDifference.choice.is_(None))
         .order_by(PhoneDifference.id)
     )
-    query = access.visible(query, actor, PhoneDifference)
-    return query if household_id is None else query.where(PhoneDifference.household_id == household_id)
+    if household_id is not None:
+        query = query.where(PhoneDifference.household_id == household_id)
+    return session.execute(access.visible(query, actor, PhoneDifference)).all()
 
 
 def stands(session: Session, actor: Actor, difference: PhoneDifference) -> str | None:

@@ -201,6 +201,11 @@ def selection(actor: Actor) -> Rows:
     return query.where(or_(Phone.account_id == actor.account_id, Phone.within(area)))
 
 
+def latest(session: Session, actor: Actor, most: int = 200) -> Sequence[Row[Any]]:
+    """The phones of ``selection`` that took households along last, newest first."""
+    return session.execute(selection(actor).order_by(Phone.taken_at.desc()).limit(most)).all()
+
+
 def lose(session: Session, actor: Actor, phone: Phone) -> None:
     """Report a phone lost: at the next word with the server it forgets all that it has."""
     if phone.account_id != actor.account_id:
