@@ -269,8 +269,8 @@ def _difference(household: Household, phone: Phone, record: Record, fact: Fact) 
 
 def differences(
     session: Session, actor: Actor, *, household_id: int | None = None
-) -> Sequence[Row[tuple[PhoneDifference, str]]]:
-    """The facts on which a phone and the archive differ and nobody has chosen yet, with the name of who was at the door.
+) -> Sequence[Row[PhoneDifference, str]]:
+    """The facts on which a phone and the archive differ and nobody has chosen, with the name of who was at the door.
 
     Their values are **not masked**.
     """
