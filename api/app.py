@@ -16,6 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api import (
     accounts,
+    activities,
     assets,
     audit,
     buildings,
@@ -23,6 +24,7 @@ from api import (
     campaigns,
     coverage,
     diary,
+    duties,
     exchange,
     grids,
     hands,
@@ -86,6 +88,8 @@ _API = (
     *campaigns.API,
     *diary.API,
     *teams.API,
+    *activities.API,
+    *duties.API,
     *traces.API,
     *plans.API,
     *coverage.API,
@@ -118,6 +122,8 @@ _PAGES = (
     *today.PAGES,
     *walks.PAGES,
     *teams.PAGES,
+    *activities.PAGES,
+    *duties.PAGES,
     *traces.PAGES,
     *needless.PAGES,
     *unlocated.PAGES,

@@ -489,6 +489,14 @@ def community_at(session: Session, lon: float, lat: float) -> int | None:
     return session.scalar(covering.order_by(held.c.community_id).limit(1))
 
 
+def grid_at(session: Session, community_id: int, lon: float, lat: float) -> int | None:
+    """The grid of a community that covers a point (degrees, EPSG:4326) today, or ``None``."""
+    held = boundaries(community_id).subquery()
+    point = func.ST_SetSRID(func.ST_MakePoint(lon, lat), 4326)
+    covering = select(held.c.grid_id).where(func.ST_Covers(held.c.geom, point))
+    return session.scalar(covering.order_by(held.c.grid_id).limit(1))
+
+
 def codes(session: Session, grid_ids: Sequence[int]) -> dict[int, str]:
     """The code of each grid."""
     return {

@@ -57,13 +57,14 @@ class PhotoNotFound(NotFound):
 
 
 class Photo(db.Table):
-    """A photo of an incident, of a step of one, or of a patrol. It is seen by whoever sees what it belongs to."""
+    """A photo of an incident or a step of one, a patrol, an activity: seen by whoever sees what it belongs to."""
 
     __tablename__ = "photo"
     __read__ = "incident.read"
     __table_args__ = (
         Index("ix_photo_incident_id", "incident_id", postgresql_where=text("incident_id IS NOT NULL")),
         Index("ix_photo_patrol_id", "patrol_id", postgresql_where=text("patrol_id IS NOT NULL")),
+        Index("ix_photo_activity_id", "activity_id", postgresql_where=text("activity_id IS NOT NULL")),
         Index("ix_photo_step_id", "step_id", postgresql_where=text("step_id IS NOT NULL")),
         Index("ix_photo_claim", "claim", postgresql_where=text("claim IS NOT NULL")),
         Index("ix_photo_sha256", "sha256"),
@@ -75,6 +76,7 @@ class Photo(db.Table):
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"))
     step_id: Mapped[int | None] = mapped_column(ForeignKey("incident_step.id", ondelete="CASCADE"))
     patrol_id: Mapped[int | None] = mapped_column(ForeignKey("patrol.id", ondelete="SET NULL"))
+    activity_id: Mapped[int | None] = mapped_column(ForeignKey("activity.id", ondelete="CASCADE"))
     #: SHA-256 of the picture, as hexadecimal digits
     sha256: Mapped[str]
     width: Mapped[int]
@@ -156,6 +158,7 @@ def store(
     incident_id: int | None = None,
     step_id: int | None = None,
     patrol_id: int | None = None,
+    activity_id: int | None = None,
     public: bool = False,
 ) -> Stored:
     """Take a photo in. One that belongs to nothing yet gets a claim, to be attached by (:func:`attach`).
@@ -171,7 +174,7 @@ def store(
     sha256 = hashlib.sha256(picture.large).hexdigest()
     _write(place(sha256), picture.large)
     _write(place(sha256, thumbnail=True), picture.small)
-    waits = incident_id is None and step_id is None and patrol_id is None
+    waits = incident_id is None and step_id is None and patrol_id is None and activity_id is None
     claim = secrets.new_token() if waits else ""
     photo = Photo(
         community_id=community_id,
@@ -179,6 +182,7 @@ def store(
         incident_id=incident_id,
         step_id=step_id,
         patrol_id=patrol_id,
+        activity_id=activity_id,
         sha256=sha256,
         width=picture.width,
         height=picture.height,

@@ -65,9 +65,11 @@ def teams(page: Page, current: str) -> list[dict[str, Any]]:
         ("grids", _("Grids"), {"grid.read"}),
         ("responsible", _("Who is responsible"), {"grid.read"}),
         ("workload", _("Workload"), {"grid.read"}),
+        ("duties", _("Six roles"), {"incident.read"}),
         ("stand-ins", _("Stand-ins"), {"grid.read"}),
         ("guides", _("Guides"), {"unit.read"}),
         ("line-officers", _("Line officers"), {"unit.read"}),
+        ("activities", _("Activities"), {"unit.read"}),
     )
 
 

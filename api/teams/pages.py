@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from api.base import forms, tabs
-from api.base.fields import Id
+from api.base.fields import Day, Id, Input, Line, Text
 from api.base.page import Page, needs, typed
 from api.teams.routes import ServiceTeamChange
 from data import teams
@@ -21,6 +21,15 @@ Edit = Annotated[Page, needs("unit.edit")]
 Typed = Annotated[FormData, typed]
 
 _FIELDS = ("name", "service", "members")
+
+
+class ServiceMemberNew(Input):
+    """What is typed of somebody who joins a team."""
+
+    name: Line
+    skills: Text | None = None
+    work_phone: Line | None = None
+    consented_on: Day | None = None
 
 
 @pages.get("/teams")
@@ -61,6 +70,31 @@ def remove(team_id: Id, page: Edit, form: Typed) -> Response:
     return page.go("/teams", _("Removed."))
 
 
+@pages.post("/teams/{team_id}/members")
+def join(team_id: Id, page: Edit, form: Typed) -> Response:
+    """Somebody joins a team."""
+    team = teams.service_team(page.session, page.actor, team_id)
+    try:
+        values = forms.read(ServiceMemberNew, form, ("name", "skills", "work_phone", "consented_on"))
+        with page.attempt():
+            teams.join(page.session, page.actor, team, **values)
+    except forms.REFUSED as error:
+        return _shown(page, error)
+    return page.go("/teams", _("Saved."))
+
+
+@pages.post("/teams/members/{member_id}/leave")
+def leave(member_id: Id, page: Edit, form: Typed) -> Response:
+    """Somebody leaves a team; what they agreed to is over."""
+    teams.leave(page.session, page.actor, member_id)
+    return page.go("/teams", _("Saved."))
+
+
+def _member(person: teams.ServiceMember) -> dict[str, Any]:
+    """Somebody in a team, with the phone that they agreed to be shown."""
+    return {"id": person.id, "name": person.name, "skills": person.skills or "", "phone": person.shown_phone or ""}
+
+
 def _shown(
     page: Page, error: WanggeError | None = None, form: FormData | None = None, team_id: int | None = None
 ) -> Response:
@@ -68,11 +102,15 @@ def _shown(
     said = {key: forms.text_in(form, key) for key in (*_FIELDS, "community_id")} if form is not None else {}
     faults = dict(error.facts.get("faults") or {}) if error else {}  # type: ignore[call-overload]
     rows: list[dict[str, Any]] = []
-    for team in teams.service_teams(page.session, page.actor, page.community):
+    ours = teams.service_teams(page.session, page.actor, page.community)
+    people = teams.members(page.session, page.actor, [team.id for team in ours])
+    for team in ours:
         here = team.id == team_id
         values = said if here else {key: getattr(team, key) for key in _FIELDS}
         editable = page.may("unit.edit", team.community_id)
         shown = {"id": team.id, "name": team.name, "service": team.service, "members": team.members}
+        inside = [_member(one) for one in people if one.team_id == team.id]
+        shown |= {"people": inside, "activities": f"/activities?team={team.id}"}
         rows.append(shown | {"editable": editable, "values": values, "faults": faults if here else {}})
     choice = forms.community_field(page)
     return page.show(

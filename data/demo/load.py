@@ -20,7 +20,7 @@ from data import accounts, grids, households, incidents, needless, notifications
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import diary, duties, plan, visits, walks
+from data.demo import activities, diary, duties, plan, visits, walks
 from data.demo.plan import Demo
 from data.diary import DiaryEntry
 from data.visits import Visit
@@ -71,6 +71,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     _incidents(session, demo, community.id, ids, building_ids, leaders, held)
     grid_ids = {number: ids[code] for number, code in enumerate(sorted(demo.grids["code"]), 1)}
     walks.load(session, community, grid_ids, leaders, plan.SEED, demo.today)
+    activities.load(session, community, plan.SEED, demo.today)
     _traces(session, community.id, held["staff"], demo.today)
     visited = visits.load(session, community, leaders, plan.SEED, demo.today)
     officer = next(one["id"] for one in given if one["role_code"] == "line_officer")

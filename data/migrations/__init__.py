@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from data import (
     accounts,
+    activities,
     assets,
     basemaps,
     buildings,
@@ -44,6 +45,7 @@ from data.views import links as view_links
 TABLES = db.Table.metadata
 _FEATURES = (
     accounts,
+    activities,
     assets,
     audit,
     basemaps,

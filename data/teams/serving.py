@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from data import units
-from data.base import access, db
+from data.base import access, db, settings
 from data.base.access import Actor, Rows
 from data.base.language import _
-from data.teams.tables import ServiceTeam, ServiceTeamNotFound
+from data.teams.posts import span
+from data.teams.tables import MemberNotFound, ServiceMember, ServiceTeam, ServiceTeamNotFound
 
 
 def serving(session: Session, actor: Actor, community_ids: Collection[int]) -> list[ServiceTeam]:
@@ -41,6 +44,46 @@ def service_team(session: Session, actor: Actor, team_id: int) -> ServiceTeam:
     if team is None:
         raise ServiceTeamNotFound(_("Not found, or outside your area."))
     return team
+
+
+def members(session: Session, actor: Actor, team_ids: Collection[int]) -> Sequence[ServiceMember]:
+    """Who is in service teams today, by name; told to those who see the whole community."""
+    query: Rows = select(ServiceMember).where(ServiceMember.team_id.in_(team_ids), ServiceMember.holds())
+    query = access.visible(query, actor, ServiceMember)
+    return session.scalars(query.order_by(ServiceMember.name, ServiceMember.id)).all()
+
+
+def join(
+    session: Session, actor: Actor, team: ServiceTeam, *, first: date | None = None, **values: Any
+) -> ServiceMember:
+    """Somebody joins a service team, from today or an earlier day on."""
+    access.require(actor, "unit.edit", team.community_id)
+    days = span(first or settings.today(), None)
+    member = ServiceMember(community_id=team.community_id, team_id=team.id, valid=days, **values)
+    session.add(member)
+    session.flush()
+    return member
+
+
+def leave(session: Session, actor: Actor, member_id: int) -> None:
+    """Somebody leaves a service team: today is no day of theirs any more, and what they agreed to is over.
+
+    Raises
+    ------
+    MemberNotFound
+    """
+    query = select(ServiceMember).where(ServiceMember.id == member_id)
+    member = session.scalar(access.visible(query, actor, ServiceMember))
+    if member is None:
+        raise MemberNotFound(_("Not found, or outside your area."))
+    access.require(actor, "unit.edit", member.community_id)
+    today = settings.today()
+    if member.valid.lower is not None and member.valid.lower < today:
+        member.valid = Range(member.valid.lower, today)
+        member.work_phone = member.consented_on = None
+    else:
+        session.delete(member)
+    session.flush()
 
 
 def found_service_team(

@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, select, text
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -243,6 +243,29 @@ class ServiceTeam(db.Dated, db.Table):
     def within(cls, area: access.Area) -> ColumnElement[bool]:
         """A service team belongs to a community; whoever has a grid of it calls on the team too."""
         return _of_community(area, cls.community_id)
+
+
+class ServiceMember(Published, db.Dated, db.Table):
+    """Somebody in a service team, with what they can do, and whether their name and phone may be shown."""
+
+    __tablename__ = "service_member"
+    __read__ = "unit.read"
+    __table_args__ = (
+        CheckConstraint("NOT isempty(valid)", name="valid"),
+        Index("ix_service_member_team_id", "team_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("service_team.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    #: what they can do: 水电、量血压、二胡 …
+    skills: Mapped[texts.Long | None]
+
+    @classmethod
+    def within(cls, area: access.Area) -> ColumnElement[bool]:
+        """A member belongs to the community of the team."""
+        return access.in_area(area, cls.community_id)
 
 
 def _of_community(area: access.Area, community_id: Any) -> ColumnElement[bool]:
