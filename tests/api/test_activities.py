@@ -26,7 +26,7 @@ def test_an_activity_lies_in_its_grid_with_photos_and_a_number(city: City, clien
         "lon": f"{lon:.6f}",
         "lat": f"{lat:.6f}",
     }
-    sent = office.post("/activities", data=typed, files={"photo": ("a.png", pictures.png(), "image/png")})
+    sent = office.post("/activities", data=typed, files={"photo": ("a.jpg", pictures.photo(), "image/jpeg")})
     assert sent.status_code == 303
     (row,) = office.get("/api/activities").json()["items"]
     assert (row["grid_id"], row["attendance"], row["team_name"]) == (city.grids["B1"].id, 63, "医疗保健服务队")

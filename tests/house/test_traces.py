@@ -29,6 +29,7 @@ MAY_READ = {
     "data/coverage/": "which places were passed, whoever passed them",
     "data/rounds.py": "whether a round was walked today",
     "data/photos.py": "the photos of cases",
+    "data/activities.py": "the photos of activities",
     "data/reports.py": "the photos that residents send",
     "data/nearby.py": "the photos that may be public",
     "data/views/": "a map of tracks that one may see",
