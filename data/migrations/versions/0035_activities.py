@@ -1,7 +1,7 @@
 """Members of service teams, with their skills; activities, with their place and photos.
 
 Revision: 0035
-Follows: 0034
+Follows: 0037
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from data.base.columns import Words
 from data.migrations.walls import among, open_to_app, placed, protect
 
 revision = "0035"
-down_revision = "0034"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 
