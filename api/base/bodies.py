@@ -95,11 +95,14 @@ def _bytes(count: int) -> Callable[[Settings], int]:
     return lambda _settings: count
 
 
+_ACTIVITY = Takes(_photos(photos.PER_RECORD), photos.PER_RECORD, ("unit.read", "team.edit"))
 ROUTES: dict[tuple[str, str], Takes] = {
     ("POST", "/r"): Takes(_photos(reports.PHOTOS), reports.PHOTOS, None),
     ("POST", "/r/photos"): Takes(_photos(1), 1, None),
-    ("POST", "/activities"): Takes(_photos(photos.PER_RECORD), photos.PER_RECORD, ("team.edit",)),
-    ("POST", "/activities/{activity_id}"): Takes(_photos(photos.PER_RECORD), photos.PER_RECORD, ("team.edit",)),
+    ("POST", "/activities"): Takes(_photos(photos.PER_RECORD), photos.PER_RECORD, ("unit.read", "team.edit")),
+    ("POST", "/activities/{activity_id}"): Takes(
+        _photos(photos.PER_RECORD), photos.PER_RECORD, ("unit.read", "team.edit")
+    ),
     ("POST", "/incidents"): Takes(_photos(photos.PER_RECORD), photos.PER_RECORD, ("incident.report",)),
     ("POST", "/incidents/{incident_id}/act"): Takes(_photos(photos.PER_RECORD), photos.PER_RECORD, ("incident.read",)),
     ("POST", "/api/patrols/{patrol_id}/notes"): Takes(_photos(1), 1, ("patrol.record", "incident.report")),
