@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from data import diary, grids, incidents, panels, rounds, units, visits
+from data import diary, disputes, grids, incidents, panels, rounds, units, visits
 from data.base import listing, settings
 from data.base.access import Actor, Rows
 from data.buildings import Building
@@ -41,6 +41,8 @@ class Today:
     visits
         Rows of ``visits.due``: the households of the own grids that are due by the end of the day, the longest overdue
         first; at most ``MOST_VISITS``. ``to_visit``: how many there are.
+    calls
+        Rows of ``disputes.calls_due``: agreements of which somebody is to ask whether they hold.
     weeks
         Weeks of the diary that the one who asks is to take over as a line officer.
     """
@@ -53,6 +55,7 @@ class Today:
     rounds: Sequence[Row[Any]]
     visits: Sequence[Row[Any]]
     to_visit: int
+    calls: Sequence[Row[Any]]
     weeks: Sequence[diary.Week]
 
 
@@ -83,6 +86,7 @@ def of(session: Session, actor: Actor, on: date | None = None) -> Today:
         rounds=_to_walk(session, actor, day),
         visits=session.execute(to_visit.order_by(due_visits.SORTS["due"], Household.id).limit(MOST_VISITS)).all(),
         to_visit=listing.count(session, to_visit),
+        calls=disputes.calls_due(session, actor, day) if actor.may(disputes.Dispute.__read__) else [],
         weeks=diary.to_take_over(session, actor),
     )
 

@@ -125,8 +125,15 @@ def stats(page: Page, current: str) -> list[dict[str, Any]]:
 
 
 def incidents(page: Page, current: str) -> list[dict[str, Any]]:
-    """The ways to look at cases."""
-    return _shown(page, current, ("incidents", _("List"), set()), ("incidents/board", _("Board"), set()))
+    """The ways to look at cases, and disputes."""
+    return _shown(
+        page,
+        current,
+        ("incidents", _("List"), set()),
+        ("incidents/board", _("Board"), set()),
+        ("disputes", _("Disputes"), {"household.read"}),
+        ("disputes/again", _("What comes again"), {"household.read"}),
+    )
 
 
 def _shown(page: Page, current: str, *tabs: tuple[str, str, Iterable[str]]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from api.base.page import local
-from data import buildings, diary, households, incidents, locating, reminders, rounds, teams, units
+from data import buildings, diary, disputes, households, incidents, locating, reminders, rounds, teams, units
 from data.base import language, reference
 from data.base.language import _
 from data.files import columns
@@ -228,6 +228,10 @@ def kinds() -> dict[str, str]:
         "diary_officer": _("Line officer of a subject"),
         "diary_handover": _("Week of the diary"),
         "diary": _("Diary"),
+        "dispute": _("Dispute"),
+        "dispute_party": _("Party of a dispute"),
+        "dispute_call": _("Call after a dispute"),
+        "disputes": _("Disputes"),
         "team_member": _("Grid team"),
         "service_team": _("Service team"),
         "account": _("Account"),
@@ -310,6 +314,13 @@ def fields() -> dict[str, str]:
         "answer": _("What was done"),
         "struck_at": _("Struck off"),
         "week_on": _("Week from"),
+        "story": _("What happened"),
+        "agreement": _("Agreement"),
+        "holds": _("It holds"),
+        "due_on": _("Due"),
+        "done_at": _("Called"),
+        "settled_at": _("Agreed"),
+        "ended_at": _("Ended"),
         "state": _("State"),
         "description": _("Description"),
         "source": _("Source"),
@@ -400,6 +411,9 @@ _LISTS: dict[tuple[str | None, str], Callable[[], Mapping[str, str]]] = {
     ("category", "tier"): incidents.words.tiers,
     ("round", "rhythm"): rounds.rhythm_names,
     ("reminder_rule", "kind"): reminders.kind_names,
+    ("dispute", "kind"): disputes.kind_names,
+    ("dispute", "level"): disputes.level_names,
+    ("dispute", "step"): disputes.step_names,
     (None, "subject"): diary.subject_names,
     (None, "located_by"): locating.how_names,
     (None, "unlocated_reason"): locating.reason_names,

@@ -21,7 +21,7 @@ from data.base import settings
 from data.base.errors import WanggeError
 from data.base.language import _
 from data.diary import Subject, Week
-from maps import diary as diary_maps
+from maps import discs
 
 pages = APIRouter(include_in_schema=False)
 Read = Annotated[Page, needs("household.read")]
@@ -236,9 +236,9 @@ def _places(page: Page, wanted: diary.Filter, query: dict[str, str], subjects: A
         listed.append({"name": grid.name, "entries": entries, "most": names[most] if most else "", "href": href})
         if entries and grid_id in shapes:
             point = shapes[grid_id].representative_point()
-            areas.append(diary_maps.Spot(point.x, point.y, grid.name, entries, 0, href))
+            areas.append(discs.Spot(point.x, point.y, grid.name, entries, 0, href))
     buildings = [
-        diary_maps.Spot(
+        discs.Spot(
             row.lon,
             row.lat,
             words.building(row.number, row.name, row.code),
@@ -248,7 +248,7 @@ def _places(page: Page, wanted: diary.Filter, query: dict[str, str], subjects: A
         )
         for row in diary.at_buildings(page.session, page.actor, wanted)
     ]
-    drawn = diary_maps.spots(areas, buildings, **ground.frame(page))
+    drawn = discs.spots(areas, buildings, **ground.frame(page))
     return {**ground.shown(drawn, page.settings), "rows": listed}
 
 

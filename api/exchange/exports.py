@@ -21,6 +21,7 @@ from api.base.fields import Day, Input, PurposeText
 from api.base.listing import BBox, CommunityCode
 from api.buildings import routes as buildings
 from api.diary import routes as diary
+from api.disputes import routes as disputes
 from api.grids import routes as grids
 from api.households import homes, residents, tenancies
 from api.incidents import routes as incidents
@@ -46,6 +47,7 @@ FILTERS: dict[str, type[listing.Filters[Any]]] = {
     "tenancies": tenancies.TenancyFilters,
     "incidents": incidents.IncidentFilters,
     "diary": diary.EntryFilters,
+    "disputes": disputes.DisputeFilters,
 }
 _BYTES = {"type": "string", "format": "binary"}
 _FILE: dict[int | str, dict[str, Any]] = {

@@ -36,6 +36,7 @@ def layer_names(page: Page) -> dict[str, str]:
     names = {
         "incidents": _("Cases"),
         "diary": _("Diary"),
+        "disputes": _("Disputes"),
         "buildings": _("Buildings"),
         "dwellings": _("Dwellings"),
         "households": _("Households"),

@@ -11,7 +11,7 @@ from api.base import words
 from api.base.page import Page, needs
 from api.rounds.pages import begins
 from api.visits.pages import what_is_due
-from data import diary, households, today
+from data import diary, disputes, households, today
 from data.base import settings
 from data.base.language import _
 
@@ -40,6 +40,15 @@ def panel(page: Annotated[Page, needs("incident.read")]) -> Response:
             for row in todays.visits
         ],
         to_visit=todays.to_visit,
+        calls=[
+            {
+                "id": row.dispute_id,
+                "title": f"{words.building(row.building_number)} · {disputes.kind_names()[row.kind]}",
+                "due": words.day(row.due_on),
+                "late": row.due_on < settings.today(),
+            }
+            for row in todays.calls
+        ],
         weeks=[
             {
                 "title": diary.subject_names()[week.subject],

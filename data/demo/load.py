@@ -20,7 +20,7 @@ from data import accounts, grids, households, incidents, needless, notifications
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import activities, diary, duties, plan, visits, walks
+from data.demo import activities, diary, disputes, duties, plan, visits, walks
 from data.demo.plan import Demo
 from data.diary import DiaryEntry
 from data.visits import Visit
@@ -75,6 +75,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     _traces(session, community.id, held["staff"], demo.today)
     visited = visits.load(session, community, leaders, plan.SEED, demo.today)
     officer = next(one["id"] for one in given if one["role_code"] == "line_officer")
+    disputes.load(session, community, leaders, held["staff"], plan.SEED, demo.today)
     diary.load(session, community, visited, {"officer": officer, "staff": held["staff"]}, plan.SEED, demo.today)
     audit.record(
         session,

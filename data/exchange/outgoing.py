@@ -15,13 +15,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from data import buildings, diary, grids, incidents, units
+from data import buildings, diary, disputes, grids, incidents, units
 from data.base import access, listing, reference
 from data.base.access import Actor, Area, Rows
 from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building, Dwelling
 from data.diary import DiaryEntry
+from data.disputes import Dispute
 from data.files.columns import Kind, fields, kept
 from data.households import (
     Household,
@@ -285,6 +286,15 @@ def _diary_shape(_query: Rows, _day: date | None) -> Any:
     return diary.PLACE
 
 
+# Disputes: how many parties there are, never who they are
+
+
+def _dispute_columns(_day: date) -> list[Column]:
+    listed = [Column(name, words=f"dispute_{name}") for name in ("kind", "level", "step")]
+    told = _plain("reported_at", "story", "parties", "sessions", "agreement", "settled_at", "call_on", "ended_at")
+    return [*listed, *told, Column("building", "building_number"), *_IN_GRID]
+
+
 LAYERS = {
     layer.name: layer
     for layer in (
@@ -413,6 +423,19 @@ LAYERS = {
             place=diary.PLACE,
             own_place=True,
             order=(DiaryEntry.at, DiaryEntry.id),
+        ),
+        Layer(
+            name="disputes",
+            read=Dispute.__read__,
+            filter=disputes.Filter,
+            selection=disputes.selection,
+            within=Dispute.within,
+            community=Dispute.community_id,
+            grid=Dispute.grid_id,
+            columns=_dispute_columns,
+            shape=_at_building,
+            place=Building.point,
+            order=(Dispute.reported_at, Dispute.id),
         ),
     )
 }

@@ -167,8 +167,8 @@ def test_what_people_talk_about_is_a_chart_a_table_and_a_map(city: City, client_
     shown = page(client_for("community_staff", city.community)).get("/diary/themes").text
     assert "4 entries; most are about: Light, water, power, Surroundings." in shown
     assert 'data-chart="kinds"' in shown
-    assert "diary/map.js" in shown
-    assert "A1: 3 entries" in shown
+    assert "map/discs.js" in shown
+    assert "A1: 3" in shown
     nothing = page(client_for("grid_leader", city.grids["C3"])).get("/diary/themes").text
     assert "Nothing was written in this time." in nothing
     assert PRIVATE not in shown

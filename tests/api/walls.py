@@ -26,6 +26,7 @@ from data import (
     buildings,
     coverage,
     diary,
+    disputes,
     hotspots,
     households,
     incidents,
@@ -142,6 +143,18 @@ class Spot:
         lon, lat = degrees(x, y)
         patrols.add_points(session, access.SYSTEM, walk, [patrols.Point(seq=0, at=walk.started_at, lon=lon, lat=lat)])
         coverage.refresh(session, walk)
+        feud = disputes.report(
+            session,
+            access.SYSTEM,
+            uuid=uuid4(),
+            building_id=building.id,
+            kind=disputes.Kind.NOISE,
+            story=f"{mark}争",
+            parties=[disputes.Party(name=f"{mark}甲", household_id=home.id), disputes.Party(name=f"{mark}乙")],
+        )
+        disputes.act(session, access.SYSTEM, feud, disputes.Action.SETTLE, agreement=f"{mark}和", mediators=f"{mark}调")
+        follow = disputes.calls(session, feud)[0]
+        people = disputes.parties(session, access.SYSTEM, feud)
         entry = diary.write(session, access.SYSTEM, uuid=uuid4(), said=f"{mark}话", household_id=home.id)
         planned = rounds.add(session, access.SYSTEM, community_id=city.community.id, grid_id=unit.id, name=f"{mark}线")
         lamp = assets.add(
@@ -205,6 +218,9 @@ class Spot:
             "patrol_id": walk.id,
             "round_id": planned.id,
             "entry_id": entry.id,
+            "dispute_id": feud.id,
+            "call_id": follow.id,
+            "party_id": people[0].id,
             "asset_id": lamp.id,
             "grant_id": grant,
             "token_id": program.id,

@@ -33,6 +33,7 @@ APART = re.compile(
 LISTS = {
     "account": "accounts",
     "building": "buildings",
+    "dispute": "disputes",
     "dwelling": "dwellings",
     "entry": "diary",
     "grid": "grids",

@@ -54,7 +54,7 @@ def test_the_office_searches_without_a_trace_and_sees_what_people_talk_about(sig
     page.get_by_role("link", name="民情分析").click()
     page.wait_for_url("**/diary/themes")
     expect(page.locator("[data-chart='kinds'][data-ready]")).to_be_visible()
-    expect(page.locator(".diary-disc").first).to_be_visible()
+    expect(page.locator(".map-disc").first).to_be_visible()
     with page.expect_navigation():
         page.locator(".diary-months td a").first.click()
     expect(page.locator("tbody tr").first).to_be_visible()

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from data import accounts, campaigns, diary, grids, households, incidents, summary, teams, units, visits
+from data import accounts, campaigns, diary, disputes, grids, households, incidents, summary, teams, units, visits
 from data.base import access, audit, secrets
 from data.base.errors import Conflict, Invalid
 from data.buildings import Building, Dwelling
@@ -249,6 +249,16 @@ def test_the_spring_campaign_brought_35_entries_and_all_were_solved_at_once(load
     cats = loaded.execute(diary.selection(access.SYSTEM, diary.Filter(text="野猫"))).all()
     assert cats
     assert all("野猫" in row.said for row in cats)
+
+
+def test_disputes_of_a_year_stand_on_every_level_and_some_come_again(loaded: Session) -> None:
+    rows = loaded.execute(disputes.selection(access.SYSTEM)).all()
+    assert len(rows) > 50
+    assert {row.level for row in rows} == set(disputes.Level)
+    assert {"closed", "settled", "referred"} <= {row.step for row in rows}
+    assert all(row.parties == 2 for row in rows)
+    assert {one.household_id is None for one in disputes.again(loaded, access.SYSTEM)} >= {False}
+    assert all((row.agreement is not None) >= (row.step in ("settled", "closed")) for row in rows)
 
 
 def test_cleaning_and_repairs_have_cases_to_work_on(loaded: Session) -> None:

@@ -21,7 +21,7 @@ import shapely
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from data import buildings, diary, grids, households, incidents
+from data import buildings, diary, disputes, grids, households, incidents
 from data.base import access, audit, db, secrets
 from data.base.access import Actor
 from data.base.audit import Audit
@@ -54,6 +54,9 @@ def city(session: Session) -> City:
         )
         city.resident(home, name="王芳", workplace="临江小学")
         diary.write(session, access.SYSTEM, uuid=uuid4(), said="灯坏了", household_id=home.id)
+        parties = [disputes.Party(name="李小明", household_id=home.id), disputes.Party(name="王芳")]
+        where = {"building_id": city.buildings[grid].id, "kind": disputes.Kind.NOISE, "parties": parties}
+        disputes.report(session, access.SYSTEM, uuid=uuid4(), **where)
         households.join_group(
             session, access.SYSTEM, home, "empty_nest", first=date(2020, 1, 1), until=date(2025, 1, 1)
         )

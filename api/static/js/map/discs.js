@@ -1,7 +1,7 @@
-// Where it was said: a disc for each grid, closer up one for each building, its area by how much was said.
+// How many there are where: a disc for each grid, closer up one for each building, its area by the number.
 /* global L */
 
-import { plainGround } from "../map/placing.js";
+import { plainGround } from "./placing.js";
 
 /** Called by the script that folium writes. */
 export async function start(map, config) {
@@ -20,11 +20,11 @@ export async function start(map, config) {
 }
 
 function discs(spots, least, most) {
-  const top = Math.max(1, ...spots.map((spot) => spot.entries));
+  const top = Math.max(1, ...spots.map((spot) => spot.count));
   return L.layerGroup(spots.map((spot) => {
-    const size = Math.round(Math.sqrt(least ** 2 + (most ** 2 - least ** 2) * (spot.entries / top)));
-    const html = `<b class="${spot.open ? "is-open" : ""}">${Number(spot.entries)}</b>`;
-    const icon = L.divIcon({ className: "diary-disc", iconSize: [size, size], html });
+    const size = Math.round(Math.sqrt(least ** 2 + (most ** 2 - least ** 2) * (spot.count / top)));
+    const html = `<b class="${spot.open ? "is-open" : ""}">${Number(spot.count)}</b>`;
+    const icon = L.divIcon({ className: "map-disc", iconSize: [size, size], html });
     const mark = L.marker([spot.lat, spot.lon], { icon, title: spot.says, alt: spot.says, keyboard: true, riseOnHover: true });
     mark.on("click keypress", (event) => {
       if (event.type === "click" || event.originalEvent?.key === "Enter") location.assign(spot.href);

@@ -1,4 +1,4 @@
-"""The map of the diary: how much was said in which grid, and closer up at which building, and what is still open."""
+"""A map of how many there are where: a disc for each grid, closer up one for each building, ringed where some wait."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ BUILDINGS_FROM = 17
 
 @dataclass(frozen=True)
 class Spot:
-    """A place: longitude and latitude (EPSG:4326), its name, how many entries, how many still open, and their list."""
+    """A place: longitude and latitude (EPSG:4326), its name, how many, how many of them open, and their list."""
 
     lon: float
     lat: float
     name: str
-    entries: int
+    count: int
     open: int
     href: str
 
 
 def spots(areas: Sequence[Spot], buildings: Sequence[Spot], **frame: Unpack[Frame]) -> folium.Map:
-    """The map of the page ``/diary/themes``.
+    """A map of discs, each of which leads to a list.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def spots(areas: Sequence[Spot], buildings: Sequence[Spot], **frame: Unpack[Fram
 
     def said(spot: Spot) -> str:
         if spot.open:
-            return _("{name}: {entries} entries, {open} still open", **asdict(spot))
-        return _("{name}: {entries} entries", **asdict(spot))
+            return _("{name}: {count}, of which {open} still open", **asdict(spot))
+        return _("{name}: {count}", **asdict(spot))
 
     return ground(
-        "diary/map",
+        "map/discs",
         **frame,
         nearer=BUILDINGS_FROM,
         areas=[{**asdict(spot), "says": said(spot)} for spot in areas],
