@@ -45,7 +45,7 @@ def step_names() -> dict[str, str]:
 def action_names() -> dict[str, str]:
     """What was done about a dispute."""
     return {
-        Action.REPORT: _("Reported"),
+        Action.REPORT: _("Report came in"),
         Action.MEDIATE: _("Mediated, not agreed yet"),
         Action.SETTLE: _("Agreed"),
         Action.CLIMB: _("Taken one level up"),
