@@ -1,4 +1,4 @@
-"""A dispute on a leader's phone, reported without a network, settled and asked about; what comes again at the office."""
+"""A dispute on a leader’s phone: reported without a network, settled, asked about; what comes again at the office."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_dispute_is_reported_without_a_network_settled_printed_and_followed(si
     with page.expect_navigation():
         page.locator("button[value='settle']").click()
     expect(page.locator(".dispute-calls li")).to_have_count(3)
-    page.locator(".dispute-calls input").first.fill("没有再滴")
+    page.locator(".dispute-calls [name='note']").first.fill("没有再滴")
     with page.expect_navigation():
         page.locator(".dispute-calls button[value='true']").first.click()
     expect(page.locator(".dispute-calls li").first).to_contain_text("已履行")

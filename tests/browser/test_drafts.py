@@ -62,6 +62,17 @@ def test_a_note_without_a_network_waits_in_a_grey_bar_and_is_saved_once(signed_i
     expect(page.locator(".kept-bar")).to_be_hidden()
 
 
+def test_two_notes_one_after_the_other_on_one_page_are_two(signed_in: Opens) -> None:
+    page = signed_in("staff", DESKTOP, "zh").page
+    field, button = noting(page)
+    for text in ("先记一条", "再记一条"):
+        page.locator("details", has=field).evaluate("(box) => (box.open = true)")
+        field.fill(text)
+        with page.expect_navigation():
+            button.click()
+        expect(page.locator(".timeline-note", has_text=text)).to_have_count(1)
+
+
 def test_an_answer_that_was_lost_on_the_way_is_asked_for_again_and_nothing_is_done_twice(signed_in: Opens) -> None:
     watched = signed_in("staff", DESKTOP, "en")
     page = watched.page

@@ -32,11 +32,16 @@ function token() {
   return [...crypto.getRandomValues(new Uint8Array(18))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Whether an address is this page, but for its mark. */
+function isHere(address) {
+  const to = new URL(address, location.href);
+  return to.pathname + to.search === location.pathname + location.search;
+}
+
 /** On to what was done; an address that differs from this one by its mark alone would only scroll. */
 function goOn(address) {
   const to = new URL(address, location.href);
-  const stays = to.pathname + to.search === location.pathname + location.search;
-  if (!stays) return location.assign(address);
+  if (!isHere(address)) return location.assign(address);
   history.replaceState(history.state, "", to);
   return location.reload();
 }
@@ -182,7 +187,9 @@ class Draft {
     this.isGone = true;
     await this.keeping.catch(() => {});
     await store.acknowledge(this.name, entry.once);
-    history.replaceState({ ...history.state, once: { ...history.state?.once, [this.name]: entry.once } }, "");
+    // On the same page the form stands there anew, for the next one.
+    const once = { ...history.state?.once, [this.name]: isHere(address) ? undefined : entry.once };
+    history.replaceState({ ...history.state, once }, "");
     goOn(address);
   }
 
