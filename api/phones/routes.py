@@ -99,7 +99,7 @@ class FactSent(Input):
     of: Annotated[str, Field(pattern="^(household|resident)$")] = Field(examples=["household"])
     of_id: Reference = Field(examples=[27])
     field: Code = Field(examples=["phone"])
-    value: Text | None = Field(None, examples=["13900000002"])
+    value: Annotated[str, Field(max_length=200)] | None = Field(None, examples=["13900000002"])
     seen: Code = Field(examples=["5f0c2f4e7a31"])
 
 

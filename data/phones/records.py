@@ -34,6 +34,7 @@ from data.base.errors import Conflict, Forbidden, Invalid, NotFound, WanggeError
 from data.base.language import _
 from data.households import Household, Resident
 from data.phones.tables import (
+    MOST_CHARACTERS,
     Choice,
     Phone,
     PhoneDifference,
@@ -133,6 +134,8 @@ def hand_in(session: Session, actor: Actor, content: bytes) -> list[Answer]:
     records = unsealed(phone, iv, sealed)
     walker = actor if phone.account_id == actor.account_id else replace(actor, account_id=phone.account_id)
     try:
+        if any(len(json.dumps(record, ensure_ascii=False)) > MOST_CHARACTERS for record in records):
+            raise ValueError("too long")
         read = [_read(record) for record in records]
     except (KeyError, TypeError, ValueError) as error:
         raise Invalid(_("This is no file that a phone wrote. Choose the one it saved."), field="file") from error

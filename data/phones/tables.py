@@ -23,6 +23,17 @@ class PhoneLost(Conflict):
     """The phone was reported lost: it gets nothing more, and forgets what it has."""
 
 
+#: Characters of a whole record as JSON: its texts, a request and the facts.
+MOST_CHARACTERS = 40_000
+
+
+class Whole(Encrypted):
+    """A whole record, encrypted."""
+
+    cache_ok = True
+    most = MOST_CHARACTERS
+
+
 class RecordState(StrEnum):
     """What came of a record that a phone sent."""
 
@@ -101,7 +112,7 @@ class PhoneRecord(db.Table):
     #: why it was refused, as the walker was told
     reason: Mapped[texts.Long | None]
     #: all of it as JSON while it is refused, encrypted
-    said: Mapped[str | None] = mapped_column(Encrypted)
+    said: Mapped[str | None] = mapped_column(Whole)
     at: Mapped[datetime]
     sent_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
 

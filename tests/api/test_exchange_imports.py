@@ -417,7 +417,7 @@ def opened(client: TestClient, town: Town, kind: str, content: bytes | str, name
 
 def chosen(html: str) -> dict[str, str]:
     """Column → the field that its box shows."""
-    rows = re.findall(r'<select name="field-\d+" aria-label="([^"]*)".*?</select>', html, re.DOTALL)
+    rows = re.findall(r'<select name="field-\d+"\s+aria-label="([^"]*)".*?</select>', html, re.DOTALL)
     boxes = re.findall(r'<select name="field-\d+".*?</select>', html, re.DOTALL)
     found = [re.search(r'<option value="([^"]*)" selected>', box) for box in boxes]
     return {row: option[1] if option else "" for row, option in zip(rows, found, strict=True)}

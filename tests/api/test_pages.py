@@ -384,10 +384,11 @@ def test_the_table_beside_the_map_has_the_rows_of_the_api_in_view(
     assert re.findall(rf'data-select="{kind}/(\d+)"', shown) == [str(one["id"]) for one in listed]
 
 
-#: Forms whose texts are never kept: passwords, searches and what a dialog asks; the patrol keeps its notes itself, and
-#: the page on which residents comment on a plan has no script.
+#: Forms whose texts are never kept: passwords, searches and what a dialog asks; patrol and door keep what is noted
+#: themselves, and the page on which residents comment on a plan has no script.
 UNKEPT = re.compile(
     r'action="(/(signin|password|lists|residents/search|track)|\{\{ path \}\})"|method="(dialog|get)"|hx-post="\{\{ unm'
+    '|id="door-form"'
 )
 
 

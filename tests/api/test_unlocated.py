@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -277,7 +278,7 @@ def test_the_work_list_shows_the_kinds_with_their_numbers_and_the_first_record(
 ) -> None:
     lost_household(city, "5号楼")
     lost_incident(city, description="路灯不亮")
-    html = on_pages(client_for()).get("/unlocated").text
+    html = re.sub(r"\s+", " ", on_pages(client_for()).get("/unlocated").text)
     for words in ("Households <small>1</small>", "Cases <small>1</small>", "Buildings <small>0</small>"):
         assert words in html
     assert "WT-X-1, 赵**" in html

@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("uuid", name="uq_phone_uuid"),
         _refers("phone", "account_id", "account"),
         _refers("phone", "community_id", "unit"),
-        sa.CheckConstraint("octet_length(key) <= 1000", name=op.f("ck_phone_key_length")),
+        sa.CheckConstraint("octet_length(key) <= 16028", name=op.f("ck_phone_key_length")),
     )
     op.create_index("ix_phone_account_id", "phone", ["account_id"])
     op.create_index("ix_phone_community_id", "phone", ["community_id"])
@@ -67,8 +67,8 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('done', 'differs', 'refused', 'dropped')", name=op.f("ck_phone_record_state")),
         sa.CheckConstraint("char_length(state) <= 200", name=op.f("ck_phone_record_state_length")),
         sa.CheckConstraint("char_length(reason) <= 4000", name=op.f("ck_phone_record_reason_length")),
-        # A whole record: its texts, a request and the facts.
-        sa.CheckConstraint("octet_length(said) <= 100000", name=op.f("ck_phone_record_said_length")),
+        # 40,000 characters of four bytes, and what encryption adds to them.
+        sa.CheckConstraint("octet_length(said) <= 160028", name=op.f("ck_phone_record_said_length")),
     )
     op.create_index("ix_phone_record_phone_id_state", "phone_record", ["phone_id", "state"])
     op.create_table(
