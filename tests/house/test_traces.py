@@ -60,10 +60,11 @@ def names(tree: ast.AST) -> set[str]:
 
 def scoring(source: str) -> Iterator[str]:
     """The functions of some code that count or rank traces by who left them."""
+    lines = source.splitlines()
     for function in ast.walk(ast.parse(source)):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        text = ast.get_source_segment(source, function) or ""
+        text = "\n".join(lines[function.lineno - 1 : function.end_lineno])
         in_sql = TABLES.search(text) and re.search(r"group\s+by|over\s*\(", text, re.I) and COUNTED.search(text)
         calls = {node.func.attr for node in ast.walk(function) if _is_call(node)}  # type: ignore[attr-defined]
         grouped = [ast.unparse(node) for node in ast.walk(function) if _is_call(node, "group_by", "over")]
@@ -82,7 +83,7 @@ def sources() -> Iterator[tuple[str, str]]:
     """The code of the floors, by path."""
     for floor in FLOORS:
         for path in (ROOT / floor).rglob("*.py"):
-            if "migrations" not in path.parts:
+            if not {"migrations", ".venv"} & set(path.parts):
                 yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
 
 
