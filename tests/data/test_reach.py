@@ -169,7 +169,7 @@ def test_whether_a_job_of_somebody_else_is_to_come_is_all_that_one_learns_of_it(
     db.enter(city.session, city.actor("community_staff", city.community))
     assert city.session.scalar(select(func.job_is_coming(job.id))) is True
     assert city.session.scalar(select(func.job_is_coming(job.id + 1))) is False
-    assert city.session.scalar(text("SELECT count(*) FROM job")) == 0
+    assert city.session.scalar(text("SELECT count(*) FROM job WHERE id = :id"), {"id": job.id}) == 0
 
 
 def test_messages_are_written_by_whoever_writes_of_a_case_and_counted_by_who_has_everything(city: City) -> None:
