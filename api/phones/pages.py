@@ -13,7 +13,7 @@ from api.base import deps, forms, keeping, tabs, words
 from api.base import page as shell
 from api.base.fields import Id
 from api.base.page import Page, needs, typed
-from api.phones.routes import differing
+from api.phones.routes import differing, records_in
 from data import phones
 from data.base.errors import Invalid
 from data.base.language import _
@@ -98,7 +98,8 @@ def hand_in(page: Record, form: Typed) -> Response:
         if not isinstance(file, UploadFile) or not file.filename:
             raise Invalid(_("Choose the file that the phone saved."), field="file")
         with page.attempt():
-            answers = phones.hand_in(page.session, page.actor, file.file.read())
+            phone, letter = phones.opened(page.session, page.actor, file.file.read())
+            answers = phones.hand_in(page.session, page.actor, phone, records_in(letter))
     except forms.REFUSED as error:
         return _list(page, fault=str(error))
     return _list(page, answers)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, status
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Row
 
 from api.base import deps, listing, words
@@ -18,6 +18,7 @@ from api.visits.routes import Asked
 from data import households, incidents, phones
 from data.base import db
 from data.base.access import Actor
+from data.base.errors import Invalid
 from data.phones import Choice, Fact, Phone, Record, RecordState
 from data.visits import Manner, Outcome
 
@@ -117,6 +118,9 @@ class RecordSent(Input):
     request: Asked | None = Field(None, examples=[None])
     answer: Text | None = Field(None, examples=[None])
     facts: Annotated[list[FactSent], Field(max_length=50)] = Field(default_factory=list)
+
+
+_LETTER = TypeAdapter(list[RecordSent])
 
 
 class Sent(Input):
@@ -231,13 +235,31 @@ def send(session: Session, actor: deps.SignedIn, phone_uuid: PhoneUuid, body: Se
     It needs no permission but to be the phone's own walker: what was done while one was allowed to counts.
     """
     phone = phones.get(session, actor, phone_uuid)
-    records = [_record(record) for record in body.records]
-    return [AnswerOut.model_validate(answer) for answer in phones.accept(session, actor, phone, records)]
+    return [AnswerOut.model_validate(answer) for answer in phones.accept(session, actor, phone, records(body.records))]
 
 
-def _record(record: RecordSent) -> Record:
-    told = record.model_dump(exclude={"facts"})
-    return Record(**told, facts=[Fact(**fact.model_dump()) for fact in record.facts])
+def records(sent: list[RecordSent]) -> list[Record]:
+    """The same for ``data``."""
+    return [
+        Record(
+            **record.model_dump(exclude={"facts"}),
+            facts=[Fact(**fact.model_dump()) for fact in record.facts],
+        )
+        for record in sent
+    ]
+
+
+def records_in(letter: Any) -> list[Record]:
+    """What a phone wrote to a file, held to the same rules as what it sends.
+
+    Raises
+    ------
+    Invalid
+    """
+    try:
+        return records(_LETTER.validate_python(letter))
+    except ValidationError as error:
+        raise Invalid(phones.no_letter(), field="file") from error
 
 
 @api.delete("/{phone_uuid}/records/{uuid}", summary="Drop a refused record", status_code=status.HTTP_204_NO_CONTENT)

@@ -13,6 +13,8 @@ from data.phones.records import (
     differences,
     drop,
     hand_in,
+    no_letter,
+    opened,
     refused,
     stands,
 )
@@ -68,6 +70,8 @@ __all__ = [
     "hand_in",
     "latest",
     "lose",
+    "no_letter",
+    "opened",
     "refused",
     "seen",
     "selection",

@@ -15,12 +15,12 @@ it cannot be taken at all                   it is refused with a sentence and ke
 from __future__ import annotations
 
 import base64
-import binascii
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +34,6 @@ from data.base.errors import Conflict, Forbidden, Invalid, NotFound, WanggeError
 from data.base.language import _
 from data.households import Household, Resident
 from data.phones.tables import (
-    MOST_CHARACTERS,
     Choice,
     Phone,
     PhoneDifference,
@@ -44,7 +43,7 @@ from data.phones.tables import (
     PhoneRecord,
     RecordState,
 )
-from data.phones.taking import FACTS, get, seen, unsealed
+from data.phones.taking import COUNTS_DAYS, FACTS, LASTS_DAYS, get, seen, unsealed
 from data.visits import Manner, Outcome
 
 #: More records than these go in several requests.
@@ -112,8 +111,8 @@ def accept(session: Session, actor: Actor, phone: Phone, records: Sequence[Recor
     return _accept(session, actor, phone, records)
 
 
-def hand_in(session: Session, actor: Actor, content: bytes) -> list[Answer]:
-    """Take in a file to which a phone has written what it could not send; what is in it counts for its walker.
+def opened(session: Session, actor: Actor, content: bytes) -> tuple[Phone, Any]:
+    """The phone that wrote a file of what it could not send, and what stands in the file, as JSON.
 
     Raises
     ------
@@ -128,59 +127,58 @@ def hand_in(session: Session, actor: Actor, content: bytes) -> list[Answer]:
         letter = json.loads(content)
         phone_uuid = UUID(letter["phone"])
         iv, sealed = (base64.b64decode(letter[name], validate=True) for name in ("iv", "data"))
-    except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise Invalid(_("This is no file that a phone wrote. Choose the one it saved."), field="file") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Invalid(no_letter(), field="file") from error
     phone = get(session, actor, phone_uuid, lock=True)
-    records = unsealed(phone, iv, sealed)
-    walker = actor if phone.account_id == actor.account_id else replace(actor, account_id=phone.account_id)
-    try:
-        if any(len(json.dumps(record, ensure_ascii=False)) > MOST_CHARACTERS for record in records):
-            raise ValueError("too long")
-        read = [_read(record) for record in records]
-    except (KeyError, TypeError, ValueError) as error:
-        raise Invalid(_("This is no file that a phone wrote. Choose the one it saved."), field="file") from error
-    return _accept(session, walker, phone, read)
+    return phone, unsealed(phone, iv, sealed)
 
 
-def _read(kept: dict[str, Any]) -> Record:
-    """A record as it stands in a file, and as it is kept while it is refused."""
-    return Record(
-        uuid=UUID(kept["uuid"]),
-        household_id=int(kept["household_id"]),
-        outcome=Outcome(kept["outcome"]),
-        manner=Manner(kept.get("manner") or Manner.VISIT),
-        at=datetime.fromisoformat(kept["at"]),
-        resident_id=kept.get("resident_id"),
-        said=kept.get("said"),
-        card=bool(kept.get("card")),
-        request=kept.get("request"),
-        answer=kept.get("answer"),
-        facts=[Fact(**one) for one in kept.get("facts") or ()],
-    )
+def no_letter() -> str:
+    """What is said of a file that no phone wrote."""
+    return _("This is no file that a phone wrote. Choose the one it saved.")
+
+
+def hand_in(session: Session, actor: Actor, phone: Phone, records: Sequence[Record]) -> list[Answer]:
+    """Take in what a phone wrote to a file (``opened``); it counts for the phone's walker."""
+    answers = _accept(session, replace(actor, account_id=phone.account_id), phone, records)
+    db.enter(session, actor)
+    return answers
 
 
 def _accept(session: Session, walker: Actor, phone: Phone, records: Sequence[Record]) -> list[Answer]:
     session.refresh(phone, with_for_update=True)  # what it sends twice at once comes one after the other
     query = select(PhoneRecord).where(PhoneRecord.uuid.in_([record.uuid for record in records]))
     known = {sent.uuid: Answer(sent.uuid, RecordState(sent.state), sent.reason) for sent in session.scalars(query)}
-    wanted = {record.household_id for record in records}
-    rows = select(PhoneHousehold.household_id, PhoneHousehold.community_id).where(
-        PhoneHousehold.phone_id == phone.id, PhoneHousehold.household_id.in_(wanted)
+    taken = _taken(session, phone, records)
+
+    def place(record: Record) -> int | None:
+        held = taken.get(record.household_id)
+        # Later than that the phone had forgotten the household.
+        return None if held is None or record.at > held.taken_at + timedelta(days=LASTS_DAYS) else held.community_id
+
+    for community_id, following in itertools.groupby(records, place):
+        with _acting(session, walker, phone, community_id) as acting:
+            for record in following:
+                if record.uuid not in known:
+                    known[record.uuid] = _taken_in(session, acting, phone, record)
+    return [known[record.uuid] for record in records]
+
+
+def _taken(session: Session, phone: Phone, records: Sequence[Record]) -> dict[int, Row[Any]]:
+    """Household → ``community_id taken_at``, of those that the phone took along and that still count for it."""
+    query: Rows = select(PhoneHousehold.household_id, PhoneHousehold.community_id, PhoneHousehold.taken_at)
+    query = query.where(
+        PhoneHousehold.phone_id == phone.id,
+        PhoneHousehold.household_id.in_({record.household_id for record in records}),
+        PhoneHousehold.taken_at >= datetime.now(UTC) - timedelta(days=COUNTS_DAYS),
     )
-    taken: dict[int, int] = {row.household_id: row.community_id for row in session.execute(rows)}
-    answers = []
-    for record in records:
-        answer = known.get(record.uuid)
-        if answer is None:
-            answer = known[record.uuid] = _taken_in(session, walker, phone, record, taken.get(record.household_id))
-        answers.append(answer)
-    return answers
+    return {row.household_id: row for row in session.execute(query)}
 
 
-def _taken_in(session: Session, walker: Actor, phone: Phone, record: Record, community_id: int | None) -> Answer:
+def _taken_in(session: Session, acting: Actor, phone: Phone, record: Record) -> Answer:
     sent = PhoneRecord(uuid=record.uuid, phone_id=phone.id, at=record.at, state=RecordState.DONE)
     try:
-        with _acting(session, walker, phone, community_id) as acting, session.begin_nested():
+        with session.begin_nested():
             household = households.get(session, acting, record.household_id)
             visits.record(session, acting, household, **{name: getattr(record, name) for name in _OF_VISIT})
             differing = [fact for fact in record.facts if not _set_right(session, acting, household, fact)]
@@ -202,10 +200,10 @@ _OF_VISIT = ("uuid", "outcome", "manner", "at", "resident_id", "said", "card", "
 
 @contextmanager
 def _acting(session: Session, walker: Actor, phone: Phone, community_id: int | None) -> Iterator[Actor]:
-    """The walker with what was allowed when the phone took the household along, for one record.
+    """The walker with what was allowed when the phone took households of a community along, for records of those.
 
-    Only the household itself is read so, and what is written of it. It is no more than the walker had then: the
-    household was on the phone, in this community.
+    Only the households themselves are read so, and what is written of them. It is no more than the walker had then:
+    they were on the phone.
     """
     if community_id is None:
         yield walker

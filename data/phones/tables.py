@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, CheckConstraint, ColumnElement, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.base import access, db, texts
+from data.base import access, audit, db, texts
 from data.base.errors import Conflict, NotFound
 from data.base.secrets import Encrypted
 from data.households import Household
@@ -52,7 +52,10 @@ class Choice(StrEnum):
 
 
 class Phone(db.Table):
-    """A phone on which somebody works without a network."""
+    """A phone on which somebody works without a network.
+
+    When it took something along is no matter of the audit, which would tell when somebody worked.
+    """
 
     __tablename__ = "phone"
     __read__ = "visit.edit"
@@ -64,10 +67,10 @@ class Phone(db.Table):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     #: what its walker was allowed to do when it took households along: codes of permissions
-    may: Mapped[list[str]] = mapped_column(ARRAY(String))
+    may: Mapped[list[str]] = mapped_column(ARRAY(String), info={audit.UNRECORDED: True})
     #: with which it encrypts what it keeps, and what is handed in as a file: 32 bytes as hex
     key: Mapped[str] = mapped_column(Encrypted)
-    taken_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    taken_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"), info={audit.UNRECORDED: True})
     #: The office says that it was lost.
     lost_at: Mapped[datetime | None]
     #: It has said that it forgot everything.

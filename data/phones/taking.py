@@ -31,7 +31,7 @@ MOST_HOUSEHOLDS = 1500
 #: A phone forgets after so many days what it took along.
 LASTS_DAYS = 7
 #: What is sent later than this is no longer taken by what the phone took along, but by what its walker may do now.
-_COUNTS_DAYS = 60
+COUNTS_DAYS = 60
 #: What somebody may have had leave to do when the phone took households along.
 _PERMISSIONS = (
     *("household.read", "household.edit", "visit.record", "incident.read", "incident.report"),
@@ -89,8 +89,8 @@ def take(session: Session, actor: Actor, phone_uuid: UUID, *, grid: str | None =
         raise TooMany(
             _("A phone takes {most} households along at most. Choose a grid.", most=MOST_HOUSEHOLDS), field="body.grid"
         )
-    phone = _registered(session, actor, phone_uuid, taken)
     now = datetime.now(UTC)
+    phone = _registered(session, actor, phone_uuid, taken, now)
     if households:
         rows = [
             {"phone_id": phone.id, "household_id": row.id, "community_id": row.community_id, "taken_at": now}
@@ -102,7 +102,7 @@ def take(session: Session, actor: Actor, phone_uuid: UUID, *, grid: str | None =
                 index_elements=["phone_id", "household_id"], set_={"taken_at": statement.excluded.taken_at}
             )
         )
-    late = now - timedelta(days=_COUNTS_DAYS)
+    late = now - timedelta(days=COUNTS_DAYS)
     session.execute(delete(PhoneHousehold).where(PhoneHousehold.phone_id == phone.id, PhoneHousehold.taken_at < late))
     return Parcel(phone, households, _members(session, actor, [row.id for row in households]), taken)
 
@@ -120,8 +120,7 @@ def _grids(session: Session, actor: Actor, code: str | None) -> list[units.Unit]
     return [unit for unit in (session.get(units.Unit, id_) for id_ in own) if unit is not None]
 
 
-def _registered(session: Session, actor: Actor, phone_uuid: UUID, taken: Sequence[units.Unit]) -> Phone:
-    now = datetime.now(UTC)
+def _registered(session: Session, actor: Actor, phone_uuid: UUID, taken: Sequence[units.Unit], now: datetime) -> Phone:
     may = [code for code in _PERMISSIONS if actor.may(code)]
     phone = session.scalar(select(Phone).where(Phone.uuid == phone_uuid).with_for_update())
     community_id = taken[0].parent_id
@@ -187,9 +186,7 @@ def selection(actor: Actor) -> Rows:
 
     A row each: the columns, ``account_name`` and ``households``: how many it took along the last time.
     """
-    held = select(func.count()).where(
-        PhoneHousehold.phone_id == Phone.id, PhoneHousehold.taken_at >= Phone.taken_at - timedelta(seconds=60)
-    )
+    held = select(func.count()).where(PhoneHousehold.phone_id == Phone.id, PhoneHousehold.taken_at == Phone.taken_at)
     query: Rows = select(
         *listing.columns(Phone),
         accounts.Account.name.label("account_name"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.stage import DESKTOP, PHONE, Watched, listed
 
@@ -174,3 +174,31 @@ def test_the_office_chooses_between_two_values_and_takes_a_grid_along_itself(sig
     office.locator("#door-grid-code").select_option(label="第二网格")
     office.get_by_role("button", name="Take along", exact=True).click()
     expect(office.locator("#door-about")).to_contain_text("第二网格")
+
+
+def test_what_the_walker_may_no_longer_see_goes_from_the_phone_with_the_next_network(signed_in: Opens) -> None:
+    watched = signed_in("leader", PHONE, "zh")
+    page = watched.page
+    at_the_door(page)
+    homes = page.locator("#door-list button")
+    before = homes.count()
+    gone = str(homes.first.get_attribute("data-household"))
+
+    def without_it(route: Route) -> None:
+        answer = route.fetch()
+        parcel = answer.json()
+        parcel["households"] = [home for home in parcel["households"] if str(home["id"]) != gone]
+        route.fulfill(response=answer, json=parcel)
+
+    page.route("**/api/phones/take", without_it)
+    page.reload()
+    expect(homes).to_have_count(before - 1)
+    page.unroute("**/api/phones/take")
+    watched.expected |= {403}
+    page.route("**/api/phones/take", lambda route: route.fulfill(status=403, json={"detail": "没有权限"}))
+    page.reload()
+    expect(page.locator("#door-trouble")).to_contain_text("没有权限")
+    expect(page.locator("#door-list-part")).to_be_hidden()
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.locator("#door-trouble")).to_contain_text("还没有住户数据")

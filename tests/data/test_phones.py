@@ -144,6 +144,21 @@ def test_a_record_counts_after_the_walker_lost_the_role(city: City) -> None:
         phones.take(city.session, nobody, phone.uuid)
 
 
+def test_what_was_recorded_after_the_phone_had_to_forget_counts_only_for_who_may_record_it_now(city: City) -> None:
+    household = city.household("A1")
+    leader = leader_of(city)
+    phone = phones.take(city.session, leader, uuid4()).phone
+    as_system(city)
+    long_ago = datetime.now(UTC) - timedelta(days=20)
+    city.session.execute(db.text("UPDATE phone_household SET taken_at = :at"), {"at": long_ago})
+    nobody = replace(leader, permissions={})
+    db.enter(city.session, nobody)
+    in_time, late = (record_of(household, at=long_ago + timedelta(days=days)) for days in (6, 8))
+    assert sent(city, nobody, phone, in_time, late) == ["done", "refused"]
+    db.enter(city.session, leader)
+    assert sent(city, leader, phone, record_of(household, at=long_ago + timedelta(days=8))) == ["done"]
+
+
 def test_a_household_that_was_never_on_the_phone_is_refused_like_one_that_is_not_there(city: City) -> None:
     own, other = city.household("A1"), city.household("B2")
     leader = leader_of(city)
@@ -259,7 +274,12 @@ def test_what_could_not_be_sent_is_handed_in_as_a_file_and_counts_for_its_walker
     assert "路灯".encode() not in content
     db.enter(city.session, staff)
     for _again in range(2):
-        assert [one.state.value for one in phones.hand_in(city.session, staff, content)] == ["done"]
+        opened, (letter,) = phones.opened(city.session, staff, content)
+        assert letter == told
+        record = record_of(household, uuid=UUID(letter["uuid"]), said=letter["said"])
+        assert [one.state.value for one in phones.hand_in(city.session, staff, opened, [record])] == ["done"]
+    # The office is itself again.
+    assert city.session.scalar(db.text("SELECT current_setting('wangge.account')")) == str(staff.account_id)
     as_system(city)
     visit = city.session.execute(visits.recording.selection(access.SYSTEM)).one()
     assert (visit.account_id, visit.said) == (leader.account_id, "路灯")
@@ -268,7 +288,7 @@ def test_what_could_not_be_sent_is_handed_in_as_a_file_and_counts_for_its_walker
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"phone": "x", "iv": "", "data": ""}', b"\xff"])
 def test_a_file_that_no_phone_wrote_is_refused_with_a_sentence(city: City, content: bytes) -> None:
     with pytest.raises(Invalid, match="no file that a phone wrote"):
-        phones.hand_in(city.session, leader_of(city), content)
+        phones.opened(city.session, leader_of(city), content)
 
 
 def test_a_file_that_was_changed_is_refused(city: City) -> None:
@@ -278,7 +298,7 @@ def test_a_file_that_was_changed_is_refused(city: City) -> None:
     told = json.loads(written(phone, []))
     told["data"] = base64.b64encode(b"0" * 40).decode()
     with pytest.raises(Invalid, match="cannot be read"):
-        phones.hand_in(city.session, leader, json.dumps(told).encode())
+        phones.opened(city.session, leader, json.dumps(told).encode())
 
 
 @pytest.mark.parametrize("seed", range(3))

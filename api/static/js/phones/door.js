@@ -14,6 +14,7 @@ let account; // whose households are shown
 let token; // to take along with, while signed in
 let parcel = null;
 let open = null; // the household in the form
+let stale = true; // what is shown was taken along before this page was opened, or before something was sent
 let connection = navigator.onLine ? "on" : "off";
 
 // What is there
@@ -75,24 +76,27 @@ function showDoors(recorded) {
   const due = at("door-due").checked;
   const rows = parcel.households.filter((one) =>
     wanted.every((part) => searchable(one).includes(part)) && (!due || (one.due_on && one.due_on <= today())));
-  const buildings = Map.groupBy ? Map.groupBy(rows, keyOf) : grouped(rows);
-  at("door-list").replaceChildren(...(rows.length ? [...buildings].map(([name, homes]) => make("section", {},
+  at("door-list").replaceChildren(...(rows.length ? [...grouped(rows)].map(([name, homes]) => make("section", {},
     make("h2", {}, name), make("ul", { class: "door-homes" }, ...homes.map((one) => home(one, recorded.has(one.id)))))) : [make("p", {}, word("nothing"))]));
 }
 
-const keyOf = (one) => one.building ?? word("no_building");
-
+/** Households by what their building is called. */
 function grouped(rows) {
   const groups = new Map();
-  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row]);
+  for (const row of rows) {
+    const name = row.building ?? word("no_building");
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(row);
+  }
   return groups;
 }
 
 function home(one, waits) {
   const late = one.due_on && one.due_on < today();
+  const recorded = one.done || waits || (one.met_at && new Date(one.met_at).toLocaleDateString("sv") === today());
   const labels = [
-    one.done || waits ? make("span", { class: "label label-plain" }, word("recorded")) : null,
-    one.due_on && !one.done && !waits
+    recorded ? make("span", { class: "label label-plain" }, word("recorded")) : null,
+    one.due_on && !recorded
       ? make("span", { class: late ? "overdue" : "" }, word(late ? "overdue" : "due", { day: DAY.format(new Date(one.due_on)) })) : null,
     one.tries ? make("span", {}, word("tries", { count: number(one.tries) })) : null,
     ...one.groups.map((name) => make("span", { class: "label label-care" }, name)),
@@ -206,10 +210,11 @@ at("door-save").addEventListener("click", async () => {
 // Taking along
 
 async function take(grid) {
+  stale = false;
   trouble("");
   try {
     const taken = await ask("/api/phones/take", { token, body: { uuid: await store.phoneOf(account), grid } });
-    await store.keep(taken);
+    await store.keep({ ...taken, chosen: grid });
     ({ parcel } = await store.latest(account));
     at("door-grid").hidden = true;
     await show();
@@ -218,8 +223,10 @@ async function take(grid) {
     if (error instanceof SignedOut) connection = "signed out";
     else if (error instanceof Off) connection = "off";
     else if (error.status) {
-      if (parcel) trouble(error.message);
-      else await askForGrid(error.message);
+      // Whoever may not take them along any more does not keep them either; what was recorded stays until it is sent.
+      await store.forget(account);
+      parcel = null;
+      await askForGrid(error.message);
     } else throw error;
     await show();
   }
@@ -227,8 +234,9 @@ async function take(grid) {
 
 /** Whoever has no grid of their own says which one this phone takes along. */
 async function askForGrid(why) {
+  trouble(why);
   const grids = await ask("/api/grids?limit=1000").catch(() => null);
-  if (!grids?.items?.length) return trouble(why);
+  if (!grids?.items?.length) return;
   at("door-grid-code").replaceChildren(...grids.items.map((grid) => option(grid.code, grid.name)));
   at("door-grid").hidden = false;
 }
@@ -237,7 +245,7 @@ at("door-grid").addEventListener("submit", (event) => {
   event.preventDefault();
   take(at("door-grid-code").value);
 });
-at("door-anew").addEventListener("click", () => (at("door-grid-code").value ? take(at("door-grid-code").value) : take()));
+at("door-anew").addEventListener("click", () => take(at("door-grid-code").value || parcel?.chosen));
 
 async function lost() {
   const known = await store.latest(account);
@@ -256,14 +264,13 @@ async function told(news) {
   if (news.connection === "lost") return lost();
   if (news.account !== undefined) {
     token = news.token;
-    const first = account === undefined || news.account !== account || !parcel;
     account = news.account;
     const known = await store.latest(account);
     if (known?.lost) return lost();
     parcel = known?.parcel ?? null;
     // With a network it takes along what holds now, and so forgets what its walker may no longer see.
     const waiting = (await store.queued(account).catch(() => [])).some((row) => !row.refused);
-    if (open === null && !waiting && (first || !parcel)) await take();
+    if (open === null && !waiting && (stale || !parcel)) await take(parcel?.chosen);
   }
   await show();
   if (news.differing) trouble(word("differs", { count: number(news.differing) }));
@@ -278,7 +285,10 @@ async function start() {
   if (known) [account, parcel] = [known.account, known.parcel ?? null];
   await show();
   if (!navigator.onLine && !parcel) trouble(known?.late ? word("forgotten", { count: number(known.lasts) }) : word("first"));
-  document.addEventListener("door:sent", show);
+  document.addEventListener("door:sent", () => {
+    stale = true;
+    show();
+  });
   send = keepSending(told);
   await send();
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("/door.js", { scope: "/door" }).catch(() => {});
