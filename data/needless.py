@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data.base import access, db, settings, texts
 from data.base.access import Actor, Rows
-from data.base.errors import Invalid
+from data.base.errors import Invalid, NotFound
 from data.base.language import _
 
 #: So many sentences are shown of a page.
@@ -61,10 +61,13 @@ def say(session: Session, actor: Actor, community_id: int, *, path: str, sentenc
 
     Raises
     ------
+    NotFound
+        The actor has nothing to do with the community.
     Invalid
         It is no page of ours.
     """
-    access.require(actor, "unit.read")
+    if not actor.area("unit.read").covers_unit(community_id):
+        raise NotFound(_("Not found, or outside your area."))
     if not path.startswith("/") or path.startswith("//"):
         raise Invalid(_("Say of which page."), field="page")
     values = {

@@ -73,17 +73,27 @@ def _require_over(
         raise Invalid(_("There is no role “{code}”.", code=role_code), field="role_code")
     if actor.is_system:
         return
-
-    def holds(permission: str) -> bool:
-        area = actor.area(permission)
-        return area.everywhere if unit_id is None else area.covers_whole(unit_id)
-
     if unit_id is None:
         access.require_everywhere(actor, "account.edit")
-    elif not holds("account.edit"):
+    elif not _holds(actor, "account.edit", unit_id):
         access.require(actor, "account.edit", community_id or 0)
+    require_all_of(session, actor, role_code, unit_id)
+
+
+def _holds(actor: Actor, permission: str, unit_id: int | None) -> bool:
+    area = actor.area(permission)
+    return area.everywhere if unit_id is None else area.covers_whole(unit_id)
+
+
+def require_all_of(session: Session, actor: Actor, role_code: str, unit_id: int | None) -> None:
+    """Raise unless ``actor`` has all that a role permits at a unit: nobody hands on more than they have there.
+
+    Raises
+    ------
+    Forbidden
+    """
     wanted = session.scalars(select(RolePermission.permission_code).where(RolePermission.role_code == role_code))
-    missing = sorted(permission for permission in wanted if not holds(permission))
+    missing = sorted(permission for permission in wanted if not _holds(actor, permission, unit_id))
     if missing:
         raise Forbidden(
             _("A role can only be given by somebody who has all of its permissions there."), missing=missing

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from data import units
+from data.accounts.granting import require_all_of
 from data.accounts.tables import Account, Grant
 from data.base import access, db, settings
 from data.base.access import Actor, Rows
@@ -158,6 +159,8 @@ def stand_in(
 
     Raises
     ------
+    Forbidden
+        The roles of the one who is away permit more there than the actor has.
     Invalid
         One of the two has no role there, so there is nothing to stand in for, or nobody who may.
     Conflict
@@ -167,14 +170,17 @@ def stand_in(
     assert grid.community_id is not None
     if last < first:
         raise Invalid(_("The last day is not before the first."), field="last")
-    held = session.scalar(select(Grant.id).where(Grant.account_id == account_id, Grant.unit_id == grid.id).limit(1))
-    if held is None:
+    query = select(Grant.role_code).where(Grant.account_id == account_id, Grant.unit_id == grid.id)
+    held = session.scalars(query).all()
+    if not held:
         raise Invalid(
             _("This account has no role in the grid, so there is nothing to stand in for."), field="account_id"
         )
     if deputy_id not in those_who_can(session, actor, grid.community_id):
         raise Invalid(_("Only somebody who works in this community can stand in."), field="deputy_id")
-    days = Range(first, last + (date.resolution))
+    for role_code in held:
+        require_all_of(session, actor, role_code, grid.id)
+    days = Range(first, last + date.resolution)
     made = StandIn(
         community_id=grid.community_id, grid_id=grid.id, account_id=account_id, deputy_id=deputy_id, valid=days
     )

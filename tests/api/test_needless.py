@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 
 from data import needless
+from data.base.errors import NotFound
 from tests.api.conftest import ClientFor
 from tests.city import City
 
@@ -40,3 +42,9 @@ def test_an_address_of_another_server_is_not_gone_to(city: City, client_for: Cli
 def test_what_names_a_record_is_left_out() -> None:
     assert needless.kind_of("/r/ABC123") == "/r/…"
     assert needless.kind_of("/visits/record/17?from=x#y") == "/visits/record/…"
+
+
+def test_nobody_speaks_of_the_pages_of_another_community(city: City) -> None:
+    elsewhere = City.make(city.session, "310101001002", beside=city, name="别的社区")
+    with pytest.raises(NotFound):
+        needless.say(city.session, city.actor("grid_leader", city.grids["A1"]), elsewhere.community.id, path="/map")

@@ -128,3 +128,15 @@ def test_standing_in_ends_in_the_database(city: City) -> None:
     )
     with pytest.raises(IntegrityError, match="ck_stand_in_ends"), city.session.begin_nested():
         city.session.execute(for_good, values)
+
+
+def test_nobody_lends_more_by_a_stand_in_than_they_have_there(city: City) -> None:
+    supervisor, deputy = city.account("supervisor", city.grids["A1"]), leader(city, "B2")
+    staff = city.actor("community_staff", city.community)
+    asked = {"account_id": supervisor.id, "deputy_id": deputy.id, "first": settings.today(), "last": settings.today()}
+    with pytest.raises(Forbidden, match="all of its permissions"):
+        accounts.stand_in(city.session, staff, city.grids["A1"], **asked)
+    administrator = city.actor("administrator", city.community)
+    assert accounts.stand_in(city.session, administrator, city.grids["A1"], **asked).deputy_id == deputy.id
+    own = {**asked, "account_id": leader(city, "A1").id}
+    assert accounts.stand_in(city.session, staff, city.grids["A1"], **own).deputy_id == deputy.id
