@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from data import accounts, campaigns, diary, disputes, grids, households, incidents, summary, teams, units, visits
@@ -15,34 +14,7 @@ from data.base import access, audit, secrets
 from data.base.errors import Conflict, Invalid
 from data.buildings import Building, Dwelling
 from data.demo import load, plan
-
-PASSWORD = "plane trees by the river"
-
-
-@pytest.fixture(scope="module")
-def filled(engine: Engine) -> Iterator[Connection]:
-    """A connection whose transaction holds the demo and is rolled back after the tests of this module."""
-    with engine.connect() as connection:
-        outer = connection.begin()
-        with Session(connection, join_transaction_mode="create_savepoint", info={"actor": access.SYSTEM}) as session:
-            connection.info["given"] = load.load(session, password=PASSWORD)
-            session.commit()
-        yield connection
-        outer.rollback()
-
-
-@pytest.fixture
-def loaded(filled: Connection) -> Iterator[Session]:
-    """A session on the demo; what a test changes is undone."""
-    with filled.begin_nested() as savepoint:
-        with Session(
-            filled,
-            join_transaction_mode="create_savepoint",
-            expire_on_commit=False,
-            info={"actor": access.SYSTEM, **filled.info},
-        ) as session:
-            yield session
-        savepoint.rollback()
+from tests.data.conftest import PASSWORD
 
 
 def community(session: Session) -> units.Unit:
