@@ -290,6 +290,13 @@ def drawn_in(session: Session, actor: Actor, grid_ids: Collection[int], *, most:
     return session.execute(query.order_by(SORTS["number"], Building.id).limit(most)).all()
 
 
+def outlines(session: Session, actor: Actor, community_id: int) -> list[BaseGeometry]:
+    """The outlines (EPSG:4326) of all buildings of a community that have one."""
+    query = access.visible(select(func.ST_AsBinary(Building.geom)), actor, Building)
+    drawn = session.scalars(query.where(Building.community_id == community_id, Building.geom.is_not(None)))
+    return [shapely.from_wkb(bytes(geom)) for geom in drawn]
+
+
 def count(session: Session, actor: Actor, community_id: int | None = None) -> int:
     """How many buildings the actor may see, of one community or of all."""
     query: Rows = access.visible(select(func.count()).select_from(Building), actor, Building)

@@ -121,6 +121,7 @@ def stats(page: Page, current: str) -> list[dict[str, Any]]:
         ("stats", _("Figures"), set()),
         ("hotspots", _("Hotspots"), set()),
         ("views", _("Views"), set()),
+        ("implementation", _("Implementation reports"), {"household.read"}),
     )
 
 

@@ -31,9 +31,9 @@ app = typer.Typer(
 
 
 def _register_all() -> None:
-    from api.cli import accounts, backups, database, doctor, exchange, exporting, keys, serve, units
+    from api.cli import accounts, backups, database, doctor, exchange, exporting, implementation, keys, serve, units
 
-    for module in (serve, database, units, accounts, exchange, exporting, backups, keys, doctor):
+    for module in (serve, database, units, accounts, exchange, exporting, implementation, backups, keys, doctor):
         module.register(app)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from api.base import forms, tabs
+from api.base import forms, tabs, words
 from api.base.fields import Day, Id, Input, Line, Text
 from api.base.page import Page, needs, typed
 from api.teams.routes import ServiceTeamChange
@@ -20,7 +20,7 @@ pages = APIRouter(include_in_schema=False)
 Edit = Annotated[Page, needs("unit.edit")]
 Typed = Annotated[FormData, typed]
 
-_FIELDS = ("name", "service", "members")
+_FIELDS = ("name", "service", "members", "founded_on")
 
 
 class ServiceMemberNew(Input):
@@ -109,6 +109,7 @@ def _shown(
         values = said if here else {key: getattr(team, key) for key in _FIELDS}
         editable = page.may("unit.edit", team.community_id)
         shown = {"id": team.id, "name": team.name, "service": team.service, "members": team.members}
+        shown |= {"founded": words.day(team.founded_on)}
         inside = [_member(one) for one in people if one.team_id == team.id]
         shown |= {"people": inside, "activities": f"/activities?team={team.id}"}
         rows.append(shown | {"editable": editable, "values": values, "faults": faults if here else {}})

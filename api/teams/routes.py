@@ -27,6 +27,7 @@ class ServiceTeamOut(Output):
     name: str = Field(examples=["修理队"])
     service: str | None = Field(description="What it does.", examples=["小修小补"])
     members: int | None = Field(description="How many people are in it.", examples=[6])
+    founded_on: date | None = Field(description="Empty: before anybody kept records.", examples=["2026-02-20"])
 
 
 class ServiceTeamChange(Change):
@@ -37,6 +38,7 @@ class ServiceTeamChange(Change):
     name: Line | None = Field(None, examples=["修理队"])
     service: Text | None = Field(None, examples=["小修小补"])
     members: Annotated[int, Field(ge=0, le=100_000)] | None = Field(None, examples=[6])
+    founded_on: Day | None = Field(None, examples=["2026-02-20"])
 
 
 class ServiceTeamNew(ServiceTeamChange):

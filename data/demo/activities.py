@@ -19,6 +19,7 @@ from data import units
 from data.activities import Activity
 from data.base.identity import Sex
 from data.buildings import Building
+from data.demo import duties
 from data.demo.names import PHONE_PREFIX, Register
 from data.teams import ServiceMember, ServiceTeam
 
@@ -47,12 +48,14 @@ _HELD = (
     (-5, "修理服务队", "repair", "便民维修日", "12 号楼前", "居民", None),
     (-12, "医疗保健服务队", "lecture", "用药安全讲座", "社区活动室", "老年人", None),
 )
-#: month and day, of the spring that the report tells of
+#: Day of March, of the spring that the report tells of.
 _SPRING = (
-    (3, 10, "保洁服务队", "cleanup", "清理辖区卫生（第一次）", "社区环路", "居民", 41),
-    (3, 21, "医疗保健服务队", "lecture", "老年人健康知识讲座", "社区活动室", "老年人", 63),
-    (3, 28, "保洁服务队", "cleanup", "清理辖区卫生（第二次）", "绿化带和楼间", "居民", 37),
+    (7, "保洁服务队", "cleanup", "清理辖区卫生（第一次）", "社区环路", "居民", 41),
+    (11, "医疗保健服务队", "lecture", "老年人健康知识讲座", "社区活动室", "老年人", 63),
+    (14, "保洁服务队", "cleanup", "清理辖区卫生（第二次）", "绿化带和楼间", "居民", 37),
 )
+#: What the spring's own are the only ones of, from January to March.
+_ALONE = ("lecture", "cleanup")
 _SKILLS = {
     "法律援助服务队": "法律咨询、代写文书",
     "医疗保健服务队": "量血压、护理",
@@ -73,8 +76,9 @@ def load(session: Session, community: units.Unit, seed: int, today: date) -> Non
     houses = session.execute(
         select(Building.grid_id, Building.point).where(Building.community_id == community.id).order_by(Building.id)
     ).all()
-    held = [(today - timedelta(days=days), *rest) for days, *rest in _HELD]
-    held += [(_last(today, month, day), *rest) for month, day, *rest in _SPRING]
+    year = duties.spring(today).year
+    held = [(_day(today, days, kind, year), team, kind, *rest) for days, team, kind, *rest in _HELD]
+    held += [(date(year, 3, day), *rest) for day, *rest in _SPRING]
     rows = []
     for day, team, kind, title, place, audience, attendance in held:
         grid_id, point = random.choice(houses)
@@ -118,10 +122,13 @@ def _members(random: Random, teams: list[ServiceTeam], today: date) -> list[dict
     return rows
 
 
-def _last(today: date, month: int, day: int) -> date:
-    """The last time that a day of the year has been."""
-    there = date(today.year, month, day)
-    return there if there <= today else date(today.year - 1, month, day)
+def _day(today: date, days: int, kind: str, year: int) -> date:
+    """The day so many days ago; of the kinds that the spring has its own of, none from January to March of its year."""
+    day = today - timedelta(days=days)
+    if kind in _ALONE and date(year, 1, 1) <= day < date(year, 4, 1):
+        later = day + timedelta(days=91)
+        return later if days > 91 else day - timedelta(days=91)
+    return day
 
 
 def _insert(session: Session, table: type[Activity] | type[ServiceMember], rows: list[dict[str, Any]]) -> None:

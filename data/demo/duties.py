@@ -158,9 +158,20 @@ def guides(random: Random, register: Register, today: date) -> list[dict[str, An
     ]
 
 
-def service_teams() -> list[dict[str, Any]]:
-    """The eleven service teams there were and the three new ones: ``name``, ``service``, ``members``."""
-    return [{"name": name, "service": service, "members": members} for name, service, members in _SERVICE_TEAMS]
+def service_teams(today: date) -> list[dict[str, Any]]:
+    """The eleven service teams there were and the three new ones of the last spring, with the day of their founding."""
+    year = spring(today).year
+    days = [date(year - 3, 5, 8)] * (len(_SERVICE_TEAMS) - 3) + [date(year, 2, 20), date(year, 2, 24), date(year, 3, 2)]
+    return [
+        {"name": name, "service": service, "members": members, "founded_on": day}
+        for (name, service, members), day in zip(_SERVICE_TEAMS, days, strict=True)
+    ]
+
+
+def spring(today: date) -> date:
+    """The first day of the last spring campaign, the 17th of March."""
+    day = date(today.year, 3, 17)
+    return day if day + timedelta(days=1) < today else date(today.year - 1, 3, 17)
 
 
 def accounts(team: list[dict[str, Any]], units: dict[str, str]) -> list[dict[str, Any]]:

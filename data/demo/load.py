@@ -16,7 +16,7 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from data import accounts, grids, households, incidents, needless, notifications, teams, traces, units
+from data import accounts, grids, households, implementation, incidents, needless, notifications, teams, traces, units
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
@@ -77,6 +77,10 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     officer = next(one["id"] for one in given if one["role_code"] == "line_officer")
     disputes.load(session, community, leaders, held["staff"], plan.SEED, demo.today)
     diary.load(session, community, visited, {"officer": officer, "staff": held["staff"]}, plan.SEED, demo.today)
+    year = duties.spring(demo.today).year
+    implementation.draft(
+        session, access.SYSTEM, community_id=community.id, first_on=date(year, 1, 1), last_on=date(year, 3, 31)
+    )
     audit.record(
         session,
         access.SYSTEM,

@@ -139,7 +139,7 @@ def community(seed: int = SEED, today: date | None = None) -> Demo:
         team_members=_with_grid_code(team),
         guides=_with_grid_code(duties.guides(_chance(seed, "guides"), register, day)),
         officers=_table(duties.officers()),
-        service_teams=_table(duties.service_teams()),
+        service_teams=_table(duties.service_teams(day)),
         accounts=_table(
             duties.accounts(
                 team, {"grid": _grid_code(4), "community": COMMUNITY, "street": STREET, "district": DISTRICT}

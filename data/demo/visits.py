@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from data import campaigns, units
 from data.base import access, bulk
 from data.buildings import Building, Dwelling
+from data.demo import duties
 from data.households import Household, HouseholdGroup
 from data.visits import Manner, Outcome, Visit
 
@@ -49,7 +50,7 @@ def load(
     list of dict
         The visits, with ``building_id`` and whether they were ``in_campaign``.
     """
-    spring = _spring(today)
+    spring = duties.spring(today)
     campaigns.add(
         session,
         access.SYSTEM,
@@ -97,12 +98,6 @@ def load(
         row["id"] = number
     session.execute(insert(table), rows)
     return [row | place for row, place in zip(rows, places, strict=True)]
-
-
-def _spring(today: date) -> date:
-    """The first day of the last spring campaign."""
-    day = date(today.year, 3, 17)
-    return day if day + timedelta(days=1) < today else date(today.year - 1, 3, 17)
 
 
 def _course(

@@ -238,6 +238,8 @@ class ServiceTeam(db.Dated, db.Table):
     name: Mapped[str]
     service: Mapped[texts.Long | None]
     members: Mapped[int | None]
+    #: the day it was founded; empty: before anybody kept records
+    founded_on: Mapped[date | None]
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:

@@ -21,7 +21,10 @@ NEEDS_MORE = (
     "/api/diary/officers",
 )
 #: A plan is of the whole community: whoever has one grid of it does not see it.
-OF_COMMUNITIES = ("/api/plans/{plan_id}", "/plans/{plan_id}")
+OF_COMMUNITIES = (
+    *("/api/plans/{plan_id}", "/plans/{plan_id}"),
+    *("/api/implementation/{report_id}", "/implementation/{report_id}"),
+)
 #: Tracks of staff are shown to themselves, and to those who may read those of others.
 TRACKS = ("/api/patrols/{patrol_id}", "/patrols/{patrol_id}")
 

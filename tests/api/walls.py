@@ -29,6 +29,7 @@ from data import (
     disputes,
     hotspots,
     households,
+    implementation,
     incidents,
     patrols,
     photos,
@@ -199,6 +200,10 @@ class Spot:
         plan = plans.draw_up(session, access.SYSTEM, city.community, name=f"{mark}划")
         comment = plans.PlanComment(plan_id=plan.id, community_id=city.community.id, body=f"{mark}议")
         session.add(comment)
+        told = implementation.draft(
+            session, access.SYSTEM, community_id=city.community.id, first_on=date(2026, 1, 1), last_on=date(2026, 3, 31)
+        )
+        told.closing = f"{mark}告"
         session.flush()
         ids = {
             "building_id": building.id,
@@ -231,6 +236,7 @@ class Spot:
             "lost_id": lost.id,
             "plan_id": plan.id,
             "comment_id": comment.id,
+            "report_id": told.id,
         }
         return cls(mark, ids, {"grid": unit.code, "community": city.community.code})
 

@@ -26,7 +26,7 @@ AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.m
 #: Kept waiting for a result, of a stranger's code, or no pages at all but parts of one, files and answers to scripts.
 APART = re.compile(
     r"^/(tiles|healthz|readyz|api|static|photos|r/|track/|v/|docs|openapi)"
-    r"|/(panel|features|kept|where|choices|alike|suggest|tracks?|table|progress|rejects|file|today|replay)$|\.js$"
+    r"|/(panel|features|kept|where|choices|alike|suggest|tracks?|table|progress|rejects|file|today|replay)$|\.(js|docx)$"
     r"|^/$|upload_id|token|/unlocated/.|/notifications/\{"
 )
 #: The first record of which list stands for an id in an address.
@@ -59,6 +59,7 @@ def addresses(page: Page) -> list[str]:
             first[f"{name}_id"] = rows[0]["id"]
     found = []
     first["campaign_id"] = page.request.get("/api/campaigns").json()[0]["id"]
+    first["report_id"] = page.request.get("/api/implementation").json()[0]["id"]
     home = page.request.get(f"/api/households/{first['household_id']}").json()["building_id"]
     queries = {"/residents/new": f"?household={first['household_id']}", "/visits/stairs": f"?building={home}"}
     for context in iter_route_contexts(create_app().routes):
