@@ -14,81 +14,86 @@ the work         visits, calls, diary, cases, patrols, disputes and activities o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import numpy as np
 import shapely
-from sqlalchemy import Date, Select, and_, cast, false, func, or_, select
+from sqlalchemy import Date, Select, cast, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from data import campaigns, disputes, grids, stats, teams, visits
+from data import campaigns, disputes, figures, grids, incidents, teams, visits
 from data.activities import Activity
-from data.base import listing, settings
+from data.base import access, listing, settings
 from data.base.access import Actor
-from data.buildings import Building, BuildingKind
 from data.campaigns import Campaign
 from data.diary import DiaryEntry, finding
 from data.disputes import Dispute, Step
-from data.households import Household, HouseholdGroup, Resident, Tenancy, TenancyTenant, homes
+from data.households import HouseholdGroup, Tenancy, TenancyTenant, homes
 from data.incidents import Incident
 from data.patrols import Patrol
 from data.teams import Guide, Post, ServiceTeam, TeamMember
-from data.units import Level, Unit
+from data.units import Unit
 from data.visits import Manner, Outcome, Visit
 from spatial.datums import reproject
 
 Figures = dict[str, Any]
+#: The figures of ``data.figures`` that a report takes over, and what it calls them.
+_COUNTED = {
+    "buildings": "buildings",
+    "households": "households",
+    "residents": "people",
+    "special_households": "special",
+    "tenancies": "tenancies",
+    "visits": "visits",
+    "calls": "calls",
+    "entries": "said",
+    "entries_asked": "asked",
+    "entries_struck": "struck",
+    "cases": "cases",
+    "cases_closed": "cases_solved",
+    "disputes": "disputes",
+}
 
 
 def count(session: Session, actor: Actor, community: Unit, first: date, last: date) -> Figures:
     """Count everything a report tells; see the module. The session's walls hold: count as who sees the whole of it."""
+    known = figures.catalogue(session)
+    groups = {f"special_households.{group.code}": group.name_zh for group in homes.special_groups(session)}
+    asked = [figure for code in (*_COUNTED, *groups) if isinstance(figure := known[code], figures.Figure)]
+    counted = figures.count(session, actor, asked, figures.Span(first, last), communities=[community.id])
     return {
         "community": community.name,
         "first": first.isoformat(),
         "last": last.isoformat(),
-        **_ground(session, community, last),
+        **{_COUNTED[code]: numbers.total for code, numbers in counted.items() if code in _COUNTED},
+        **_ground(session, community, last, counted),
         **_people(session, community, first, last),
-        **_archives(session, community, last),
+        "groups": [
+            {"name": name, "households": counted[code].total} for code, name in groups.items() if counted[code].total
+        ],
+        "tenants": _tenants(session, community, last),
         "campaigns": [_campaign(session, actor, campaign) for campaign in _campaigns(session, community, first, last)],
-        **_work(session, actor, community, first, last),
+        **_work(session, community, first, last),
     }
 
 
-def _ground(session: Session, community: Unit, last: date) -> Figures:
-    """The community and its grids, as they stand."""
+def _ground(session: Session, community: Unit, last: date, counted: Mapping[str, figures.Numbers]) -> Figures:
+    """The area of the community, and what is in each grid."""
     shapes = grids.shapes(session, community.id, last)
     metric = reproject(np.array(list(shapes.values()), dtype=object), "EPSG:4326", community.metric_crs)
-    lived_in = (Building.community_id == community.id, Building.kind == BuildingKind.RESIDENTIAL)
-    homed = homes.placed(
-        select(Building.grid_id, func.count())
-        .select_from(Household)
-        .where(Household.community_id == community.id)
-        .group_by(Building.grid_id),
-        Household.dwelling_id,
-    )
-    households = _pairs(session, homed)
-    people = _pairs(session, homed.join(Resident, Resident.household_id == Household.id))
-    houses = _pairs(session, select(Building.grid_id, func.count()).where(*lived_in).group_by(Building.grid_id))
-    below = session.scalars(
-        select(Unit).where(Unit.community_id == community.id, Unit.level == Level.GRID).order_by(Unit.code)
-    ).all()
+    below = session.scalars(select(Unit).where(Unit.id.in_(shapes)).order_by(Unit.code)).all()
+    inside = {"buildings": "buildings", "households": "households", "residents": "people"}
     return {
         "area_m2": round(float(shapely.area(metric).sum())) if len(metric) else 0,
-        "buildings": sum(houses.values()),
-        "households": sum(households.values()),
-        "people": sum(people.values()),
         "grids": [
             {
                 "id": grid.id,
                 "name": grid.name,
-                "buildings": houses.get(grid.id, 0),
-                "households": households.get(grid.id, 0),
-                "people": people.get(grid.id, 0),
+                **{name: counted[code].of_grid(grid.id) for code, name in inside.items()},
             }
             for grid in below
-            if grid.id in shapes
         ],
     }
 
@@ -129,28 +134,12 @@ def _rhythms(session: Session, community: Unit) -> dict[str, dict[str, int]]:
     return rhythms
 
 
-def _archives(session: Session, community: Unit, last: date) -> Figures:
-    """Special groups and tenancies on the last day."""
-    members = (HouseholdGroup.community_id == community.id, HouseholdGroup.valid.contains(last))
-    different = func.count(HouseholdGroup.household_id.distinct())
-    by_group = select(HouseholdGroup.group_code, different).where(*members).group_by(HouseholdGroup.group_code)
-    sizes = _pairs(session, by_group)
-    let = (Tenancy.community_id == community.id, Tenancy.valid.contains(last))
-    tenants = (
-        select(func.count(TenancyTenant.resident_id.distinct()))
-        .join(Tenancy, Tenancy.id == TenancyTenant.tenancy_id)
-        .where(*let)
+def _tenants(session: Session, community: Unit, last: date) -> int:
+    """How many people rent on the last day."""
+    query = select(func.count(TenancyTenant.resident_id.distinct())).join(
+        Tenancy, Tenancy.id == TenancyTenant.tenancy_id
     )
-    return {
-        "groups": [
-            {"code": group.code, "name": group.name_zh, "households": sizes[group.code]}
-            for group in homes.special_groups(session)
-            if group.code in sizes
-        ],
-        "special": _one(session, select(different).where(*members)),
-        "tenancies": _one(session, select(func.count()).select_from(Tenancy).where(*let)),
-        "tenants": _one(session, tenants),
-    }
+    return _one(session, query.where(Tenancy.community_id == community.id, Tenancy.valid.contains(last)))
 
 
 def _campaigns(session: Session, community: Unit, first: date, last: date) -> Iterator[Campaign]:
@@ -206,39 +195,22 @@ def _day(instant: Any) -> Any:
     return cast(func.timezone(settings.get().timezone, instant), Date)
 
 
-def _work(session: Session, actor: Actor, community: Unit, first: date, last: date) -> Figures:
-    """What was done in the days of the period."""
-    met = (
-        Visit.community_id == community.id,
-        Visit.outcome == Outcome.MET,
-        *listing.in_period(Visit.at, first, last),
+def _work(session: Session, community: Unit, first: date, last: date) -> Figures:
+    """What was done in the days of the period, beside what figures tell."""
+    reached = select(func.count(Visit.household_id.distinct())).where(
+        Visit.community_id == community.id, Visit.outcome == Outcome.MET, *listing.in_period(Visit.at, first, last)
     )
     special = select(HouseholdGroup.household_id).where(
         HouseholdGroup.community_id == community.id, HouseholdGroup.valid.contains(last)
     )
-    entries = finding.joined(select(func.count(DiaryEntry.id)).select_from(DiaryEntry)).where(
-        DiaryEntry.community_id == community.id, *listing.in_period(DiaryEntry.at, first, last)
-    )
+    late = incidents.narrowed(
+        select(func.count(Incident.id)), access.SYSTEM, incidents.Filter(closed_first=first, closed_last=last)
+    ).where(Incident.community_id == community.id, Incident.closed_at > Incident.due_at)
     walked = (Patrol.community_id == community.id, *listing.in_period(Patrol.started_at, first, last))
-    cases = stats.of(session, actor, unit=community, first=first, last=last).figures
-    households = select(func.count(Visit.household_id.distinct())).where(*met)
-    late = and_(Incident.closed_at > Incident.due_at)
-    closed = (
-        Incident.community_id == community.id,
-        Incident.merged_into_id.is_(None),
-        *listing.in_period(Incident.closed_at, first, last),
-    )
     return {
-        "visits": _one(session, select(func.count()).select_from(Visit).where(*met, Visit.manner == Manner.VISIT)),
-        "calls": _one(session, select(func.count()).select_from(Visit).where(*met, Visit.manner == Manner.CALL)),
-        "reached": _one(session, households),
-        "reached_special": _one(session, households.where(Visit.household_id.in_(special))),
-        "said": _one(session, entries),
-        "asked": _one(session, entries.where(DiaryEntry.asks)),
-        "struck": _one(session, entries.where(finding.SOLVED_AT.is_not(None))),
-        "cases": cases.new,
-        "cases_solved": cases.solved,
-        "cases_late": _one(session, select(func.count()).select_from(Incident).where(*closed, late)),
+        "reached": _one(session, reached),
+        "reached_special": _one(session, reached.where(Visit.household_id.in_(special))),
+        "cases_late": _one(session, late),
         "patrols": _one(session, select(func.count()).select_from(Patrol).where(*walked)),
         "patrolled_m": round(float(_one(session, select(func.coalesce(func.sum(Patrol.length_m), 0)).where(*walked)))),
         **_disputes(session, community, first, last),
@@ -247,18 +219,15 @@ def _work(session: Session, actor: Actor, community: Unit, first: date, last: da
 
 
 def _disputes(session: Session, community: Unit, first: date, last: date) -> Figures:
-    """Disputes reported in the period, and on which level those stand that were settled."""
+    """On which level those disputes stand that were reported in the period and settled."""
     settled = Dispute.settled_at.is_not(None) & Dispute.step.in_((Step.SETTLED, Step.CLOSED))
     rows = session.execute(
-        select(Dispute.level, func.count().label("count"), func.count().filter(settled).label("settled"))
+        select(Dispute.level, func.count().filter(settled).label("settled"))
         .where(Dispute.community_id == community.id, *listing.in_period(Dispute.reported_at, first, last))
         .group_by(Dispute.level)
     ).all()
     levels = {row.level: row.settled for row in rows}
-    return {
-        "disputes": sum(row.count for row in rows),
-        "disputes_settled": {level: levels.get(level, 0) for level in disputes.LEVELS},
-    }
+    return {"disputes_settled": {level: levels.get(level, 0) for level in disputes.LEVELS}}
 
 
 def _activities(session: Session, community: Unit, first: date, last: date) -> list[Figures]:
@@ -266,7 +235,7 @@ def _activities(session: Session, community: Unit, first: date, last: date) -> l
     rows = session.execute(
         select(Activity.kind, Activity.title, Activity.attendance)
         .where(Activity.community_id == community.id, *listing.in_period(Activity.begins_at, first, last))
-        .where(Activity.begins_at <= func.now())
+        .where(Activity.attendance.is_not(None))
         .order_by(Activity.begins_at, Activity.id)
     )
     return [{"kind": row.kind, "title": row.title, "came": row.attendance} for row in rows]

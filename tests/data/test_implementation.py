@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from data import activities, campaigns, implementation, teams, visits
-from data.base import access
+from data import activities, campaigns, implementation, teams, units, visits
+from data.base import access, settings
 from data.base.errors import Forbidden, Invalid, NotFound
+from data.demo import duties, plan
 from data.implementation import ImplementationReport
 from data.visits import Outcome
 from tests.city import City
@@ -112,3 +116,115 @@ def test_text_is_edited_numbers_stay_and_only_who_has_the_whole_community_sees_i
         draft(city, LAST, FIRST)
     implementation.remove(city.session, office, report)
     assert implementation.listed(city.session, office, city.community.code) == []
+
+
+#: What is independent of the house's own counting: plain SQL. ``f`` and ``l`` are the first and the day after the last.
+_SQL = {
+    "area": "SELECT round(sum(ST_Area(ST_Transform(b.geom, CAST(replace(u.metric_crs, 'EPSG:', '') AS int))))/1000)/10 "
+    "FROM grid_boundary b JOIN unit u ON u.id = b.community_id WHERE now()::date <@ b.valid GROUP BY u.id",
+    "buildings": "SELECT count(*) FROM building WHERE kind = 'residential'",
+    "homes": "SELECT count(*) FROM household",
+    "people": "SELECT count(*) FROM resident",
+    "grids": "SELECT count(*) FROM unit WHERE level = 'grid'",
+    "posts": "SELECT count(*) FROM team_member WHERE DATE '{l}' - 1 <@ valid",
+    "guides": "SELECT count(*) FROM guide WHERE DATE '{l}' - 1 <@ valid",
+    "teams": "SELECT count(*) FROM service_team WHERE founded_on < '{f}'",
+    "new_teams": "SELECT count(*) FROM service_team WHERE founded_on >= '{f}' AND founded_on < '{l}'",
+    "special": "SELECT count(DISTINCT household_id) FROM household_group WHERE DATE '{l}' - 1 <@ valid",
+    "rented": "SELECT count(*) FROM tenancy WHERE DATE '{l}' - 1 <@ valid",
+    "tenants": "SELECT count(DISTINCT resident_id) FROM tenancy_tenant t JOIN tenancy y ON y.id = t.tenancy_id "
+    "WHERE DATE '{l}' - 1 <@ y.valid",
+    "met": "SELECT count(DISTINCT household_id) FROM visit WHERE outcome = 'met' AND manner = 'visit' AND {campaign}",
+    "cards": "SELECT count(*) FROM visit WHERE card AND {campaign}",
+    "asked": "SELECT count(*) FROM diary_entry e JOIN visit v ON v.id = e.visit_id WHERE e.asks AND {campaign}",
+    "solved": "SELECT count(*) FROM diary_entry e JOIN visit v ON v.id = e.visit_id WHERE e.asks AND {campaign} "
+    "AND (e.struck_at AT TIME ZONE 'Asia/Shanghai')::date = (v.at AT TIME ZONE 'Asia/Shanghai')::date",
+    "visits": "SELECT count(*) FROM visit WHERE outcome = 'met' AND manner = 'visit' AND {days}",
+    "calls": "SELECT count(*) FROM visit WHERE outcome = 'met' AND manner = 'call' AND {days}",
+    "reached": "SELECT count(DISTINCT household_id) FROM visit WHERE outcome = 'met' AND {days}",
+    "reached_special": "SELECT count(DISTINCT household_id) FROM visit WHERE outcome = 'met' AND {days} "
+    "AND household_id IN (SELECT household_id FROM household_group WHERE DATE '{l}' - 1 <@ valid)",
+    "said": "SELECT count(*) FROM diary_entry WHERE {days}",
+    "wanted": "SELECT count(*) FROM diary_entry WHERE asks AND {days}",
+    "struck": "SELECT count(*) FROM diary_entry e LEFT JOIN incident i ON i.id = e.incident_id "
+    "WHERE e.asks AND (e.struck_at IS NOT NULL OR i.step = 'closed') AND {days}",
+    "disputes": "SELECT count(*) FROM dispute WHERE reported_at >= '{f}' AND reported_at < '{l}'",
+    "settled": "SELECT count(*) FROM dispute WHERE reported_at >= '{f}' AND reported_at < '{l}' "
+    "AND step IN ('settled', 'closed')",
+    "lectures": "SELECT count(*) FROM activity WHERE kind = 'lecture' AND begins_at >= '{f}' AND begins_at < '{l}'",
+    "cleanups": "SELECT count(*) FROM activity WHERE kind = 'cleanup' AND begins_at >= '{f}' AND begins_at < '{l}'",
+    "came": "SELECT sum(attendance) FROM activity WHERE begins_at >= '{f}' AND begins_at < '{l}'",
+}
+
+
+def test_the_report_on_the_demos_spring_states_what_plain_sql_counts(loaded: Session) -> None:
+    year = duties.spring(settings.today()).year
+    loaded.execute(text("SET LOCAL TIME ZONE 'Asia/Shanghai'"))
+    words = {
+        "f": f"{year}-01-01",
+        "l": f"{year}-04-01",
+        "days": f"at >= '{year}-01-01' AND at < '{year}-04-01'",
+        "campaign": f"visit.at >= '{year}-03-17' AND visit.at < '{year}-03-19'",
+    }
+    n: dict[str, Any] = {}
+    for name, query in _SQL.items():
+        alias = {"campaign": words["campaign"].replace("visit.at", "v.at")} if " v " in query else {}
+        days = {"days": words["days"].replace("at ", "e.at ")} if "diary_entry e" in query else {}
+        n[name] = loaded.scalar(text(query.format(**(words | alias | days))))
+    seed = (41, 1400, 1400, 35, 35, 11, 3, 1, 2)
+    names = ("buildings", "met", "cards", "asked", "solved", "teams", "new_teams", "lectures", "cleanups")
+    assert tuple(n[name] for name in names) == seed
+    assert (float(n["area"]), n["grids"], n["people"]) == (15.6, 8, 5674)
+    assert round(100 * n["met"] / n["homes"]) == 90
+    community = units.by_code(loaded, access.SYSTEM, plan.COMMUNITY)
+    report = implementation.draft(
+        loaded, access.SYSTEM, community_id=community.id, first_on=date(year, 1, 1), last_on=date(year, 3, 31)
+    )
+    said = "\n".join(getattr(report, part) for part in implementation.Part)
+    groups = loaded.execute(
+        text(
+            f"SELECT g.name_zh, count(DISTINCT h.household_id) FROM household_group h "
+            f"JOIN special_group g ON g.code = h.group_code WHERE DATE '{year}-03-31' <@ h.valid "
+            "GROUP BY g.code ORDER BY g.position"
+        )
+    ).all()
+    inside = loaded.execute(
+        text(
+            "SELECT count(DISTINCT h.id), count(r.id) FROM household h JOIN dwelling d ON d.id = h.dwelling_id "
+            "JOIN building b ON b.id = d.building_id JOIN resident r ON r.household_id = h.id GROUP BY b.grid_id"
+        )
+    ).all()
+    homes, people = sorted(row[0] for row in inside), sorted(row[1] for row in inside)
+    for sentence in (
+        f"占地{float(n['area'])}万平方米，辖区内有住宅楼{n['buildings']}栋，总户数{n['homes']}户，总人口{n['people']}人，"
+        f"共分{n['grids']}个网格，每个网格{homes[0]}至{homes[-1]}户、{people[0]}至{people[-1]}人。",
+        f"现将{year}年1月1日至3月31日实施",
+        f"每个网格设{n['posts'] // 8}人组成的社区民生服务组（1名网格负责人、1名信息员、1名督导员、1名楼栋员），"
+        f"共{n['posts']}人。",
+        f"网格管理服务指导人员{n['guides']}名",
+        f"在原有{n['teams']}支特色服务队的基础上，新成立了保洁、修理、文体指导等{n['new_teams']}支服务队。",
+        f"建立普通群体家庭信息档案{n['homes'] - n['special']}户。",
+        f"建立特殊群体家庭信息档案{n['special']}户，其中{'、'.join(f'{row[0]}{row[1]}户' for row in groups)}（",
+        f"出租房屋{n['rented']}处，租房人员{n['tenants']}人。",
+        f"共{n['homes']}户，走访到{n['met']}户，入户率达90%。这次入户共发放便民服务卡{n['cards']}张，",
+        f"这次走访共收集信息{n['asked']}条，当即全部解决{n['solved']}条。",
+        f"本期共上门走访{n['visits']}次，电话随访{n['calls']}次，走到或联系到{n['reached']}户，",
+        f"其中特殊群体家庭{n['reached_special']}户。",
+        f"本期民情日记共记{n['said']}条，其中需要解决的{n['wanted']}条，已解决注销{n['struck']}条。",
+        f"本期登记矛盾纠纷{n['disputes']}件，已调解成功{n['settled']}件，",
+        f"社区现有特色服务队{n['teams'] + n['new_teams']}支，",
+        f"举办老年人健康知识讲座{n['lectures']}次，清理辖区卫生{n['cleanups']}次，",
+        f"参加居民{n['came']}人次。",
+        f"仍有{n['homes'] - n['reached']}户本期没有走访到",
+        f"民情日记中还有{n['wanted'] - n['struck']}条没有解决。",
+        f"还有{n['disputes'] - n['settled']}件没有调解成功。",
+    ):
+        assert sentence in said, sentence
+        said = said.replace(sentence, "")
+    # What is left has no number but those of headings, of days, and of kinds whose sums were compared.
+    left = re.sub(r"^\d\.|社区利用3月17日至18日|[\u4e00-\u9fff]{2,6}\d+[名次件]", "", said, flags=re.M)
+    assert re.findall(r"\d+", left) in ([], [re.sub(r"\D", "", _percent(n["reached"], n["homes"]))])
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{min(99, round(100 * part / whole))}%"
