@@ -39,7 +39,7 @@ class ReportOut(ReportBrief):
     """A report with what was counted and the text of its parts, a paragraph a line, in Chinese."""
 
     figures: dict[str, Any] = Field(
-        description="What was counted; lengths in metres, areas in square metres.", examples=[{"buildings": 41}]
+        description="What was counted; areas in square metres.", examples=[{"buildings": 41}]
     )
     opening: str | None = Field(examples=["梧桐里社区占地15.6万平方米……"])
     posts: str | None = Field(examples=["1.人员及岗位设置"])

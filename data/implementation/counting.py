@@ -1,6 +1,6 @@
 """What an implementation report counts: every number of it, from the records, for one community and one period.
 
-``count`` returns plain values, as they are kept with the report: whole numbers, lengths in metres, days as ISO text.
+``count`` returns plain values, as they are kept with the report: whole numbers, areas in square metres, days as ISO text.
 
 ===============  ====================================================================================================
 the community    area, buildings people live in, grids, households, people: as they stand when it is counted
@@ -8,7 +8,7 @@ people           posts, guides and elders on the last day; service teams by the 
 archives         households by special group, and tenancies, on the last day
 campaigns        those that begin in the period: households met at the door, cards, what was said, what was solved
 on the spot      solved on the very day on which it was said
-the work         visits, calls, diary, cases, patrols, disputes and activities of the days of the period
+the work         visits, calls, diary, cases, disputes and activities of the days of the period
 ===============  ====================================================================================================
 """
 
@@ -32,7 +32,6 @@ from data.diary import DiaryEntry, finding
 from data.disputes import Dispute, Step
 from data.households import HouseholdGroup, Tenancy, TenancyTenant, homes
 from data.incidents import Incident
-from data.patrols import Patrol
 from data.teams import Guide, Post, ServiceTeam, TeamMember
 from data.units import Unit
 from data.visits import Manner, Outcome, Visit
@@ -206,13 +205,10 @@ def _work(session: Session, community: Unit, first: date, last: date) -> Figures
     late = incidents.narrowed(
         select(func.count(Incident.id)), access.SYSTEM, incidents.Filter(closed_first=first, closed_last=last)
     ).where(Incident.community_id == community.id, Incident.closed_at > Incident.due_at)
-    walked = (Patrol.community_id == community.id, *listing.in_period(Patrol.started_at, first, last))
     return {
         "reached": _one(session, reached),
         "reached_special": _one(session, reached.where(Visit.household_id.in_(special))),
         "cases_late": _one(session, late),
-        "patrols": _one(session, select(func.count()).select_from(Patrol).where(*walked)),
-        "patrolled_m": round(float(_one(session, select(func.coalesce(func.sum(Patrol.length_m), 0)).where(*walked)))),
         **_disputes(session, community, first, last),
         "activities": _activities(session, community, first, last),
     }

@@ -272,8 +272,7 @@ def _services(figures: Figures) -> str:
     return _lines(
         "1.网格化管理的运转方式更加精细化",
         "社区整体一张网，网中有格，按格定岗，人在格上，事在网中，形成社区管理服务中心、网格、楼栋三级联动的管理机制。"
-        + _cases(figures)
-        + _patrols(figures),
+        + _cases(figures),
         "2.创新社区调解机制，及时化解矛盾纠纷",
         _disputes(figures),
         "3.通过网格化管理积极开展其他生活服务",
@@ -286,12 +285,6 @@ def _cases(figures: Figures) -> str:
         return "本期没有受理和办结的事件。"
     late = f"，其中超过时限办结{figures['cases_late']}件" if figures["cases_late"] else ""
     return f"本期受理事件{figures['cases']}件，办结{figures['cases_solved']}件{late}。"
-
-
-def _patrols(figures: Figures) -> str:
-    if not figures["patrols"]:
-        return "本期没有巡查记录。"
-    return f"本期巡查{figures['patrols']}次，共{plain(figures['patrolled_m'] / 1000)}千米。"
 
 
 def _disputes(figures: Figures) -> str:
@@ -310,21 +303,21 @@ def _activities(figures: Figures) -> str:
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for activity in figures["activities"]:
         by_kind.setdefault(activity["kind"], []).append(activity)
-    told = []
+    sentences = []
     for kind, name in KINDS.items():
         held = by_kind.get(kind, [])
         if kind == "lecture" and 0 < len({one["title"] for one in held}) <= 3:
             titles = dict.fromkeys(one["title"] for one in held)
-            told += [f"举办{text}{sum(one['title'] == text for one in held)}次" for text in titles]
+            sentences += [f"举办{text}{sum(one['title'] == text for one in held)}次" for text in titles]
         elif held:
-            told.append(f"{name}{len(held)}次")
+            sentences.append(f"{name}{len(held)}次")
     missing = [name for kind, name in KINDS.items() if kind in ("lecture", "cleanup") and kind not in by_kind]
-    if not told:
+    if not sentences:
         return f"{teams}本期没有举办讲座和其他活动。"
     came = sum(one["came"] or 0 for one in figures["activities"])
     people = f"，参加居民{came}人次" if came else ""
     none = f"本期没有{'，也没有'.join(missing)}。" if missing else ""
-    return f"{teams}本期共{'，'.join(told)}{people}。{none}"
+    return f"{teams}本期共{'，'.join(sentences)}{people}。{none}"
 
 
 def _problems(figures: Figures) -> str:
@@ -346,8 +339,6 @@ def _problems(figures: Figures) -> str:
         problems.append(f"有{figures['cases_late']}件事件超过时限才办结，部门之间的配合有待加强。")
     if unsettled := figures["disputes"] - sum(figures["disputes_settled"].values()):
         problems.append(f"登记的矛盾纠纷中还有{unsettled}件没有调解成功。")
-    if not figures["patrols"]:
-        problems.append("网格巡查没有形成记录，网格服务人员入网格的情况有待加强。")
     if not problems:
         return "从本期记录看没有突出问题。"
     return _lines(*(f"{number}.{text}" for number, text in enumerate(problems, 1)))

@@ -49,7 +49,6 @@ def test_a_period_without_records_is_told_in_sentences_that_say_so(city: City) -
         "本期没有上门走访和电话随访的记录。",
         "本期没有民情日记记录。",
         "本期没有受理和办结的事件。",
-        "本期没有巡查记录。",
         "本期没有登记矛盾纠纷。",
         "本期没有举办讲座和其他活动。",
     ):
