@@ -1,6 +1,6 @@
 """What an implementation report counts: every number of it, from the records, for one community and one period.
 
-``count`` returns plain values, as they are kept with the report: whole numbers, areas in square metres, days as ISO text.
+``count`` returns plain values, as they are kept with the report: whole numbers, square metres, days as ISO text.
 
 ===============  ====================================================================================================
 the community    area, buildings people live in, grids, households, people: as they stand when it is counted
