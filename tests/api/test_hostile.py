@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from itertools import compress, cycle
 from typing import Any
 
+import docx
 import openpyxl
 import pytest
 from fastapi import FastAPI
@@ -147,6 +148,8 @@ def walk(app: FastAPI, world: World, spot: Spot) -> dict[str, str]:
         kind = answer.headers.get("content-type", "")
         if "json" in kind:
             json.loads(answer.text)
+        elif "openxmlformats" in kind:
+            docx.Document(io.BytesIO(answer.content))
         elif "xml" in kind:
             ET.fromstring(answer.text)
         elif "html" in kind:
