@@ -32,6 +32,7 @@ from data.base import db, language, sendings, settings
 from data.base.access import Actor
 from data.base.language import _
 from data.base.settings import Settings
+from data.units import Unit
 
 #: A template lies beside the code that shows it, named ``incidents/case.html``; what every page uses lies in here.
 FOLDERS = (Path(__file__).parents[1], Path(__file__).parent)
@@ -108,6 +109,13 @@ class Page:
     def community_id(self) -> int | None:
         """The id of that community."""
         return self.glance.community.id if self.glance and self.glance.community else None
+
+    @property
+    def one_community(self) -> Unit | None:
+        """That community; of several the first, ``None`` for whoever has none."""
+        if self.glance is None:
+            return None
+        return self.glance.community or next(iter(self.glance.communities), None)
 
     @cached_property
     def can(self) -> set[str]:

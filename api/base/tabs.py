@@ -54,6 +54,9 @@ def ledger(page: Page, current: str) -> list[dict[str, Any]]:
         ("buildings", _("Buildings"), {"building.read"}),
         ("dwellings", _("Dwellings"), {"building.read"}),
         ("units", _("Units"), {"unit.read"}),
+        ("ledger", _("Ledger"), {"incident.read"}),
+        ("briefs", _("Work reports"), {"brief.read"}),
+        ("figures", _("Figures"), {"grid.read"}),
     )
 
 

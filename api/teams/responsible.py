@@ -39,7 +39,7 @@ class Here(Parameters):
 def wall(page: Read) -> Response:
     """Each grid with its team, the map down to the building, and those of the building that was chosen."""
     asked = parameters(page.request.query_params, Here)
-    community = _community(page)
+    community = page.one_community
     whole = teams.of_community(page.session, page.actor, community.id) if community else []
     chosen = buildings.get(page.session, page.actor, asked.building) if asked.building else None
     here = teams.of_building(page.session, page.actor, chosen) if chosen else None
@@ -75,7 +75,7 @@ def wall(page: Read) -> Response:
 @pages.get("/workload")
 def workload(page: Read) -> Response:
     """How much there is in each grid, by the order of the grids: the work of a team, of no one person."""
-    community = _community(page)
+    community = page.one_community
     counts = figures_by_grid(page)
     due = visits.due.counts_by_grid(page.session, page.actor, community.code if community else None)
     rows = []
@@ -95,13 +95,6 @@ def workload(page: Read) -> Response:
             }
         )
     return page.show("teams/workload.html", section="grids", tabs=tabs.teams(page, "workload"), rows=rows)
-
-
-def _community(page: Page) -> units.Unit | None:
-    """The community that pages are about; of several the first."""
-    if page.glance is None:
-        return None
-    return page.glance.community or next(iter(page.glance.communities), None)
 
 
 def _people(whole: Responsible, names: dict[int, str]) -> list[dict[str, Any]]:

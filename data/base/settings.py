@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -154,6 +154,11 @@ class Settings(BaseSettings):
 def get() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def end_of(day: date) -> datetime:
+    """The end of a day in the community's time zone."""
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(get().timezone))
 
 
 def today() -> date:

@@ -82,14 +82,17 @@ def load(session: Session, community: units.Unit, seed: int, today: date) -> Non
     rows = []
     for day, team, kind, title, place, audience, attendance in held:
         grid_id, point = random.choice(houses)
+        begins_at = datetime.combine(day, time(9, 30), ZONE)
         rows.append(
             {
+                "created_at": begins_at,
+                "updated_at": begins_at,
                 "community_id": community.id,
                 "grid_id": grid_id,
                 "team_id": teams[team].id,
                 "kind": kind,
                 "title": title,
-                "begins_at": datetime.combine(day, time(9, 30), ZONE),
+                "begins_at": begins_at,
                 "place": place,
                 "audience": audience,
                 "attendance": attendance,

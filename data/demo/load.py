@@ -7,8 +7,9 @@ indexes made as for anybody else. That is not a change somebody made, so the aud
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 from geoalchemy2.shape import from_shape
@@ -20,7 +21,7 @@ from data import accounts, grids, households, implementation, incidents, needles
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import activities, diary, disputes, duties, plan, visits, walks
+from data.demo import activities, briefs, diary, disputes, duties, plan, visits, walks
 from data.demo.plan import Demo
 from data.diary import DiaryEntry
 from data.visits import Visit
@@ -81,6 +82,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     implementation.draft(
         session, access.SYSTEM, community_id=community.id, first_on=date(year, 1, 1), last_on=date(year, 3, 31)
     )
+    briefs.load(session, community, leaders, held, demo.today)
     audit.record(
         session,
         access.SYSTEM,
@@ -116,6 +118,7 @@ def _buildings(session: Session, demo: Demo, community_id: int, units_by_code: d
         {
             **row,
             "community_id": community_id,
+            "created_at": _began(demo),
             "grid_id": units_by_code[row.pop("grid_code")],
             "geom": from_shape(row["geom"], 4326),
             "point": from_shape(row["geom"].representative_point(), 4326),
@@ -146,7 +149,8 @@ def _households(
     rows, heads = [], []
     for row in _rows(demo.households):
         heads.append(row.pop("head_row"))
-        rows.append({**row, "community_id": community_id, "dwelling_id": _door(row, dwellings)})
+        place = {"community_id": community_id, "dwelling_id": _door(row, dwellings)}
+        rows.append({**row, **place, "created_at": _began(demo)})
     ids = _insert(session, households.Household, rows)
     by_number = dict(zip(demo.households["number"], ids, strict=True))
     residents = [
@@ -154,6 +158,7 @@ def _households(
             **households.indexed(row),
             "community_id": community_id,
             "household_id": by_number[row["household_number"]],
+            "created_at": _began(demo),
         }
         for row in _rows(demo.residents)
     ]
@@ -190,7 +195,8 @@ def _tenancies(
     rows = []
     for row in _rows(demo.tenancies):
         valid: Range[date] = Range(row.pop("valid_from"), row.pop("valid_to"))
-        rows.append({**row, "community_id": community_id, "dwelling_id": _door(row, dwellings), "valid": valid})
+        place = {"community_id": community_id, "dwelling_id": _door(row, dwellings)}
+        rows.append({**row, **place, "valid": valid, "created_at": _began(demo)})
     ids = _insert(session, households.Tenancy, rows)
     tenants = [
         {"tenancy_id": ids[row["tenancy_row"]], "resident_id": residents[row["resident_row"]]}
@@ -228,7 +234,7 @@ def _incidents(
     for row in _rows(demo.incidents):
         workers[row["number"]] = team_ids.get(duties.WORKED_BY.get(row["category_code"], ""))
         grid, building, geom = row.pop("grid_code"), row.pop("building_code"), row.pop("geom")
-        row |= {"id": ids[row["number"]], "community_id": community_id}
+        row |= {"id": ids[row["number"]], "community_id": community_id, "created_at": row["reported_at"]}
         row["grid_id"] = places[row["number"]] = units_by_code[grid] if grid else None
         row["building_id"] = buildings[building] if building else None
         row["geom"] = from_shape(geom, 4326) if geom else None
@@ -417,6 +423,11 @@ def _insert(session: Session, table: type[db.Table], rows: list[Row]) -> list[in
 def _insert_plain(session: Session, table: type[db.Table], rows: list[Row]) -> None:
     """Insert rows that all name the same columns."""
     session.execute(insert(_core(table)), rows)
+
+
+def _began(demo: Demo) -> datetime:
+    """When the archives of the demo were made: the day on which its grids began."""
+    return datetime.combine(demo.valid_from, time(), ZoneInfo("Asia/Shanghai"))
 
 
 def _core(table: type[db.Table]) -> Table:

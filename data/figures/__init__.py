@@ -8,7 +8,7 @@ number and the list behind it are the same rows, and nobody fills in what the re
 - ``counting`` counts them by community and grid, and lists the records behind one
 """
 
-from data.figures.catalogue import FigureNotFound, catalogue, fields, get
+from data.figures.catalogue import FigureNotFound, catalogue, fields, get, needed
 from data.figures.counting import Numbers, Record, count, records, share
 from data.figures.figure import Field, Figure, Share, Span
 
@@ -24,6 +24,7 @@ __all__ = [
     "count",
     "fields",
     "get",
+    "needed",
     "records",
     "share",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -83,40 +83,48 @@ def get(session: Session, code: str) -> Figure | Share:
 
 
 def _ground() -> Iterator[Figure]:
-    figure = partial(Figure, field=Field.GROUND, within=False)
+    figure = partial(Figure, field=Field.GROUND, table=Building, within=False)
     yield figure(
         code="buildings", name=_("Residential buildings"), how=_("Buildings that people live in."), rows=_buildings
     )
-    yield figure(code="dwellings", name=_("Dwellings"), how=_("Doors of the buildings."), rows=_dwellings)
+    yield figure(
+        code="dwellings", name=_("Dwellings"), how=_("Doors of the buildings."), rows=_dwellings, table=Dwelling
+    )
 
 
 def _people() -> Iterator[Figure]:
-    figure = partial(Figure, field=Field.PEOPLE, within=False, people=True)
+    figure = partial(Figure, field=Field.PEOPLE, table=Household, within=False, people=True)
     yield figure(code="households", name=_("Households"), how=_("Households of the archive."), rows=_households)
-    yield figure(code="residents", name=_("Residents"), how=_("People of the archive."), rows=_residents)
+    yield figure(
+        code="residents", name=_("Residents"), how=_("People of the archive."), rows=_residents, table=Resident
+    )
     yield figure(
         code="residents_floating",
         name=_("Floating population"),
         how=_("Residents who are registered elsewhere."),
         rows=partial(_residents, where=Resident.status == households.Status.FLOATING),
+        table=Resident,
     )
     yield figure(
         code="residents_old",
         name=_("Residents of 60 and more"),
         how=_("Residents whose day of birth is known and who were 60 or older on the last day."),
         rows=partial(_residents, aged=(OLD, None)),
+        table=Resident,
     )
     yield figure(
         code="residents_minor",
         name=_("Minors"),
         how=_("Residents whose day of birth is known and who were younger than 18 on the last day."),
         rows=partial(_residents, aged=(None, GROWN_UP)),
+        table=Resident,
     )
     yield figure(
         code="tenancies",
         name=_("Rented dwellings"),
         how=_("Tenancies that ran on the last day."),
         rows=_tenancies,
+        table=Tenancy,
     )
     yield figure(
         code="special_households",
@@ -132,6 +140,7 @@ def _groups(session: Session) -> Iterator[Figure]:
         yield Figure(
             code=f"special_households.{group.code}",
             field=Field.PEOPLE,
+            table=Household,
             name=name,
             how=_("Households that belonged to the group “{group}” on the last day.", group=name),
             rows=partial(_special, group=group.code),
@@ -141,7 +150,7 @@ def _groups(session: Session) -> Iterator[Figure]:
 
 
 def _teams() -> Iterator[Figure]:
-    figure = partial(Figure, field=Field.TEAMS, within=False)
+    figure = partial(Figure, field=Field.TEAMS, table=TeamMember, within=False)
     yield figure(
         code="posts",
         name=_("Members of grid teams"),
@@ -149,12 +158,16 @@ def _teams() -> Iterator[Figure]:
         rows=_posts,
     )
     yield figure(
-        code="service_teams", name=_("Service teams"), how=_("Service teams of the community."), rows=_service_teams
+        code="service_teams",
+        name=_("Service teams"),
+        how=_("Service teams of the community."),
+        rows=_service_teams,
+        table=ServiceTeam,
     )
 
 
 def _visits() -> Iterator[Figure | Share]:
-    figure = partial(Figure, field=Field.VISITS)
+    figure = partial(Figure, field=Field.VISITS, table=Visit)
     met = Visit.outcome == Outcome.MET
     yield figure(
         code="visits",
@@ -198,7 +211,7 @@ def _visits() -> Iterator[Figure | Share]:
 
 
 def _diary() -> Iterator[Figure]:
-    figure = partial(Figure, field=Field.DIARY)
+    figure = partial(Figure, field=Field.DIARY, table=DiaryEntry)
     yield figure(code="entries", name=_("Diary entries"), how=_("What was said or seen in these days."), rows=_entries)
     yield figure(
         code="entries_asked",
@@ -222,7 +235,7 @@ def _diary() -> Iterator[Figure]:
 
 
 def _cases() -> Iterator[Figure | Share]:
-    figure = partial(Figure, field=Field.CASES)
+    figure = partial(Figure, field=Field.CASES, table=Incident)
     yield figure(
         code="cases",
         name=_("Cases reported"),
@@ -283,6 +296,7 @@ def _kinds(session: Session) -> Iterator[Figure]:
         yield Figure(
             code=f"cases.{category.code}",
             field=Field.CASES,
+            table=Incident,
             name=name,
             how=_("Cases reported in these days under “{category}”, and under what lies below it.", category=name),
             rows=partial(_reported, category=category.code),
@@ -290,7 +304,7 @@ def _kinds(session: Session) -> Iterator[Figure]:
 
 
 def _disputes() -> Iterator[Figure]:
-    figure = partial(Figure, field=Field.DISPUTES)
+    figure = partial(Figure, field=Field.DISPUTES, table=Dispute)
     yield figure(
         code="disputes", name=_("Disputes reported"), how=_("Disputes reported in these days."), rows=_quarrels
     )
@@ -310,7 +324,7 @@ def _disputes() -> Iterator[Figure]:
 
 
 def _activities() -> Iterator[Figure]:
-    figure = partial(Figure, field=Field.ACTIVITIES)
+    figure = partial(Figure, field=Field.ACTIVITIES, table=Activity)
     yield figure(
         code="activities",
         name=_("Activities held"),
@@ -335,18 +349,30 @@ def _activities() -> Iterator[Figure]:
 # The records ---------------------------------------------------------------------------------------------------------
 
 
+def _of_household(household_id: Any) -> Any:
+    """The number of a household."""
+    return select(Household.number).where(Household.id == household_id).scalar_subquery()
+
+
 def _buildings(actor: Actor, _span: Span) -> Rows:
-    query = row(Building.id, Building.community_id, Building.grid_id, Building.created_at)
+    query = row(Building.id, Building.community_id, Building.grid_id, Building.created_at, Building.number)
     return access.visible(query, actor, Building).where(Building.kind == BuildingKind.RESIDENTIAL)
 
 
 def _dwellings(actor: Actor, _span: Span) -> Rows:
-    query = row(Dwelling.id, Building.community_id, Building.grid_id, Building.created_at)
+    query = row(
+        Dwelling.id,
+        Building.community_id,
+        Building.grid_id,
+        Building.created_at,
+        func.concat_ws(" ", Building.number, Dwelling.unit, Dwelling.room),
+        shown=Building.id,
+    )
     return access.visible(query.join(Building, Building.id == Dwelling.building_id), actor, Building)
 
 
 def _households(actor: Actor, _span: Span, where: ColumnElement[bool] | None = None) -> Rows:
-    query = row(Household.id, Household.community_id, Building.grid_id, Household.created_at)
+    query = row(Household.id, Household.community_id, Building.grid_id, Household.created_at, Household.number)
     query = access.visible(homes.placed(query, Household.dwelling_id), actor, Household)
     return query if where is None else query.where(where)
 
@@ -357,7 +383,9 @@ def _residents(
     where: ColumnElement[bool] | None = None,
     aged: tuple[int | None, int | None] = (None, None),
 ) -> Rows:
-    query = row(Resident.id, Resident.community_id, Building.grid_id, Resident.created_at)
+    query = row(
+        Resident.id, Resident.community_id, Building.grid_id, Resident.created_at, Household.number, shown=Household.id
+    )
     query = query.join(Household, Household.id == Resident.household_id)
     query = access.visible(homes.placed(query, Household.dwelling_id), actor, Resident)
     least, below = aged
@@ -373,7 +401,13 @@ def _years_before(span: Span, years: int) -> Any:
 
 
 def _tenancies(actor: Actor, span: Span) -> Rows:
-    query = row(Tenancy.id, Tenancy.community_id, Building.grid_id, Tenancy.created_at)
+    query = row(
+        Tenancy.id,
+        Tenancy.community_id,
+        Building.grid_id,
+        Tenancy.created_at,
+        func.concat_ws(" ", Building.number, Dwelling.unit, Dwelling.room),
+    )
     query = query.where(Tenancy.valid.contains(span.last))
     return access.visible(homes.placed(query, Tenancy.dwelling_id), actor, Tenancy)
 
@@ -388,19 +422,35 @@ def _special(actor: Actor, span: Span, group: str | None = None) -> Rows:
 
 
 def _posts(actor: Actor, span: Span) -> Rows:
-    query = row(TeamMember.id, TeamMember.community_id, TeamMember.grid_id, TeamMember.created_at)
+    query = row(
+        TeamMember.id,
+        TeamMember.community_id,
+        TeamMember.grid_id,
+        TeamMember.created_at,
+        TeamMember.post,
+        shown=TeamMember.grid_id,
+    )
     return access.visible(query, actor, TeamMember).where(TeamMember.holds(span.last))
 
 
 def _service_teams(actor: Actor, _span: Span) -> Rows:
     nowhere = cast(None, TeamMember.grid_id.type)
     return access.visible(
-        row(ServiceTeam.id, ServiceTeam.community_id, nowhere, ServiceTeam.created_at), actor, ServiceTeam
+        row(ServiceTeam.id, ServiceTeam.community_id, nowhere, ServiceTeam.created_at, ServiceTeam.name),
+        actor,
+        ServiceTeam,
     )
 
 
 def _visited(actor: Actor, span: Span, where: ColumnElement[bool]) -> Rows:
-    query = row(Visit.id, Visit.community_id, Visit.grid_id, Visit.recorded_at)
+    query = row(
+        Visit.id,
+        Visit.community_id,
+        Visit.grid_id,
+        Visit.recorded_at,
+        _of_household(Visit.household_id),
+        shown=Visit.household_id,
+    )
     query = query.where(where, *listing.in_period(Visit.at, span.first, span.last))
     return access.visible(query, actor, Visit)
 
@@ -413,7 +463,7 @@ def _households_met(actor: Actor, span: Span) -> Rows:
         *listing.in_period(Visit.at, span.first, span.last),
     )
     known_at = met.correlate(Household).scalar_subquery()
-    query = row(Household.id, Household.community_id, Building.grid_id, known_at)
+    query = row(Household.id, Household.community_id, Building.grid_id, known_at, Household.number)
     query = access.visible(homes.placed(query, Household.dwelling_id), actor, Household)
     return query.where(known_at.is_not(None))
 
@@ -422,7 +472,7 @@ def _entries(
     actor: Actor, span: Span, subject: str | None = None, *, asks: bool | None = None, struck: bool = False
 ) -> Rows:
     wanted = diary.Filter(first=span.first, last=span.last, subjects=None if subject is None else (subject,))
-    query = row(DiaryEntry.id, DiaryEntry.community_id, DiaryEntry.grid_id, DiaryEntry.created_at)
+    query = row(DiaryEntry.id, DiaryEntry.community_id, DiaryEntry.grid_id, DiaryEntry.created_at, DiaryEntry.subject)
     query = diary.finding.narrowed(diary.finding.joined(query), actor, wanted)
     if asks is not None:
         query = query.where(DiaryEntry.asks.is_(asks))
@@ -431,19 +481,19 @@ def _entries(
 
 def _reported(actor: Actor, span: Span, where: ColumnElement[bool] | None = None, category: str | None = None) -> Rows:
     wanted = incidents.Filter(first=span.first, last=span.last, categories=None if category is None else (category,))
-    query = row(Incident.id, Incident.community_id, Incident.grid_then, Incident.created_at)
+    query = row(Incident.id, Incident.community_id, Incident.grid_then, Incident.created_at, Incident.number)
     query = incidents.narrowed(query, actor, wanted)
     return query if where is None else query.where(where)
 
 
 def _closed(actor: Actor, span: Span) -> Rows:
     wanted = incidents.Filter(closed_first=span.first, closed_last=span.last)
-    query = row(Incident.id, Incident.community_id, Incident.grid_id, Incident.closed_at)
+    query = row(Incident.id, Incident.community_id, Incident.grid_id, Incident.closed_at, Incident.number)
     return incidents.narrowed(query, actor, wanted)
 
 
 def _open(actor: Actor, span: Span, *, late: bool = False) -> Rows:
-    query = row(Incident.id, Incident.community_id, Incident.grid_id, Incident.created_at)
+    query = row(Incident.id, Incident.community_id, Incident.grid_id, Incident.created_at, Incident.number)
     end = listing.in_period(Incident.closed_at, span.last + timedelta(days=1), None)
     unsettled = Incident.state.in_(incidents.OPEN)
     query = incidents.narrowed(query, actor, incidents.Filter()).where(
@@ -463,12 +513,12 @@ def _on_the_spot() -> ColumnElement[bool]:
 
 def _quarrels(actor: Actor, span: Span, kind: str | None = None) -> Rows:
     wanted = disputes.Filter(first=span.first, last=span.last, kinds=None if kind is None else (kind,))
-    query = row(Dispute.id, Dispute.community_id, Dispute.grid_id, Dispute.created_at)
+    query = row(Dispute.id, Dispute.community_id, Dispute.grid_id, Dispute.created_at, Dispute.kind)
     return disputes.finding.narrowed(query, actor, wanted)
 
 
 def _agreed(actor: Actor, span: Span) -> Rows:
-    query = row(Dispute.id, Dispute.community_id, Dispute.grid_id, Dispute.settled_at)
+    query = row(Dispute.id, Dispute.community_id, Dispute.grid_id, Dispute.settled_at, Dispute.kind)
     query = query.where(*listing.in_period(Dispute.settled_at, span.first, span.last))
     return disputes.finding.narrowed(query, actor, disputes.Filter())
 
@@ -479,7 +529,8 @@ def _held(actor: Actor, span: Span, kind: str | None = None, *, came: bool = Fal
         Activity.community_id,
         Activity.grid_id,
         Activity.updated_at,
-        Activity.attendance if came else None,
+        Activity.title,
+        amount=Activity.attendance if came else None,
     )
     query = query.where(Activity.attendance.is_not(None), *listing.in_period(Activity.begins_at, span.first, span.last))
     if kind is not None:
@@ -487,10 +538,10 @@ def _held(actor: Actor, span: Span, kind: str | None = None, *, came: bool = Fal
     return access.visible(query, actor, Activity)
 
 
-def needed(asked: Mapping[str, Figure | Share], every: Mapping[str, Figure | Share]) -> list[Figure]:
+def needed(asked: Iterable[Figure | Share], every: Mapping[str, Figure | Share]) -> list[Figure]:
     """The figures that have to be counted for those that are asked: shares need their part and their whole."""
     wanted: dict[str, Figure] = {}
-    for figure in asked.values():
+    for figure in asked:
         for code in (figure.part, figure.whole) if isinstance(figure, Share) else (figure.code,):
             counted = every[code]
             assert isinstance(counted, Figure)

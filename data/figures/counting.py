@@ -29,8 +29,8 @@ class Numbers:
         """All of it."""
         return sum(self.by_place.values())
 
-    def of_grid(self, grid_id: int) -> int:
-        """What lies in a grid."""
+    def of_grid(self, grid_id: int | None) -> int:
+        """What lies in a grid; of ``None``: what lies in none."""
         return sum(number for (_community, grid), number in self.by_place.items() if grid == grid_id)
 
     def of_community(self, community_id: int) -> int:
@@ -40,11 +40,13 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Record:
-    """A record behind a number: its id within its feature, its grid, and when it came in."""
+    """A record behind a number: its grid, when it came in, what it is called, and the id of what shows it."""
 
     record_id: int
     grid_id: int | None
     known_at: datetime | None
+    label: str
+    shown: int
     amount: int
 
 
@@ -57,7 +59,7 @@ def count(
     communities: Sequence[int] | None = None,
     known: datetime | None = None,
 ) -> dict[str, Numbers]:
-    """Code → the figure counted over what the actor may see.
+    """Code → the figure counted over what the actor may see; those that the actor may not know are left out.
 
     Parameters
     ----------
@@ -68,6 +70,8 @@ def count(
     """
     numbers = {}
     for figure in asked:
+        if not figure.told(actor):
+            continue
         with db.counting(session, actor) if figure.people else nullcontext(actor) as counter:
             rows = figure.rows(counter, span).subquery()
             query = select(rows.c.community_id, rows.c.grid_id, func.sum(rows.c.amount)).group_by(
@@ -85,15 +89,15 @@ def count(
 
 
 def share(asked: Share, counted: Mapping[str, int]) -> float | None:
-    """A share out of numbers by code, 0–1; ``None`` where there is nothing to have a share of.
+    """A share out of numbers by code, 0–1; ``None`` where there is nothing to have a share of, or a part is unknown.
 
     >>> from data.figures.figure import Field
     >>> met = Share(code="met_share", field=Field.VISITS, name="", how="", part="met", whole="households")
     >>> share(met, {"met": 90, "households": 100}), share(met, {"met": 0, "households": 0})
     (0.9, None)
     """
-    whole = counted[asked.whole]
-    return counted[asked.part] / whole if whole else None
+    part, whole = counted.get(asked.part), counted.get(asked.whole)
+    return part / whole if part is not None and whole else None
 
 
 def records(
@@ -116,9 +120,8 @@ def records(
         Only what came in after that moment.
     """
     rows = figure.rows(actor, span).subquery()
-    query = select(rows.c.record_id, rows.c.grid_id, rows.c.known_at, rows.c.amount).where(
-        rows.c.community_id == community_id
-    )
+    columns = (rows.c[name] for name in ("record_id", "grid_id", "known_at", "label", "shown", "amount"))
+    query = select(*columns).where(rows.c.community_id == community_id)
     if grid_id is not None:
         query = query.where(rows.c.grid_id == grid_id)
     if since is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import literal, select
 
+from data.base import access
 from data.base.access import Actor, Rows
 from data.base.errors import Invalid
 from data.base.language import _
@@ -54,6 +55,8 @@ class Figure:
     ----------
     how
         A sentence that says what is counted.
+    table
+        Whose records are counted.
     rows
         Of an actor and days: the records that the actor may see, with the columns of ``row``.
     people
@@ -66,9 +69,14 @@ class Figure:
     field: Field
     name: str
     how: str
+    table: type[Any]
     rows: Callable[[Actor, Span], Rows]
     people: bool = False
     within: bool = True
+
+    def told(self, actor: Actor) -> bool:
+        """Whether the actor may know this number anywhere at all; who may not is shown none, and not a nought."""
+        return actor.may(self.table.__read__) or (self.people and actor.may(access.COUNTS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,16 +91,29 @@ class Share:
     whole: str
 
 
-def row(record_id: Any, community_id: Any, grid_id: Any, known_at: Any, amount: Any = None) -> Rows:
-    """The columns of a figure's rows: ``record_id community_id grid_id known_at amount``.
+def row(
+    record_id: Any, community_id: Any, grid_id: Any, known_at: Any, label: Any, *, shown: Any = None, amount: Any = None
+) -> Rows:
+    """The columns of a figure's rows: ``record_id community_id grid_id known_at label shown amount``.
 
-    ``known_at`` is when the record came in, ``amount`` what it adds to the number, one as a rule.
+    Parameters
+    ----------
+    known_at
+        When the record came in.
+    label
+        What it is called where nobody is named.
+    shown
+        The id of what shows it: of a visit its household. The record's own as a rule.
+    amount
+        What it adds to the number, one as a rule.
     """
     query: Rows = select(
         record_id.label("record_id"),
         community_id.label("community_id"),
         grid_id.label("grid_id"),
         known_at.label("known_at"),
+        label.label("label"),
+        (record_id if shown is None else shown).label("shown"),
         (literal(1) if amount is None else amount).label("amount"),
     )
     return query

@@ -44,6 +44,7 @@ CODES = frozenset(
         "located_by",
         "unlocated_reason",
         "rhythm",
+        "rows_by",
         "heat",
         "pattern",
         "reason",

@@ -18,7 +18,7 @@ from tests.api.walls import APART, RESIDENTS, WALKERS, Spot, World, address, as_
 #: Pages that need something in their address before they show anything.
 NEEDS_MORE = (
     *("/new", "/choices", "/incidents/panel", "/incidents/similar", "/rounds/suggest", "/visits/stairs"),
-    "/api/diary/officers",
+    *("/api/diary/officers", "/api/ledger", "/api/ledger/form"),
 )
 #: A plan is of the whole community: whoever has one grid of it does not see it.
 OF_COMMUNITIES = (
