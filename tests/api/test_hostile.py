@@ -149,7 +149,9 @@ def walk(app: FastAPI, world: World, spot: Spot) -> dict[str, str]:
         kind = answer.headers.get("content-type", "")
         if "json" in kind:
             json.loads(answer.text)
-        elif "openxmlformats" in kind:
+        elif "spreadsheetml" in kind:
+            openpyxl.load_workbook(io.BytesIO(answer.content))
+        elif "wordprocessingml" in kind:
             docx.Document(io.BytesIO(answer.content))
         elif "xml" in kind:
             ET.fromstring(answer.text)
