@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Row, func, select
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Row, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from data import units
@@ -150,7 +150,11 @@ def progress(session: Session, actor: Actor, campaign: Campaign) -> list[Progres
             func.count().filter(_in_it(campaign, Visit.card.is_(True))).label("cards"),
         )
         .select_from(Household)
-        .where(Household.community_id == campaign.community_id)
+        .where(
+            Household.community_id == campaign.community_id,
+            # Who has left meanwhile counts when they were met, and is nobody who is left to be met.
+            or_(Household.lived(), _in_it(campaign, Visit.outcome == Outcome.MET)),
+        )
     )
     query = access.visible(homes.placed(query, Household.dwelling_id), actor, Household)
     rows = session.execute(query.group_by(Building.grid_id, units.Unit.id).order_by(units.Unit.code.nulls_last()))

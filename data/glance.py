@@ -119,15 +119,20 @@ def people_of(session: Session, actor: Actor, community_id: int | None) -> dict[
     """How many households and residents one community has, for those who may know that."""
     if community_id is None or not actor.counter.may(PEOPLE):
         return {}
-    tables: dict[str, Any] = {"households": Household, "residents": Resident}
+    tables: dict[str, tuple[Any, ColumnElement[bool]]] = {
+        "households": (Household, Household.lived()),
+        "residents": (Resident, Resident.here()),
+    }
     with db.counting(session, actor) as counter:
         return _at_once(
             session,
             {
                 name: access.visible(
-                    select(func.count()).select_from(table).where(table.community_id == community_id), counter, table
+                    select(func.count()).select_from(table).where(table.community_id == community_id, there),
+                    counter,
+                    table,
                 )
-                for name, table in tables.items()
+                for name, (table, there) in tables.items()
             },
         )
 
@@ -143,7 +148,7 @@ def _without_place(actor: Actor, community_id: int | None) -> dict[str, Select[A
             Incident,
             Incident.grid_id.is_(None) & Incident.category_code.in_(select(Category.code).where(Category.placed)),
         ),
-        "households": (Household, Household.dwelling_id.is_(None)),
+        "households": (Household, Household.dwelling_id.is_(None) & Household.lived()),
         "buildings": (Building, Building.grid_id.is_(None)),
     }
     queries = {}

@@ -95,12 +95,12 @@ def outline(session: Session, actor: Actor, grid_id: int) -> Outline:
 def people(session: Session, actor: Actor, place: ColumnElement[bool]) -> People:
     """How many live in the buildings that meet the condition ``place``."""
     inside = select(Dwelling.id).join(Building, Building.id == Dwelling.building_id).where(place)
-    families = select(func.count()).select_from(Household).where(Household.dwelling_id.in_(inside))
+    families = select(func.count()).select_from(Household).where(Household.dwelling_id.in_(inside), Household.lived())
     residents = (
         select(func.count())
         .select_from(Resident)
         .join(Household, Household.id == Resident.household_id)
-        .where(Household.dwelling_id.in_(inside))
+        .where(Household.dwelling_id.in_(inside), Resident.here())
     )
     with db.counting(session, actor) as counter:
         household_count = session.scalar(access.visible(families, counter, Household)) or 0
@@ -120,7 +120,7 @@ def groups(session: Session, actor: Actor, grid_id: int) -> list[tuple[SpecialGr
         .join(Household, Household.id == HouseholdGroup.household_id)
         .join(Dwelling, Dwelling.id == Household.dwelling_id)
         .join(Building, Building.id == Dwelling.building_id)
-        .where(Building.grid_id == grid_id)
+        .where(Building.grid_id == grid_id, Household.lived())
         .group_by(SpecialGroup.code)
         .order_by(SpecialGroup.position, SpecialGroup.code)
     )
@@ -142,12 +142,12 @@ def doors(session: Session, actor: Actor, building_id: int) -> list[Door]:
     for row in session.execute(access.visible(of_building, actor, Dwelling).order_by(*order, Dwelling.id)):
         by_dwelling[row.id] = Door(row.id, row.unit, row.floor, row.room, row.use)
     head = select(Resident.name).where(Resident.id == Household.head_id).scalar_subquery()
-    count = select(func.count()).where(Resident.household_id == Household.id).scalar_subquery()
+    count = select(func.count()).where(Resident.household_id == Household.id, Resident.here()).scalar_subquery()
     codes = _special(
         select(func.array_agg(HouseholdGroup.group_code)).where(HouseholdGroup.household_id == Household.id)
     ).scalar_subquery()
     families = select(Household.id, Household.number, Household.dwelling_id, head, count, codes).where(
-        Household.dwelling_id.in_(select(Dwelling.id).where(Dwelling.building_id == building_id))
+        Household.dwelling_id.in_(select(Dwelling.id).where(Dwelling.building_id == building_id)), Household.lived()
     )
     for household_id, number, dwelling_id, name, size, held in session.execute(
         access.visible(families, actor, Household).order_by(Household.number)

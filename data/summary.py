@@ -71,11 +71,13 @@ def _counts(session: Session, actor: Actor, community_id: int) -> dict[str, _Cou
     special = select(HouseholdGroup.household_id).where(HouseholdGroup.valid.contains(today))
     housed = (Dwelling.id == Household.dwelling_id, Building.id == Dwelling.building_id)
     households = _by_grid(Building.grid_id, Household.id).outerjoin(Dwelling, housed[0]).outerjoin(Building, housed[1])
+    households = households.where(Household.lived())
     residents = (
         _by_grid(Building.grid_id, Resident.id)
         .join(Household, Household.id == Resident.household_id)
         .outerjoin(Dwelling, housed[0])
         .outerjoin(Building, housed[1])
+        .where(Resident.here())
     )
     tenancies = (
         _by_grid(Building.grid_id, Tenancy.id)

@@ -374,13 +374,13 @@ def _special_households(actor: Actor) -> Rows:
 
 def _residents(actor: Actor) -> Rows:
     query = select(func.count().label("count")).select_from(Resident)
-    query = query.join(Household, Household.id == Resident.household_id)
+    query = query.join(Household, Household.id == Resident.household_id).where(Resident.here())
     return _housed(access.visible(query, actor, Resident), actor)
 
 
 def _housed(query: Rows, actor: Actor) -> Rows:
     """A count over households, with their buildings."""
-    query = query.join(Dwelling, Dwelling.id == Household.dwelling_id)
+    query = query.join(Dwelling, Dwelling.id == Household.dwelling_id).where(Household.lived())
     return access.visible(query.join(Building, Building.id == Dwelling.building_id), actor, Household)
 
 

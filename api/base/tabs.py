@@ -51,6 +51,7 @@ def ledger(page: Page, current: str) -> list[dict[str, Any]]:
         ("households", _("Households"), {"household.read"}),
         ("residents", _("Residents"), {"household.read"}),
         ("tenancies", _("Tenancies"), {"household.read"}),
+        ("movements", _("Births, deaths and moves"), {"household.read"}),
         ("buildings", _("Buildings"), {"building.read"}),
         ("dwellings", _("Dwellings"), {"building.read"}),
         ("units", _("Units"), {"unit.read"}),

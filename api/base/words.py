@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from api.base.page import local
-from data import buildings, diary, disputes, households, incidents, locating, reminders, rounds, teams, units
+from data import buildings, diary, disputes, households, incidents, locating, movements, reminders, rounds, teams, units
 from data.base import language, reference
 from data.base.language import _
 from data.files import columns
@@ -222,6 +222,8 @@ def kinds() -> dict[str, str]:
         "household_group": _("Special group"),
         "resident": _("Resident"),
         "tenancy": _("Tenancy"),
+        "movement": _("Birth, death or move"),
+        "movements": _("Births, deaths and moves"),
         "incident": _("Case"),
         "patrol": _("Patrol"),
         "diary_entry": _("Entry of the diary"),
@@ -414,6 +416,8 @@ _LISTS: dict[tuple[str | None, str], Callable[[], Mapping[str, str]]] = {
     ("dispute", "kind"): disputes.kind_names,
     ("dispute", "level"): disputes.level_names,
     ("dispute", "step"): disputes.step_names,
+    ("movement", "kind"): movements.kind_names,
+    ("movement", "reach"): movements.reach_names,
     (None, "subject"): diary.subject_names,
     (None, "located_by"): locating.how_names,
     (None, "unlocated_reason"): locating.reason_names,

@@ -25,6 +25,7 @@ from api.disputes import routes as disputes
 from api.grids import routes as grids
 from api.households import homes, residents, tenancies
 from api.incidents import routes as incidents
+from api.movements import routes as movements
 from api.units import routes as units
 from data import units as unit_records
 from data.base import language, settings
@@ -45,6 +46,7 @@ FILTERS: dict[str, type[listing.Filters[Any]]] = {
     "households": homes.HouseholdFilters,
     "residents": residents.ResidentFilters,
     "tenancies": tenancies.TenancyFilters,
+    "movements": movements.MovementFilters,
     "incidents": incidents.IncidentFilters,
     "diary": diary.EntryFilters,
     "disputes": disputes.DisputeFilters,

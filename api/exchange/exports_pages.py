@@ -42,6 +42,7 @@ def layer_names(page: Page) -> dict[str, str]:
         "households": _("Households"),
         "residents": _("Residents"),
         "tenancies": _("Tenancies"),
+        "movements": _("Births, deaths and moves"),
         "grids": _("Grids"),
         "units": _("Units"),
     }

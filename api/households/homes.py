@@ -67,6 +67,7 @@ class HouseholdOut(Output):
     located_by: str | None = Field(examples=["address"])
     located_score: float | None = Field(examples=[1.0])
     unlocated_reason: str | None = Field(examples=[None])
+    closed_on: date | None = Field(description="All have left by this day.", examples=[None])
     updated_at: datetime = Field(examples=["2026-03-17T01:30:00Z"])
 
 
@@ -185,6 +186,7 @@ class HouseholdFilters(listing.Filters[homes.Filter]):
     group: Groups = None
     hukou: Annotated[Code | None, Query(description="Only of this hukou.")] = None
     located: Annotated[bool | None, Query(description="Only with (or without) a place.")] = None
+    closed: Annotated[bool | None, Query(description="Those of which all have left instead.")] = None
     q: PersonalTerm = None
 
     def wanted(self) -> homes.Filter:
@@ -198,6 +200,7 @@ class HouseholdFilters(listing.Filters[homes.Filter]):
             text=self.q,
             groups=listing.choices(self.group, None, "group"),
             located=self.located,
+            closed=bool(self.closed),
         )
 
 

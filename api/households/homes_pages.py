@@ -17,7 +17,7 @@ from api.base.ledgers import Cell, Column, Listing
 from api.base.page import Page, needs, typed
 from api.households import people
 from api.households.homes import HouseholdChange, HouseholdFilters, HouseholdNew
-from data import buildings, diary, households, incidents, locating, visits
+from data import buildings, diary, households, incidents, locating, movements, visits
 from data.base import settings
 from data.base.errors import WanggeError
 from data.base.language import _
@@ -73,6 +73,7 @@ def listed(page: Read) -> Response:
         ledgers.choice("group", _("Special group"), {"*": _("Any")} | groups),
         ledgers.choice("hukou", _("Hukou"), hukou),
         ledgers.choice("located", _("Place"), {"true": _("With a place"), "false": _("Without a place")}),
+        ledgers.choice("closed", _("Lived in"), {"true": _("Not any more")}, _("Living here")),
     ]
     return page.show(
         "households/list.html",
@@ -128,6 +129,8 @@ def record(household_id: Id, page: Read) -> Response:
         odd=households.odd(page.session, household) if editable else [],
         own=_own_cases(page, household_id),
         cases=_cases(page, row),
+        events=_events(page, household_id),
+        closed=words.day(household.closed_on) if household.closed_on else "",
         visits=_visits(page, household_id),
         diary=_diary(page, household_id),
         diary_more={"href": f"/diary?household={household_id}", "label": _("All of it")},
@@ -258,6 +261,19 @@ def _diary(page: Page, household_id: int) -> list[dict[str, Any]]:
     return [
         {"href": f"/diary/{entry.id}", "cells": [words.minute(entry.at), entry.said, names[entry.standing]]}
         for entry in entries
+    ]
+
+
+def _events(page: Page, household_id: int) -> list[dict[str, Any]]:
+    """The latest births, deaths and moves in a household."""
+    query = movements.selection(page.actor, movements.Filter(household_id=household_id))
+    kinds = movements.kind_names()
+    return [
+        {
+            "href": f"/movements/{row.id}",
+            "cells": [households.masked({"name": row.name})["name"], kinds[row.kind], words.day(row.happened_on)],
+        }
+        for row in ledgers.first(page, Listing(query, movements.SORTS, movements.Movement.id, "-happened"), _LATEST)
     ]
 
 

@@ -62,6 +62,8 @@ class ResidentOut(Output):
     grid_name: str | None = Field(examples=["第四网格"])
     lon: float | None = Field(description="Of the building.", examples=[121.4321])
     lat: float | None = Field(examples=[31.2345])
+    came_on: date | None = Field(description="Lives here from this day on, as far as known.", examples=[None])
+    left_on: date | None = Field(description="Does not live here any more from this day on.", examples=[None])
     updated_at: datetime = Field(examples=["2026-03-17T01:30:00Z"])
 
 
@@ -129,6 +131,7 @@ class ResidentFilters(listing.Filters[residents.Filter]):
         bool | None,
         Query(description="Only those whose identity number stands twice; for those who may see it in full."),
     ] = None
+    left: Annotated[bool | None, Query(description="Those who do not live here any more instead.")] = None
     q: PersonalTerm = None
 
     def wanted(self) -> residents.Filter:
@@ -143,6 +146,7 @@ class ResidentFilters(listing.Filters[residents.Filter]):
             statuses=listing.choices(self.resident_status, list(Status), "status"),
             groups=listing.choices(self.group, None, "group"),
             twins=self.twins,
+            left=bool(self.left),
         )
 
 

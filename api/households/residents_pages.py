@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -116,6 +117,7 @@ def _listed(
         ledgers.choice("status", _("Registration"), households.words.status_names()),
         ledgers.choice("sex", _("Sex"), words.reference_names("sex")),
         ledgers.choice("group", _("Special group"), {"*": _("Any")} | groups),
+        ledgers.choice("left", _("Lives here"), {"true": _("Not any more")}, _("Living here")),
     ]
     if by_number:
         filters.append(ledgers.choice("twins", _("Identity number"), {"true": _("Stands twice")}))
@@ -151,10 +153,14 @@ def _cells(row: Any) -> list[Cell]:
         words.reference_names("relation").get(row.relation, row.relation),
         words.reference_names("sex").get(row.sex, row.sex),
         shown["born_on"],
-        households.words.status_names()[row.status],
+        _left(row.left_on) or households.words.status_names()[row.status],
         {"text": row.household_number, "href": f"/households/{row.household_id}"},
         row.grid_name,
     ]
+
+
+def _left(day: date | None) -> str:
+    return _("Not here since {day}", day=words.day(day)) if day else ""
 
 
 @pages.get("/residents/new")
@@ -219,15 +225,20 @@ def history(resident_id: Id, page: Read) -> Response:
     return forms.past(page, "residents", "resident", resident_id, _about(found, household))
 
 
-def _about(found: Resident | None, household: Household) -> dict[str, Any]:
+def _about(resident: Resident | None, household: Household) -> dict[str, Any]:
     back = {"back": f"/households/{household.id}"}
-    if found is None:
+    if resident is None:
         return forms.record(
             "residents", None, _("Add a member"), _("Household {number}", number=household.number), **back
         )
     label = _("Household {number}", number=household.number)
     return forms.record(
-        "residents", found.id, people.name(found), label, households.words.status_names()[found.status], **back
+        "residents",
+        resident.id,
+        people.name(resident),
+        label,
+        _left(resident.left_on) or households.words.status_names()[resident.status],
+        **back,
     )
 
 
@@ -251,10 +262,16 @@ def _form(
             _sections(resident or Resident(status=Status.REGISTERED, identity_kind=residents.RESIDENT_ID)), typed, error
         ),
         hidden=[] if resident else [("household_id", household.id)],
-        links=forms.links("residents", resident.id, on_map=False) if resident else [],
+        links=_links(resident, editable) if resident else [],
         token=forms.token(resident),
         map=None,
     )
+
+
+def _links(resident: Resident, editable: bool) -> list[dict[str, str]]:
+    happened = {"href": f"/movements?resident={resident.id}", "label": _("What happened"), "icon": "list"}
+    new = {"href": f"/movements/new?resident={resident.id}", "label": _("Moved, died, married …"), "icon": "plus"}
+    return [*([new] if editable else []), happened, *forms.links("residents", resident.id, on_map=False)]
 
 
 def _sections(resident: Resident) -> list[Section]:

@@ -21,7 +21,7 @@ from data import accounts, grids, households, implementation, incidents, needles
 from data.base import access, audit, bulk, db, secrets
 from data.basemaps import Basemap
 from data.buildings import Building, Dwelling
-from data.demo import activities, briefs, diary, disputes, duties, plan, visits, walks
+from data.demo import activities, briefs, diary, disputes, duties, movements, plan, visits, walks
 from data.demo.plan import Demo
 from data.diary import DiaryEntry
 from data.visits import Visit
@@ -78,6 +78,7 @@ def load(session: Session, *, password: str, demo: Demo | None = None) -> list[d
     officer = next(one["id"] for one in given if one["role_code"] == "line_officer")
     disputes.load(session, community, leaders, held["staff"], plan.SEED, demo.today)
     diary.load(session, community, visited, {"officer": officer, "staff": held["staff"]}, plan.SEED, demo.today)
+    movements.load(session, community, leaders, plan.SEED, demo.today)
     year = duties.spring(demo.today).year
     implementation.draft(
         session, access.SYSTEM, community_id=community.id, first_on=date(year, 1, 1), last_on=date(year, 3, 31)

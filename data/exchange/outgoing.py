@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from data import buildings, diary, disputes, grids, incidents, units
+from data import buildings, diary, disputes, grids, incidents, movements, units
 from data.base import access, listing, reference
 from data.base.access import Actor, Area, Rows
 from data.base.errors import Invalid
@@ -35,6 +35,7 @@ from data.households import (
     tenancies,
 )
 from data.incidents import Incident
+from data.movements import Movement
 from data.units import Unit
 
 
@@ -180,7 +181,7 @@ def _dwelling_columns(_day: date) -> list[Column]:
 
 
 def _household_columns(day: date) -> list[Column]:
-    member = Resident.household_id == Household.id
+    member = (Resident.household_id == Household.id, Resident.here(day))
     held = (HouseholdGroup.household_id == Household.id, HouseholdGroup.valid.contains(day))
     groups = func.array_agg(aggregate_order_by(HouseholdGroup.group_code, HouseholdGroup.group_code))
     head = Resident.id == Household.head_id
@@ -196,8 +197,8 @@ def _household_columns(day: date) -> list[Column]:
         Column("phone"),
         Column("hukou", words="hukou"),
         Column("workplace", _of(Household, select(Resident.workplace).where(head))),
-        Column("members", _of(Household, select(_names()).where(member))),
-        Column("people", _of(Household, select(func.count(Resident.id)).where(member))),
+        Column("members", _of(Household, select(_names()).where(*member))),
+        Column("people", _of(Household, select(func.count(Resident.id)).where(*member))),
         Column("use", Dwelling.use, words="dwelling_use"),
         Column("groups", _of(Household, select(groups).where(*held)), words="special_groups"),
         Column("area_m2", Dwelling.area_m2),
@@ -293,6 +294,15 @@ def _dispute_columns(_day: date) -> list[Column]:
     listed = [Column(name, words=f"dispute_{name}") for name in ("kind", "level", "step")]
     told = _plain("reported_at", "story", "parties", "sessions", "agreement", "settled_at", "call_on", "ended_at")
     return [*listed, *told, Column("building", "building_number"), *_IN_GRID]
+
+
+# Movements: what happened where and when, never to whom
+
+
+def _movement_columns(_day: date) -> list[Column]:
+    reach = Column("reach", words="movement_reach")
+    door = [Column("household", "household_number"), Column("building", "building_number"), *_plain("unit", "room")]
+    return [Column("kind", words="movement_kind"), *_plain("happened_on"), reach, *door, *_IN_GRID]
 
 
 LAYERS = {
@@ -436,6 +446,19 @@ LAYERS = {
             shape=_at_building,
             place=Building.point,
             order=(Dispute.reported_at, Dispute.id),
+        ),
+        Layer(
+            name="movements",
+            read=Movement.__read__,
+            filter=movements.Filter,
+            selection=movements.selection,
+            within=Movement.within,
+            community=Movement.community_id,
+            grid=Movement.grid_id,
+            columns=_movement_columns,
+            shape=_at_building,
+            place=Building.point,
+            order=(Movement.happened_on, Movement.id),
         ),
     )
 }

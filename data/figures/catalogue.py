@@ -373,7 +373,7 @@ def _dwellings(actor: Actor, _span: Span) -> Rows:
 
 def _households(actor: Actor, _span: Span, where: ColumnElement[bool] | None = None) -> Rows:
     query = row(Household.id, Household.community_id, Building.grid_id, Household.created_at, Household.number)
-    query = access.visible(homes.placed(query, Household.dwelling_id), actor, Household)
+    query = access.visible(homes.placed(query, Household.dwelling_id), actor, Household).where(Household.lived())
     return query if where is None else query.where(where)
 
 
@@ -387,7 +387,7 @@ def _residents(
         Resident.id, Resident.community_id, Building.grid_id, Resident.created_at, Household.number, shown=Household.id
     )
     query = query.join(Household, Household.id == Resident.household_id)
-    query = access.visible(homes.placed(query, Household.dwelling_id), actor, Resident)
+    query = access.visible(homes.placed(query, Household.dwelling_id), actor, Resident).where(Resident.here())
     least, below = aged
     if least is not None:
         query = query.where(Resident.born_on <= _years_before(span, least))

@@ -304,7 +304,7 @@ def _houses(session: Session, actor: Actor, place: Place) -> Houses:
             session.execute(
                 select(dwelling.building_id, func.count())
                 .join(household, household.dwelling_id == dwelling.id)
-                .where(household.community_id.in_(place.ids))
+                .where(household.community_id.in_(place.ids), household.lived())
                 .group_by(dwelling.building_id)
             ).all()
         )

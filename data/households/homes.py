@@ -33,7 +33,8 @@ from spatial import spelling
 class Filter:
     """Which households: codes of community and grid, a building or dwelling, special groups, hukou, a text.
 
-    ``on`` is the day whose special groups are meant, today by default.
+    ``on`` is the day whose special groups are meant, and on which it was lived in; today by default. ``closed`` asks
+    for those of which all have left instead.
     """
 
     community: str | None = None
@@ -45,6 +46,7 @@ class Filter:
     hukou: str | None = None
     text: str | None = None
     located: bool | None = None
+    closed: bool = False
     on: date | None = None
 
 
@@ -88,7 +90,7 @@ def rows(*, brief: bool = False) -> Rows:
     head = _HEAD
     held = HouseholdGroup.valid.contains(settings.today())
     groups = select(func.array_agg(HouseholdGroup.group_code)).where(HouseholdGroup.household_id == Household.id, held)
-    members = select(func.count()).where(Resident.household_id == Household.id)
+    members = select(func.count()).where(Resident.household_id == Household.id, Resident.here())
     beside = [
         groups.correlate(Household).scalar_subquery().label("groups"),
         members.correlate(Household).scalar_subquery().label("members"),
@@ -119,6 +121,7 @@ def selection(actor: Actor, wanted: Filter | None = None, *, brief: bool = False
     wanted = wanted or Filter()
     query = access.visible(rows(brief=brief), actor, Household)
     query = units.narrowed(query, Household.community_id, Building.grid_id, wanted.community, wanted.grid)
+    query = query.where(~Household.lived(wanted.on) if wanted.closed else Household.lived(wanted.on))
     if wanted.building_id:
         query = query.where(Dwelling.building_id == wanted.building_id)
     if wanted.dwelling_id:
@@ -246,7 +249,9 @@ def odd(session: Session, household: Household) -> list[str]:
         sentences.append(
             _("Room {room} lies above the highest floor of its building, {floors}.", room=door.room, floors=door.floors)
         )
-    others = select(func.count()).where(Household.dwelling_id == household.dwelling_id, Household.id != household.id)
+    others = select(func.count()).where(
+        Household.dwelling_id == household.dwelling_id, Household.id != household.id, Household.lived()
+    )
     if count := session.scalar(others):
         sentences.append(_("{count} other households live in this dwelling.", count=count))
     return sentences

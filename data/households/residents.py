@@ -33,8 +33,9 @@ class Filter:
     """Which residents.
 
     ``person`` is a name or part of one, which finds as much as the actor is shown (``lookups``): it is personal, so it
-    never belongs into an address. ``ids`` are those that a number was looked up to be. ``on`` is the day whose special
-    groups are meant, today by default.
+    never belongs into an address. ``ids`` are those that a number was looked up to be, also when they have left. ``on``
+    is the day on which they lived here and whose special groups are meant, today by default; ``left`` asks for those
+    who do not live here any more instead.
     """
 
     community: str | None = None
@@ -50,6 +51,7 @@ class Filter:
     ids: tuple[int, ...] | None = None
     #: whether the identity number stands twice in the community; those who may not see it in full find none
     twins: bool | None = None
+    left: bool = False
     on: date | None = None
 
 
@@ -95,6 +97,10 @@ def selection(actor: Actor, wanted: Filter | None = None) -> Rows:
     wanted = wanted or Filter()
     query = access.visible(rows(), actor, Resident)
     query = units.narrowed(query, Resident.community_id, Building.grid_id, wanted.community, wanted.grid)
+    if wanted.left:
+        query = query.where(Resident.left_on.is_not(None))
+    elif wanted.ids is None:
+        query = query.where(Resident.here(wanted.on))
     if wanted.building_id:
         query = query.where(Dwelling.building_id == wanted.building_id)
     if wanted.household_id:
@@ -137,11 +143,11 @@ def get_resident(session: Session, actor: Actor, resident_id: int) -> Resident:
 
 
 def members(session: Session, actor: Actor, household_id: int) -> list[Resident]:
-    """The members of a household, the head first, then by the year of birth, which is all of it that is shown."""
+    """Who lives in a household, the head first, then by the year of birth, which is all of it that is shown."""
     query = (
         access.visible(select(Resident), actor, Resident)
         .join(Household, Household.id == Resident.household_id)
-        .where(Resident.household_id == household_id)
+        .where(Resident.household_id == household_id, Resident.here())
         .order_by((Household.head_id == Resident.id).desc(), func.extract("year", Resident.born_on), Resident.id)
     )
     return list(session.scalars(query))
@@ -150,7 +156,7 @@ def members(session: Session, actor: Actor, household_id: int) -> list[Resident]
 def registered(session: Session, actor: Actor, dwelling_id: int) -> list[Resident]:
     """Who is registered in a dwelling, of all its households."""
     query: Rows = select(Resident).join(Household, Household.id == Resident.household_id)
-    query = query.where(Household.dwelling_id == dwelling_id).order_by(Resident.id)
+    query = query.where(Household.dwelling_id == dwelling_id, Resident.here()).order_by(Resident.id)
     return list(session.scalars(access.visible(query, actor, Resident)))
 
 

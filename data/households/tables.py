@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    and_,
     false,
     or_,
     select,
@@ -96,6 +97,13 @@ class Household(db.Dated, db.Table):
     located_by: Mapped[str | None]
     located_score: Mapped[float | None]
     unlocated_reason: Mapped[str | None]
+    #: From this day on nobody of it lives here any more. Only ``movements`` writes it.
+    closed_on: Mapped[date | None]
+
+    @classmethod
+    def lived(cls, on: date | None = None) -> ColumnElement[bool]:
+        """Somebody of it lives here: today, or did so on a day."""
+        return cls.closed_on.is_(None) if on is None else or_(cls.closed_on.is_(None), cls.closed_on > on)
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:
@@ -169,6 +177,7 @@ class Resident(db.Dated, db.Table):
             ["household_id", "community_id"], ["household.id", "household.community_id"], onupdate="CASCADE"
         ),
         CheckConstraint("status IN ('registered', 'floating', 'overseas')", name="status"),
+        CheckConstraint("left_on >= came_on", name="stay"),
         Index("uq_resident_identity", "community_id", "identity_blind", unique=True, postgresql_where=text("NOT twin")),
         Index("ix_resident_name", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
         Index("ix_resident_phone_blind", "phone_blind"),
@@ -208,6 +217,17 @@ class Resident(db.Dated, db.Table):
     #: health facts, encrypted
     health: Mapped[str | None] = mapped_column(Encrypted)
     note: Mapped[texts.Long | None]
+    #: They live here from one day on, up to but not including another, as far as that is known. Only ``movements``
+    #: writes these.
+    came_on: Mapped[date | None]
+    left_on: Mapped[date | None]
+
+    @classmethod
+    def here(cls, on: date | None = None) -> ColumnElement[bool]:
+        """They live here: today, or did so on a day."""
+        if on is None:
+            return cls.left_on.is_(None)
+        return and_(or_(cls.came_on.is_(None), cls.came_on <= on), or_(cls.left_on.is_(None), cls.left_on > on))
 
     @classmethod
     def within(cls, area: access.Area) -> ColumnElement[bool]:

@@ -152,7 +152,8 @@ def _still_here(actor: Actor, phone: Phone) -> None:
 def _members(session: Session, actor: Actor, household_ids: Sequence[int]) -> Sequence[Row[Any]]:
     names = ("id", "household_id", "name", "relation", "phone", "workplace", "occupation")
     query = access.visible(select(*(getattr(Resident, name) for name in names)), actor, Resident)
-    return session.execute(query.where(Resident.household_id.in_(household_ids)).order_by(Resident.id)).all()
+    query = query.where(Resident.household_id.in_(household_ids), Resident.here())
+    return session.execute(query.order_by(Resident.id)).all()
 
 
 def seen(of: str, of_id: int, field: str, value: str | None) -> str:

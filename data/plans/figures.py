@@ -147,7 +147,8 @@ _HOMES = text("""
             SELECT FROM household_group g WHERE g.household_id = h.id AND g.valid @> CAST(:today AS date))) AS special,
         (SELECT count(*) FROM tenancy t JOIN dwelling e ON e.id = t.dwelling_id
             WHERE e.building_id = d.building_id) AS tenancies
-    FROM dwelling d JOIN household h ON h.dwelling_id = d.id LEFT JOIN resident r ON r.household_id = h.id
+    FROM dwelling d JOIN household h ON h.dwelling_id = d.id AND h.closed_on IS NULL
+        LEFT JOIN resident r ON r.household_id = h.id AND r.left_on IS NULL
     WHERE d.community_id = :community GROUP BY d.building_id
 """)
 

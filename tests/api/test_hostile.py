@@ -45,6 +45,7 @@ CODES = frozenset(
         "unlocated_reason",
         "rhythm",
         "rows_by",
+        "reach",
         "heat",
         "pattern",
         "reason",

@@ -39,6 +39,7 @@ LISTS = {
     "grid": "grids",
     "household": "households",
     "incident": "incidents",
+    "movement": "movements",
     "patrol": "patrols",
     "resident": "residents",
     "round": "rounds",

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from data import accounts, campaigns, diary, disputes, grids, households, incidents, summary, teams, units, visits
+from data import (
+    accounts,
+    campaigns,
+    diary,
+    disputes,
+    grids,
+    households,
+    incidents,
+    movements,
+    summary,
+    teams,
+    units,
+    visits,
+)
 from data.base import access, audit, secrets
 from data.base.errors import Conflict, Invalid
 from data.buildings import Building, Dwelling
 from data.demo import load, plan
+from data.demo import movements as movements_demo
 from tests.data.conftest import PASSWORD
 
 
@@ -243,3 +257,14 @@ def test_cleaning_and_repairs_have_cases_to_work_on(loaded: Session) -> None:
         incidents.Incident.service_team_id.is_not(None), incidents.Incident.assignee_id.is_(None)
     )
     assert loaded.scalar(alone) == 0, "whoever has the case sees to it that the team does the work"
+
+
+def test_a_year_of_births_deaths_and_moves_changes_nobody_of_today(loaded: Session) -> None:
+    counted = movements.counts(loaded, access.SYSTEM)
+    assert {one.code for one in counted} == {f"{plan.COMMUNITY}{n:03d}" for n in range(1, 9)}
+    year = movements.total(counted)
+    assert (year.died, year.moved_out > 20, year.born > 10, year.moved_in > 20) == (26, True, True, True)
+    began = plan.community().today - timedelta(days=movements_demo.DAYS + 1)
+    assert movements.population(loaded, access.SYSTEM, community(loaded), began) == 5674 - year.change
+    query = households.residents.selection(access.SYSTEM)
+    assert len(loaded.execute(query).all()) == 5674

@@ -21,7 +21,7 @@ import shapely
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from data import buildings, diary, disputes, grids, households, incidents
+from data import buildings, diary, disputes, grids, households, incidents, movements
 from data.base import access, audit, db, secrets
 from data.base.access import Actor
 from data.base.audit import Audit
@@ -57,6 +57,8 @@ def city(session: Session) -> City:
         parties = [disputes.Party(name="李小明", household_id=home.id), disputes.Party(name="王芳")]
         where = {"building_id": city.buildings[grid].id, "kind": disputes.Kind.NOISE, "parties": parties}
         disputes.report(session, access.SYSTEM, uuid=uuid4(), **where)
+        wed: dict[str, Any] = {"kind": movements.Kind.MARRIED, "resident_ids": [head.id], "on": date(2024, 1, 1)}
+        movements.record(session, access.SYSTEM, uuid=uuid4(), **wed)
         households.join_group(
             session, access.SYSTEM, home, "empty_nest", first=date(2020, 1, 1), until=date(2025, 1, 1)
         )

@@ -122,8 +122,8 @@ _SQL = {
     "area": "SELECT round(sum(ST_Area(ST_Transform(b.geom, CAST(replace(u.metric_crs, 'EPSG:', '') AS int))))/1000)/10 "
     "FROM grid_boundary b JOIN unit u ON u.id = b.community_id WHERE now()::date <@ b.valid GROUP BY u.id",
     "buildings": "SELECT count(*) FROM building WHERE kind = 'residential'",
-    "homes": "SELECT count(*) FROM household",
-    "people": "SELECT count(*) FROM resident",
+    "homes": "SELECT count(*) FROM household WHERE closed_on IS NULL",
+    "people": "SELECT count(*) FROM resident WHERE left_on IS NULL",
     "grids": "SELECT count(*) FROM unit WHERE level = 'grid'",
     "posts": "SELECT count(*) FROM team_member WHERE DATE '{l}' - 1 <@ valid",
     "guides": "SELECT count(*) FROM guide WHERE DATE '{l}' - 1 <@ valid",
@@ -189,8 +189,8 @@ def test_the_report_on_the_demos_spring_states_what_plain_sql_counts(loaded: Ses
     ).all()
     inside = loaded.execute(
         text(
-            "SELECT count(DISTINCT h.id), count(r.id) FROM household h JOIN dwelling d ON d.id = h.dwelling_id "
-            "JOIN building b ON b.id = d.building_id JOIN resident r ON r.household_id = h.id GROUP BY b.grid_id"
+            "SELECT count(DISTINCT h.id), count(r.id) FROM household h JOIN dwelling d ON d.id = h.dwelling_id AND h.closed_on IS NULL "
+            "JOIN building b ON b.id = d.building_id JOIN resident r ON r.household_id = h.id AND r.left_on IS NULL GROUP BY b.grid_id"
         )
     ).all()
     homes, people = sorted(row[0] for row in inside), sorted(row[1] for row in inside)
