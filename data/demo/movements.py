@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -82,11 +82,11 @@ def load(session: Session, community: units.Unit, leaders: Mapping[int, int], se
         born_on = date(today.year - random.randrange(72, 97), random.randrange(1, 13), random.randrange(1, 28))
         event(Kind.DIED, on, gone(home, on, born_on, relation="50"), home)
     empty = session.execute(_empty(community)).all()
-    closed, heads = [], {}
+    closed: list[dict[str, Any]] = []
+    heads: dict[int, int] = {}
     for number, door in enumerate(random.sample(empty, min(DEPARTURES, len(empty))), 1):
         on = began + timedelta(days=random.randrange(5, DAYS))
         (key,) = bulk.reserve_ids(session, _core(Household), 1)
-        home = door._asdict() | {"id": key}
         closed.append(
             {
                 "id": key,
@@ -99,7 +99,7 @@ def load(session: Session, community: units.Unit, leaders: Mapping[int, int], se
                 "closed_on": on,
             }
         )
-        lived = _Home(**{name: home[name] for name in ("id", "grid_id")})
+        lived = _Home(key, door.grid_id)
         where, surname = _afar(random), register.surname()
         for place in range(random.choice((1, 2, 2, 3))):
             age = random.randrange(27, 60) if place < 2 else random.randrange(3, 15)
@@ -117,11 +117,11 @@ def load(session: Session, community: units.Unit, leaders: Mapping[int, int], se
     session.execute(insert(_core(Movement)), sorted(events, key=lambda row: row["happened_on"]))
 
 
-class _Home:
+class _Home(NamedTuple):
     """Where somebody lived, as the rows of ``_homes`` tell it."""
 
-    def __init__(self, id: int, grid_id: int) -> None:  # noqa: A002 - as the column is called
-        self.id, self.grid_id = id, grid_id
+    id: int
+    grid_id: int
 
 
 def _afar(random: Random) -> dict[str, Any]:

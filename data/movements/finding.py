@@ -141,7 +141,7 @@ def counts(session: Session, actor: Actor, wanted: Filter | None = None) -> list
     """Births, deaths and moves of a period by grid, in the order of their codes; what lies in no grid comes last."""
     wanted = wanted or Filter()
     between = Movement.kind == Kind.MOVED, Movement.from_grid_id.is_distinct_from(Movement.grid_id)
-    numbers: dict[int | None, dict[str, int]] = {}
+    numbers: dict[int | None, dict[str, Any]] = {}
 
     def add(column: Any, name: Any, *where: Any) -> None:
         query: Rows = select(column, name, func.count()).where(*where).group_by(text("1, 2"))
@@ -155,8 +155,8 @@ def counts(session: Session, actor: Actor, wanted: Filter | None = None) -> list
     add(Movement.grid_id, literal_column("'came'"), *between)
     add(Movement.from_grid_id, literal_column("'went'"), *between)
     known = select(units.Unit).where(units.Unit.id.in_(numbers.keys() - {None})).order_by(units.Unit.code)
-    counts = [Count(grid.id, grid.code, grid.name, **numbers[grid.id]) for grid in session.scalars(known)]
-    return counts + ([Count(None, **numbers[None])] if None in numbers else [])
+    counts = [replace(Count(grid.id, grid.code, grid.name), **numbers[grid.id]) for grid in session.scalars(known)]
+    return counts + ([replace(Count(None), **numbers[None])] if None in numbers else [])
 
 
 def total(parts: Sequence[Count]) -> Count:
