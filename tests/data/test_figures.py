@@ -26,8 +26,12 @@ PLAIN = {
     "households": "SELECT count(*) FROM household WHERE closed_on IS NULL",
     "residents": "SELECT count(*) FROM resident WHERE left_on IS NULL",
     "residents_floating": "SELECT count(*) FROM resident WHERE status = 'floating' AND left_on IS NULL",
-    "residents_old": "SELECT count(*) FROM resident WHERE extract(year FROM age(:last, born_on)) >= 60 AND left_on IS NULL",
-    "residents_minor": "SELECT count(*) FROM resident WHERE extract(year FROM age(:last, born_on)) < 18 AND left_on IS NULL",
+    "residents_old": (
+        "SELECT count(*) FROM resident WHERE left_on IS NULL AND extract(year FROM age(:last, born_on)) >= 60"
+    ),
+    "residents_minor": (
+        "SELECT count(*) FROM resident WHERE left_on IS NULL AND extract(year FROM age(:last, born_on)) < 18"
+    ),
     "tenancies": "SELECT count(*) FROM tenancy WHERE valid @> CAST(:last AS date)",
     "special_households": (
         "SELECT count(DISTINCT household_id) FROM household_group WHERE valid @> CAST(:last AS date)"

@@ -189,8 +189,9 @@ def test_the_report_on_the_demos_spring_states_what_plain_sql_counts(loaded: Ses
     ).all()
     inside = loaded.execute(
         text(
-            "SELECT count(DISTINCT h.id), count(r.id) FROM household h JOIN dwelling d ON d.id = h.dwelling_id AND h.closed_on IS NULL "
-            "JOIN building b ON b.id = d.building_id JOIN resident r ON r.household_id = h.id AND r.left_on IS NULL GROUP BY b.grid_id"
+            "SELECT count(DISTINCT h.id), count(r.id) FROM household h JOIN dwelling d ON d.id = h.dwelling_id "
+            "JOIN building b ON b.id = d.building_id JOIN resident r ON r.household_id = h.id "
+            "WHERE h.closed_on IS NULL AND r.left_on IS NULL GROUP BY b.grid_id"
         )
     ).all()
     homes, people = sorted(row[0] for row in inside), sorted(row[1] for row in inside)
