@@ -80,6 +80,7 @@ class Household(db.Dated, db.Table):
             ["head_id"], ["resident.id"], use_alter=True, deferrable=True, initially="DEFERRED", ondelete="SET NULL"
         ),
         CheckConstraint("(dwelling_id IS NULL) = (unlocated_reason IS NOT NULL)", name="located"),
+        Index("ix_household_community_id_updated_at", "community_id", "updated_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -181,6 +182,7 @@ class Resident(db.Dated, db.Table):
         Index("uq_resident_identity", "community_id", "identity_blind", unique=True, postgresql_where=text("NOT twin")),
         Index("ix_resident_name", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
         Index("ix_resident_phone_blind", "phone_blind"),
+        Index("ix_resident_community_id_updated_at", "community_id", "updated_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
