@@ -19,7 +19,7 @@ import procrastinate.jobs
 from procrastinate.manager import JobManager
 from sqlalchemy.orm import Session
 
-from data import accounts, attaching, coverage, hotspots, notifications, photos, plans, reminders, reports
+from data import accounts, attaching, coverage, duplicates, hotspots, notifications, photos, plans, reminders, reports
 from data.base import access, cluster, db, jobs, scratch, sendings, settings
 from data.base.access import Actor
 from data.base.errors import Forbidden
@@ -70,6 +70,7 @@ async def _work() -> None:
         (_HOUR_S, _watch_what_came_in),
         (_HOUR_S, _seal_what_is_in_clear),
         (_HOUR_S, follow_what_moved),
+        (_HOUR_S, look_for_duplicates),
         (_LOOK_AT_CLOCK_S, _Removing(Clock()).chore),
     ):
         _chores.append(asyncio.create_task(_repeat(every_s, chore)))
@@ -185,6 +186,14 @@ def _watch_what_came_in() -> None:
         reminders.watch_all(session)
 
 
+def look_for_duplicates() -> None:
+    """Look for people and households that were recorded twice among what was changed, a batch at a time."""
+    looked = True
+    while looked:
+        with db.transaction(access.SYSTEM) as session:
+            looked = duplicates.look_everywhere(session) > 0
+
+
 def _seal_what_is_in_clear() -> None:
     """Seal the files of versions that did not."""
     retention.seal_what_is_in_clear()
@@ -236,6 +245,7 @@ def _forget() -> None:
         reminders.forget_closed(session)
         notifications.forget_old(session)
         sendings.forget(session)
+        duplicates.forget(session)
 
 
 def _remove_uploads() -> None:

@@ -52,6 +52,7 @@ def ledger(page: Page, current: str) -> list[dict[str, Any]]:
         ("residents", _("Residents"), {"household.read"}),
         ("tenancies", _("Tenancies"), {"household.read"}),
         ("movements", _("Births, deaths and moves"), {"household.read"}),
+        ("duplicates", _("Possible duplicates"), {"household.edit"}),
         ("buildings", _("Buildings"), {"building.read"}),
         ("dwellings", _("Dwellings"), {"building.read"}),
         ("units", _("Units"), {"unit.read"}),

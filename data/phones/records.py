@@ -27,11 +27,12 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from data import accounts, households, visits
+from data import accounts, duplicates, households, visits
 from data.base import access, db
 from data.base.access import Actor, Area, Rows
 from data.base.errors import Conflict, Forbidden, Invalid, NotFound, WanggeError
 from data.base.language import _
+from data.duplicates import Kind
 from data.households import Household, Resident
 from data.phones.tables import (
     Choice,
@@ -147,6 +148,7 @@ def hand_in(session: Session, actor: Actor, phone: Phone, records: Sequence[Reco
 
 def _accept(session: Session, walker: Actor, phone: Phone, records: Sequence[Record]) -> list[Answer]:
     session.refresh(phone, with_for_update=True)  # what it sends twice at once comes one after the other
+    records = _named_anew(session, records)
     query = select(PhoneRecord).where(PhoneRecord.uuid.in_([record.uuid for record in records]))
     known = {sent.uuid: Answer(sent.uuid, RecordState(sent.state), sent.reason) for sent in session.scalars(query)}
     taken = _taken(session, phone, records)
@@ -162,6 +164,26 @@ def _accept(session: Session, walker: Actor, phone: Phone, records: Sequence[Rec
                 if record.uuid not in known:
                     known[record.uuid] = _taken_in(session, acting, phone, record)
     return [known[record.uuid] for record in records]
+
+
+def _named_anew(session: Session, records: Sequence[Record]) -> list[Record]:
+    """The records by the ids that their people and households have since they were merged with others."""
+    homes = duplicates.now(session, Kind.HOUSEHOLD, {record.household_id for record in records})
+    facts = [fact.of_id for record in records for fact in record.facts if fact.of == Kind.RESIDENT]
+    met = [record.resident_id for record in records if record.resident_id]
+    people = duplicates.now(session, Kind.RESIDENT, {*facts, *met})
+    if not homes and not people:
+        return list(records)
+    ids = {"household": homes, "resident": people}
+    return [
+        replace(
+            record,
+            household_id=homes.get(record.household_id, record.household_id),
+            resident_id=people.get(record.resident_id or 0, record.resident_id),
+            facts=[replace(fact, of_id=ids.get(fact.of, {}).get(fact.of_id, fact.of_id)) for fact in record.facts],
+        )
+        for record in records
+    ]
 
 
 def _taken(session: Session, phone: Phone, records: Sequence[Record]) -> dict[int, Row[Any]]:

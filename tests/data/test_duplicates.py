@@ -200,11 +200,8 @@ def test_two_households_become_one_with_all_that_hangs_on_them(city: City) -> No
     duplicates.undo(session, SYSTEM, merger.id)
     kept, gone = session.get_one(Household, kept_id), session.get_one(Household, gone_id)
     assert (kept.hukou, kept.number, gone.number, gone.head_id) == (None, "A-1", "a01", head_id)
-    counts = dict(
-        session.execute(
-            select(HouseholdGroup.household_id, func.count()).group_by(HouseholdGroup.household_id)
-        ).tuples().all()
-    )
+    held = session.execute(select(HouseholdGroup.household_id, func.count()).group_by(HouseholdGroup.household_id))
+    counts = {row[0]: row[1] for row in held}
     assert counts == {kept_id: 1, gone_id: 2}
     assert len(households.linked.cases(session, gone_id)) == 1
     assert session.scalar(select(visits.Visit.household_id)) == gone_id
