@@ -114,7 +114,7 @@ def show(duplicate_id: Id, page: Look, form: Typed) -> Response:
     pair = duplicates.get(page.session, page.actor, duplicate_id)
     records: list[Household | Resident] = [*duplicates.both(page.session, pair)]
     if pair.kind is Kind.HOUSEHOLD:
-        heads = (page.session.get(Resident, home.head_id) for home in records if getattr(home, "head_id", None))
+        heads = [page.session.get(Resident, home.head_id) for home in records if isinstance(home, Household)]
         records += [head for head in heads if head is not None]
     try:
         for one in records:

@@ -119,7 +119,8 @@ class Traits:
 def compare(one: Traits, other: Traits) -> tuple[float, list[Reason]]:
     """How alike two residents or households are, 0–1, and what speaks for and against it, the strongest first.
 
-    >>> score, reasons = compare(Traits(name="張三", born_on=date(1970, 1, 2)), Traits(name="张三", born_on=date(1970, 1, 2)))
+    >>> born_on = date(1970, 1, 2)
+    >>> score, reasons = compare(Traits(name="張三", born_on=born_on), Traits(name="张三", born_on=born_on))
     >>> round(score, 2), [str(reason) for reason in reasons]
     (0.55, ['born', 'name_otherwise'])
     >>> compare(Traits(number="WT-04-0031"), Traits(number="wt4-31"))[0]

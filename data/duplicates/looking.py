@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session, aliased
 
 from data import units
@@ -78,11 +78,15 @@ def _look(session: Session, community_id: int, kind: Kind, most: int) -> int:
         return 0
     ids = [row.id for row in changed]
     traits = _traits(session, kind, ids)
-    session.execute(text(f"DELETE FROM likeness WHERE {table}_id = ANY(:ids)"), {"ids": ids})
+    session.execute(text(f"DELETE FROM likeness WHERE {table}_id = ANY(:ids)"), {"ids": ids})  # noqa: S608 - names of our own tables
     rows = [(row.id, row.stamp, key) for row in changed for key in (0, *likeness.keys(traits[row.id]))]
-    _insert(session, f"likeness (community_id, {table}_id, stamp, key)", community_id, rows, "int", "timestamptz", "bigint")
+    _insert(
+        session, f"likeness (community_id, {table}_id, stamp, key)", community_id, rows, "int", "timestamptz", "bigint"
+    )
     session.execute(
-        text(f"DELETE FROM duplicate WHERE apart_at IS NULL AND ({table}_a_id = ANY(:ids) OR {table}_b_id = ANY(:ids))"),
+        text(
+            f"DELETE FROM duplicate WHERE apart_at IS NULL AND ({table}_a_id = ANY(:ids) OR {table}_b_id = ANY(:ids))"  # noqa: S608 - names of our own tables
+        ),
         {"ids": ids},
     )
     shared = session.execute(text(_SHARED.format(**joined)), {"ids": ids, "alike": MOST_ALIKE}).all()
@@ -109,10 +113,12 @@ def _insert(session: Session, into: str, community_id: int, rows: Sequence[tuple
         return
     names = [f"c{place}" for place in range(len(types))]
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, types, strict=True))
-    values = [f"string_to_array({name}, ',')" if kind == "text" else name for name, kind in zip(names, types, strict=True)]
+    values = [
+        f"string_to_array({name}, ',')" if kind == "text" else name for name, kind in zip(names, types, strict=True)
+    ]
     session.execute(
         text(
-            f"INSERT INTO {into} SELECT :community, {', '.join(values)} "
+            f"INSERT INTO {into} SELECT :community, {', '.join(values)} "  # noqa: S608 - names of our own tables
             f"FROM unnest({arrays}) AS given ({', '.join(names)}) ON CONFLICT DO NOTHING"
         ),
         {"community": community_id, **dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))},
@@ -125,9 +131,18 @@ _HEAD = aliased(Resident)
 def _traits(session: Session, kind: Kind, ids: Sequence[int]) -> dict[int, Traits]:
     """Id → by what a record is compared."""
     person = Resident if kind is Kind.RESIDENT else _HEAD
-    told = (person.name, person.born_on, person.sex, person.identity_number, person.identity_blind, Household.dwelling_id)
+    told = (
+        person.name,
+        person.born_on,
+        person.sex,
+        person.identity_number,
+        person.identity_blind,
+        Household.dwelling_id,
+    )
     if kind is Kind.RESIDENT:
-        query: Any = select(Resident.id, *told, Resident.phone_blind).join(Household, Household.id == Resident.household_id)
+        query: Any = select(Resident.id, *told, Resident.phone_blind).join(
+            Household, Household.id == Resident.household_id
+        )
         query = query.where(Resident.id.in_(ids))
     else:
         query = select(Household.id, *told, Household.phone, Household.number, _HEAD.phone_blind)

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import PrimaryKeyConstraint, Row, Table, UniqueConstraint, func, inspect, select, text, update
+from sqlalchemy import PrimaryKeyConstraint, Row, Table, UniqueConstraint, func, select, text, update
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from data import units
 from data.accounts import Account
-from data.base import access, audit, db, listing, secrets
-from data.base.access import Actor
+from data.base import audit, db, listing, secrets
+from data.base.access import Actor, Rows
 from data.base.errors import Invalid
 from data.base.language import _
 from data.base.secrets import Encrypted
@@ -73,7 +73,8 @@ class _Memory:
 def fields(kind: Kind) -> list[str]:
     """The fields of which one chooses whose value stays."""
     others = {name for names in _WITH.values() for name in names}
-    return [column.key for column in inspect(kind.table).columns if column.key not in _OWN | others]
+    columns = listing.columns(kind.table)
+    return [column.key for column in columns if column.key not in _OWN | others]
 
 
 def hanging(kind: Kind) -> list[tuple[Table, str]]:
@@ -167,7 +168,7 @@ def mergers(session: Session, actor: Actor, community: str | None = None, most: 
     and ``account_name``.
     """
     head = aliased(Resident)
-    query = (
+    query: Rows = (
         select(
             *listing.columns(Merger, without=("memory",)),
             Merger.memory.is_not(None).label("remembered"),
@@ -218,7 +219,9 @@ def undo(session: Session, actor: Actor, merger_id: int) -> Merger:
     session.expire_all()
     for record_id in (kept_id, merger.gone_id):
         changes = {"merged": [kept_id, merger.gone_id]}
-        audit.record(session, actor, "unmerge", kind.value, record_id, community_id=merger.community_id, changes=changes)
+        audit.record(
+            session, actor, "unmerge", kind.value, record_id, community_id=merger.community_id, changes=changes
+        )
     return merger
 
 
@@ -236,10 +239,10 @@ def _put_back(session: Session, merger: Merger, memory: _Memory) -> None:
     _insert(session, kind.value, memory.gone | ({"head_id": None} if kind is Kind.HOUSEHOLD else {}))
     for name, keys in memory.made.items():
         for key in keys:
-            _run(session, f"DELETE FROM {name} WHERE {_keyed(key)}", **key)
+            _run(session, f"DELETE FROM {name} WHERE {_keyed(key)}", **key)  # noqa: S608 - names of our own tables
     for place, keys in memory.moved.items():
         name, column = place.split(".")
-        back = f"UPDATE {name} SET {column} = :gone WHERE {column} = :kept AND "
+        back = f"UPDATE {name} SET {column} = :gone WHERE {column} = :kept AND "  # noqa: S608 - names of our own tables
         for key in keys:
             _run(session, back + _keyed(key), **key, gone=merger.gone_id, kept=kept_id)
     for name, rows in memory.dropped.items():
@@ -265,7 +268,9 @@ def _require_undo(session: Session, merger: Merger) -> None:
     if merger.undone_at is not None:
         raise NoUndo(_("This was taken back already."))
     if merger.memory is None or merger.at < datetime.now(UTC) - timedelta(days=UNDO_DAYS):
-        raise NoUndo(_("This was merged more than {days} days ago. What stood there before is forgotten.", days=UNDO_DAYS))
+        raise NoUndo(
+            _("This was merged more than {days} days ago. What stood there before is forgotten.", days=UNDO_DAYS)
+        )
     column = Merger.resident_id if merger.resident_id else Merger.household_id
     later = select(Merger.id).where(column == merger.kept_id, Merger.id > merger.id, Merger.undone_at.is_(None))
     if session.scalar(later.limit(1)):
@@ -280,7 +285,7 @@ def forget(session: Session) -> int:
 
 
 def now(session: Session, kind: Kind, ids: Collection[int]) -> dict[int, int]:
-    """Id that went → the id that it is now, of those that were merged: what a phone sends may still name the old one."""
+    """Id that went → the id that it is now, of those that were merged: what a phone sends may name the old one."""
     column = Merger.resident_id if kind is Kind.RESIDENT else Merger.household_id
     current: dict[int, int] = {}
     asked = {*ids}
@@ -319,13 +324,11 @@ def _settle_twin(session: Session, resident: Resident) -> None:
 def _locked(session: Session, kind: Kind, ids: Collection[int]) -> dict[int, dict[str, Any]]:
     """Id → the row as JSON of PostgreSQL; nobody else changes it until the transaction ends."""
     name = kind.value
-    query = text(f"SELECT id, to_jsonb({name}) AS row FROM {name} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
+    query = text(f"SELECT id, to_jsonb({name}) AS row FROM {name} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")  # noqa: S608 - names of our own tables
     return {row.id: row.row for row in session.execute(query, {"ids": sorted(ids)})}
 
 
-def _move(
-    session: Session, kind: Kind, gone_id: int, kept_id: int, household_id: int | None, memory: _Memory
-) -> None:
+def _move(session: Session, kind: Kind, gone_id: int, kept_id: int, household_id: int | None, memory: _Memory) -> None:
     step = _Step(session, kind, gone_id, kept_id, household_id, memory)
     for table, name in hanging(kind):
         _MOVES.get((table.name, name), _plainly)(step, table, name)
@@ -352,14 +355,17 @@ class _Step:
 
     def moved(self, table: str, column: str, key: Sequence[str], where: str = "") -> None:
         rows = self.run(
-            f"UPDATE {table} SET {column} = :kept WHERE {column} = :gone {where} RETURNING {', '.join(key)}"
+            f"UPDATE {table} SET {column} = :kept WHERE {column} = :gone {where} RETURNING {', '.join(key)}"  # noqa: S608 - names of our own tables
         )
         if rows:
             keys = [{name: _json(value) for name, value in zip(key, row, strict=True)} for row in rows]
             self.memory.moved.setdefault(f"{table}.{column}", []).extend(keys)
 
     def drop(self, table: str, where: str, **values: Any) -> list[dict[str, Any]]:
-        rows = [row[0] for row in self.run(f"DELETE FROM {table} mine WHERE {where} RETURNING to_jsonb(mine)", **values)]
+        rows = [
+            row[0]
+            for row in self.run(f"DELETE FROM {table} mine WHERE {where} RETURNING to_jsonb(mine)", **values)  # noqa: S608 - names of our own tables
+        ]
         if rows:
             self.memory.dropped.setdefault(table, []).extend(rows)
         return rows
@@ -372,7 +378,9 @@ def _plainly(step: _Step, table: Table, name: str) -> None:
     """Move the rows of a table; those that would then stand twice go."""
     for limit in _unique(table):
         if name in limit and limit != ["id"]:
-            same = " AND ".join(f"other.{column} IS NOT DISTINCT FROM mine.{column}" for column in limit if column != name)
+            same = " AND ".join(
+                f"other.{column} IS NOT DISTINCT FROM mine.{column}" for column in limit if column != name
+            )
             where = f"other.{name} = :kept" + (f" AND {same}" if same else "")
             step.drop(table.name, f"mine.{name} = :gone AND EXISTS (SELECT FROM {table.name} other WHERE {where})")
     step.moved(table.name, name, [column.name for column in table.primary_key])
@@ -392,18 +400,18 @@ def _not_at_all(_step: _Step, _table: Table, _name: str) -> None:
 def _days(step: _Step, table: Table, name: str) -> None:
     """Both belong to the same groups for days that may overlap: the days are joined."""
     shared = (
-        f"mine.{name} IN (:kept, :gone) AND mine.group_code IN "
+        f"mine.{name} IN (:kept, :gone) AND mine.group_code IN "  # noqa: S608 - names of our own tables
         f"(SELECT group_code FROM {table.name} WHERE {name} = :gone INTERSECT "
         f"SELECT group_code FROM {table.name} WHERE {name} = :kept)"
     )
     joined = step.run(
-        f"SELECT mine.community_id, mine.group_code, unnest(range_agg(mine.valid)) AS valid FROM {table.name} mine "
+        f"SELECT mine.community_id, mine.group_code, unnest(range_agg(mine.valid)) AS valid FROM {table.name} mine "  # noqa: S608 - names of our own tables
         f"WHERE {shared} GROUP BY mine.community_id, mine.group_code"
     )
     step.drop(table.name, shared)
     for row in joined:
         made = step.run(
-            f"INSERT INTO {table.name} (community_id, {name}, group_code, valid) "
+            f"INSERT INTO {table.name} (community_id, {name}, group_code, valid) "  # noqa: S608 - names of our own tables
             "VALUES (:community, :kept, :code, :valid) RETURNING id",
             community=row.community_id,
             code=row.group_code,
@@ -417,7 +425,7 @@ def _head(step: _Step, table: Table, name: str) -> None:
     """Whoever was head of a household stays so if the one who stays is a member of it."""
     if step.household_id is not None:
         step.moved(table.name, name, ["id"], f"AND id = {step.household_id}")
-    heads = step.run(f"UPDATE {table.name} SET {name} = NULL WHERE {name} = :gone RETURNING id")
+    heads = step.run(f"UPDATE {table.name} SET {name} = NULL WHERE {name} = :gone RETURNING id")  # noqa: S608 - names of our own tables
     step.memory.heads |= {str(row.id): step.gone for row in heads}
 
 
@@ -432,8 +440,8 @@ def _pairs(step: _Step, table: Table, name: str) -> None:
         if row["apart_at"] is None or other == step.kept:
             continue
         step.run(
-            f"INSERT INTO duplicate (community_id, {a}, {b}, score, reasons, apart_at, apart_by_id) "
-            f"SELECT community_id, least(:kept, :other), greatest(:kept, :other), score, reasons, apart_at, apart_by_id "
+            f"INSERT INTO duplicate (community_id, {a}, {b}, score, reasons, apart_at, apart_by_id) "  # noqa: S608 - names of our own tables
+            "SELECT community_id, least(:kept, :other), greatest(:kept, :other), score, reasons, apart_at, apart_by_id "
             "FROM jsonb_populate_record(null::duplicate, CAST(:row AS jsonb)) "
             f"ON CONFLICT ({a}, {b}) DO UPDATE SET apart_at = excluded.apart_at, apart_by_id = excluded.apart_by_id",
             other=other,
@@ -452,8 +460,8 @@ _MOVES: Mapping[tuple[str, str], _Mover] = {
 
 
 def _run(session: Session, statement: str, **values: Any) -> list[Any]:
-    rows = session.execute(text(statement), values)
-    return list(rows) if rows.returns_rows else []
+    answer: Any = session.execute(text(statement), values)
+    return list(answer) if answer.returns_rows else []
 
 
 def _keyed(key: Mapping[str, Any]) -> str:
@@ -466,7 +474,7 @@ def _json(value: Any) -> Any:
 
 def _insert(session: Session, table: str, row: Mapping[str, Any], otherwise: str = "") -> None:
     """A row as it was."""
-    given = f"SELECT * FROM jsonb_populate_record(null::{table}, CAST(:row AS jsonb))"
+    given = f"SELECT * FROM jsonb_populate_record(null::{table}, CAST(:row AS jsonb))"  # noqa: S608 - names of our own tables
     _run(session, f"INSERT INTO {table} {given} {otherwise}", row=json.dumps(row))
 
 
@@ -475,7 +483,7 @@ def _populate(session: Session, table: str, record_id: int, values: Mapping[str,
         sets = ", ".join(f"{name} = was.{name}" for name in values)
         _run(
             session,
-            f"UPDATE {table} SET {sets}, updated_at = clock_timestamp() "
+            f"UPDATE {table} SET {sets}, updated_at = clock_timestamp() "  # noqa: S608 - names of our own tables
             f"FROM jsonb_populate_record(null::{table}, CAST(:row AS jsonb)) was WHERE {table}.id = :id",
             row=json.dumps(dict(values)),
             id=record_id,

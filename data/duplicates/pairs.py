@@ -57,7 +57,10 @@ def selection(actor: Actor, kind: Kind, community: str | None = None, *, apart: 
                 (home, home.id == person.household_id),
             ]
         else:
-            joins += [(home, home.id == getattr(Duplicate, f"household_{side}_id")), (person, person.id == home.head_id)]
+            joins += [
+                (home, home.id == getattr(Duplicate, f"household_{side}_id")),
+                (person, person.id == home.head_id),
+            ]
         joins += [(door, door.id == home.dwelling_id), (house, house.id == door.building_id)]
         columns += [
             person.name.label(f"name_{side}"),
@@ -70,7 +73,9 @@ def selection(actor: Actor, kind: Kind, community: str | None = None, *, apart: 
     for table, on in joins:
         query = query.outerjoin(table, on)
     of_kind = Duplicate.resident_a_id if kind is Kind.RESIDENT else Duplicate.household_a_id
-    query = query.where(of_kind.is_not(None), Duplicate.apart_at.is_not(None) if apart else Duplicate.apart_at.is_(None))
+    query = query.where(
+        of_kind.is_not(None), Duplicate.apart_at.is_not(None) if apart else Duplicate.apart_at.is_(None)
+    )
     query = units.narrowed(query, Duplicate.community_id, None, community, None)
     return narrowed(query, actor, Duplicate)
 
@@ -112,4 +117,3 @@ def part(session: Session, actor: Actor, pair: Duplicate, *, apart: bool) -> Non
             community_id=pair.community_id,
             changes={"other": [None, other_id]},
         )
-

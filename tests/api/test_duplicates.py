@@ -1,4 +1,4 @@
-"""Duplicates over HTTP and on pages: looked at side by side, merged, kept apart, taken back; and who is told of them."""
+"""Duplicates over HTTP and on pages: looked at side by side, merged, kept apart, taken back; who is told of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ def pair(city: City) -> tuple[Resident, Resident, str]:
     one = city.resident(home, name="张国栋", born_on=born, phone="13812346021")
     same = city.resident(other, name="張國棟", born_on=born, phone="13812346021", workplace="纺织厂")
     duplicates.look(city.session, city.community.id)
-    (found,) = city.session.scalars(
-        select(duplicates.Duplicate).where(duplicates.Duplicate.resident_a_id == one.id)
-    )
+    (found,) = city.session.scalars(select(duplicates.Duplicate).where(duplicates.Duplicate.resident_a_id == one.id))
     return one, same, f"/api/duplicates/{found.id}"
 
 

@@ -117,7 +117,10 @@ def test_two_people_become_one_with_all_that_hangs_on_them(city: City) -> None:
     at = datetime(2026, 3, 17, 4, tzinfo=UTC)
     session.flush()
     session.expire_all()
-    visit, _answer = visits.record(session, SYSTEM, other, uuid=uuid4(), outcome=Outcome.MET, at=at, resident_id=gone.id), 0
+    visit, _answer = (
+        visits.record(session, SYSTEM, other, uuid=uuid4(), outcome=Outcome.MET, at=at, resident_id=gone.id),
+        0,
+    )
     tenancy = households.add_tenancy(
         session,
         SYSTEM,
@@ -131,7 +134,9 @@ def test_two_people_become_one_with_all_that_hangs_on_them(city: City) -> None:
     gone_id, kept_id = gone.id, kept.id
     pair = found(city)[kept_id, gone_id]
     assert "identity" in pair.reasons
-    before = session.execute(text("SELECT to_jsonb(resident) FROM resident WHERE id = :id"), {"id": gone_id}).scalar_one()
+    before = session.execute(
+        text("SELECT to_jsonb(resident) FROM resident WHERE id = :id"), {"id": gone_id}
+    ).scalar_one()
     with pytest.raises(Invalid):
         duplicates.merge(session, SYSTEM, pair, kept_id=kept_id, taken=["id"])
     merger = duplicates.merge(session, SYSTEM, pair, kept_id=kept_id, taken=["workplace", "health"])
@@ -142,13 +147,17 @@ def test_two_people_become_one_with_all_that_hangs_on_them(city: City) -> None:
     assert session.scalars(select(households.TenancyTenant.resident_id)).all() == [kept_id]
     session.refresh(other)
     assert other.head_id is None, "whoever stays is a member of the other household"
-    told = session.scalars(select(Audit.action).where(Audit.record_kind == "resident", Audit.record_id == kept_id)).all()
+    told = session.scalars(
+        select(Audit.action).where(Audit.record_kind == "resident", Audit.record_id == kept_id)
+    ).all()
     assert told[-1] == "merge"
     assert duplicates.now(session, Kind.RESIDENT, [gone_id, 1]) == {gone_id: kept_id}
     assert (kept_id, gone_id) not in found(city)
 
     duplicates.undo(session, SYSTEM, merger.id)
-    after = session.execute(text("SELECT to_jsonb(resident) FROM resident WHERE id = :id"), {"id": gone_id}).scalar_one()
+    after = session.execute(
+        text("SELECT to_jsonb(resident) FROM resident WHERE id = :id"), {"id": gone_id}
+    ).scalar_one()
     assert after == before
     kept = session.get_one(Resident, kept_id)
     assert (kept.workplace, kept.health) == (None, None)
@@ -169,7 +178,9 @@ def test_two_households_become_one_with_all_that_hangs_on_them(city: City) -> No
     kept_id, gone_id, head_id = kept.id, gone.id, gone.head_id
     for home, first, until in ((kept, 1, 10), (gone, 5, 20), (gone, 25, None)):
         days = Range(date(2026, 1, first), date(2026, 1, until) if until else None)
-        session.add(HouseholdGroup(community_id=city.community.id, household_id=home.id, group_code="empty_nest", valid=days))
+        session.add(
+            HouseholdGroup(community_id=city.community.id, household_id=home.id, group_code="empty_nest", valid=days)
+        )
     incident = city.incident(50, 50)
     for home in (kept, gone):
         households.linked.link(session, SYSTEM, home, incident.id)
@@ -187,7 +198,9 @@ def test_two_households_become_one_with_all_that_hangs_on_them(city: City) -> No
     third = city.household("B2", number="A/01")
     pairs = found(city, Kind.HOUSEHOLD)
     duplicates.part(session, SYSTEM, pairs[gone_id, third.id], apart=True)
-    merger = duplicates.merge(session, SYSTEM, pairs[kept_id, gone_id], kept_id=kept_id, taken=["hukou", "number", "head_id"])
+    merger = duplicates.merge(
+        session, SYSTEM, pairs[kept_id, gone_id], kept_id=kept_id, taken=["hukou", "number", "head_id"]
+    )
     kept = session.get_one(Household, kept_id)
     assert (kept.hukou, kept.number, kept.head_id) == ("urban", "a01", head_id)
     spans = session.scalars(select(HouseholdGroup.valid).where(HouseholdGroup.household_id == kept_id)).all()
