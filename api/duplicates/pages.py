@@ -114,8 +114,8 @@ def show(duplicate_id: Id, page: Look, form: Typed) -> Response:
     pair = duplicates.get(page.session, page.actor, duplicate_id)
     records: list[Household | Resident] = [*duplicates.both(page.session, pair)]
     if pair.kind is Kind.HOUSEHOLD:
-        heads = [page.session.get(Resident, home.head_id) for home in records if isinstance(home, Household)]
-        records += [head for head in heads if head is not None]
+        ids = [home.head_id for home in records if isinstance(home, Household) and home.head_id is not None]
+        records += [page.session.get_one(Resident, head_id) for head_id in ids]
     try:
         for one in records:
             households.unmask(page.session, page.actor, one, forms.text_in(form, "purpose"))
@@ -160,7 +160,7 @@ def _both(page: Page, pair: Duplicate, *, clear: bool = False, error: WanggeErro
     stays = "b" if filled[1] > filled[0] else "a"
     other = "a" if stays == "b" else "b"
     differing = [row | {"chosen": stays if row[stays] else other} for row in rows if not row["same"]]
-    identities = [getattr(one, "identity_blind", None) for one in (a, b)]
+    identities = [getattr(record, "identity_blind", None) for record in (a, b)]
     return page.show(
         "duplicates/pair.html",
         section="ledger",
@@ -175,12 +175,12 @@ def _both(page: Page, pair: Duplicate, *, clear: bool = False, error: WanggeErro
         sides=[
             {
                 "side": side,
-                "href": f"/{pair.kind.value}s/{one.id}",
-                "title": _title(page, one, clear=clear),
-                "recorded": words.day(one.created_at),
-                "changed": words.day(one.updated_at),
+                "href": f"/{pair.kind.value}s/{record.id}",
+                "title": _title(page, record, clear=clear),
+                "recorded": words.day(record.created_at),
+                "changed": words.day(record.updated_at),
             }
-            for side, one in (("a", a), ("b", b))
+            for side, record in (("a", a), ("b", b))
         ],
         stays=stays,
         differing=differing,
@@ -192,7 +192,7 @@ def _both(page: Page, pair: Duplicate, *, clear: bool = False, error: WanggeErro
 
 
 def _row(page: Page, kind: Kind, name: str, a: Any, b: Any, *, clear: bool) -> dict[str, Any]:
-    values = [getattr(one, name) for one in (a, b)]
+    values = [getattr(record, name) for record in (a, b)]
     shown = [_value(page, name, value, clear=clear) for value in values]
     label, before, after = name, *shown
     for change in words.changes(kind.value, {name: shown}, {}):

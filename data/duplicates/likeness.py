@@ -116,7 +116,7 @@ class Traits:
     number: str | None = None
 
 
-def compare(one: Traits, other: Traits) -> tuple[float, list[Reason]]:
+def compare(a: Traits, b: Traits) -> tuple[float, list[Reason]]:
     """How alike two residents or households are, 0–1, and what speaks for and against it, the strongest first.
 
     >>> born_on = date(1970, 1, 2)
@@ -126,21 +126,21 @@ def compare(one: Traits, other: Traits) -> tuple[float, list[Reason]]:
     >>> compare(Traits(number="WT-04-0031"), Traits(number="wt4-31"))[0]
     0.5
     """
-    weights = _OF_HOMES if one.number is not None else WEIGHTS
+    weights = _OF_HOMES if a.number is not None else WEIGHTS
     reasons = [
-        *_same(one.identity_blind, other.identity_blind, Reason.IDENTITY, _near_identity(one, other)),
-        *_names(one.name, other.name),
-        *_same(one.born_on, other.born_on, Reason.BORN, Reason.OTHER_BORN),
-        *_same(one.sex, other.sex, None, Reason.OTHER_SEX),
-        *_same(one.phone, other.phone, Reason.PHONE, None),
+        *_same(a.identity_blind, b.identity_blind, Reason.IDENTITY, _near_identity(a, b)),
+        *_names(a.name, b.name),
+        *_same(a.born_on, b.born_on, Reason.BORN, Reason.OTHER_BORN),
+        *_same(a.sex, b.sex, None, Reason.OTHER_SEX),
+        *_same(a.phone, b.phone, Reason.PHONE, None),
         *_same(
-            one.dwelling_id,
-            other.dwelling_id,
+            a.dwelling_id,
+            b.dwelling_id,
             Reason.DWELLING,
             Reason.OTHER_DWELLING if weights is _OF_HOMES else None,
         ),
     ]
-    if one.number and other.number and not {*numbers(one.number)}.isdisjoint(numbers(other.number)):
+    if a.number and b.number and not {*numbers(a.number)}.isdisjoint(numbers(b.number)):
         reasons.append(Reason.NUMBER)
     reasons.sort(key=lambda reason: -abs(weights[reason]))
     return min(max(sum(weights[reason] for reason in reasons), 0.0), 1.0), reasons

@@ -131,7 +131,7 @@ _HEAD = aliased(Resident)
 def _traits(session: Session, kind: Kind, ids: Sequence[int]) -> dict[int, Traits]:
     """Id → by what a record is compared."""
     person = Resident if kind is Kind.RESIDENT else _HEAD
-    told = (
+    shared = (
         person.name,
         person.born_on,
         person.sex,
@@ -140,12 +140,12 @@ def _traits(session: Session, kind: Kind, ids: Sequence[int]) -> dict[int, Trait
         Household.dwelling_id,
     )
     if kind is Kind.RESIDENT:
-        query: Any = select(Resident.id, *told, Resident.phone_blind).join(
+        query: Any = select(Resident.id, *shared, Resident.phone_blind).join(
             Household, Household.id == Resident.household_id
         )
         query = query.where(Resident.id.in_(ids))
     else:
-        query = select(Household.id, *told, Household.phone, Household.number, _HEAD.phone_blind)
+        query = select(Household.id, *shared, Household.phone, Household.number, _HEAD.phone_blind)
         query = query.outerjoin(_HEAD, _HEAD.id == Household.head_id).where(Household.id.in_(ids))
     return {row.id: _read(row) for row in session.execute(query)} if ids else {}
 

@@ -26,6 +26,7 @@ def pair(city: City) -> tuple[Resident, Resident, str]:
 def test_a_pair_is_compared_merged_and_taken_back(city: City, client_for: ClientFor) -> None:
     office = client_for("community_staff", city.community)
     one, same, address = pair(city)
+    same_id = same.id
     listed = office.get("/api/duplicates", params={"community": city.community.code}).json()["items"]
     (row,) = [row for row in listed if row["a_id"] == one.id]
     assert (row["name_a"], row["name_b"]) == ("张**", "張**")
@@ -40,11 +41,11 @@ def test_a_pair_is_compared_merged_and_taken_back(city: City, client_for: Client
     merged = office.post(f"{address}/merge", json={"kept_id": one.id, "taken": ["workplace"]})
     assert merged.status_code == 200, merged.text
     assert office.get(f"/api/residents/{one.id}").json()["workplace"] == "纺织厂"
-    assert office.get(f"/api/residents/{same.id}").status_code == 404
+    assert office.get(f"/api/residents/{same_id}").status_code == 404
     (said,) = office.get("/api/duplicates/merged").json()
     assert said["taken"] == ["workplace"]
     assert office.post(f"/api/duplicates/merged/{said['id']}/undo").json()["undone_at"]
-    assert office.get(f"/api/residents/{same.id}").status_code == 200
+    assert office.get(f"/api/residents/{same_id}").status_code == 200
     assert office.post(f"/api/duplicates/merged/{said['id']}/undo").status_code == 409
 
 
