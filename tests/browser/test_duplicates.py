@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 Opens = Callable[..., Watched]
 
 _ADD = """async (body) => {
-  const headers = {"Content-Type": "application/json", "X-CSRF-Token": document.querySelector("[name=csrf-token]").content};
+  const token = document.querySelector("[name=csrf-token]").content;
+  const headers = {"Content-Type": "application/json", "X-CSRF-Token": token};
   const answer = await fetch("/api/residents", {method: "POST", headers, body: JSON.stringify(body)});
   return answer.status;
 }"""
@@ -23,7 +24,7 @@ def test_somebody_recorded_twice_is_made_one_and_taken_apart_again(signed_in: Op
     page = signed_in("staff", DESKTOP, "zh").page
     page.goto("/duplicates")
     homes = listed(page, "/api/households?limit=2")
-    person = {"name": "皇甫重记", "born_on": "1951-03-07", "phone": "15400000431", "relation": "08"}
+    person = {"name": "皇甫重记", "born_on": "1951-03-07", "phone": "15400000431"}
     for home in homes:
         assert page.evaluate(_ADD, person | {"household_id": home["id"]}) in (200, 201)
     page.goto("/duplicates")
