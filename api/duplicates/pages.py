@@ -36,9 +36,7 @@ class Wanted(listing.Parameters):
 
 @pages.get("/duplicates")
 def listed(page: Look) -> Response:
-    """The pairs that may be one, the surest first. What was changed since the last look is looked at first."""
-    if page.community_id is not None:
-        duplicates.look(page.session, page.community_id)
+    """The pairs that may be one, the surest first, as of the last look."""
     asked = ledgers.parameters(page.request.query_params, Wanted)
     reasons, degrees = duplicates.reason_names(), duplicates.degree_names()
 
@@ -74,6 +72,16 @@ def listed(page: Look) -> Response:
         **ledgers.filtered(page, filters),
         **ledgers.table(page, Listing(query, duplicates.SORTS, Duplicate.id, "-score"), columns, cells, "duplicates"),
     )
+
+
+@pages.post("/duplicates/look")
+def look(page: Look, _form: Typed) -> Response:
+    """Look among what was changed since the last time, which otherwise happens each hour."""
+    count = 0
+    if page.one_community is not None:
+        duplicates.require(page.actor, page.one_community.id)
+        count = duplicates.look(page.session, page.one_community.id)
+    return page.go("/duplicates", _("{count} records that were changed were looked at.", count=count))
 
 
 @pages.get("/duplicates/merged")

@@ -22,7 +22,7 @@ from data.households import Household, Resident
 
 #: So many records are looked at in one go.
 BATCH = 2000
-#: With so many others a record is compared by one key: more share it by an accident of how they were recorded.
+#: What more than so many records share says nothing: it is an accident of how they were recorded.
 MOST_ALIKE = 50
 _LOCK = 0x6475706C
 
@@ -43,11 +43,14 @@ SELECT coalesce(max(stamp) - interval '1 day', '0001-01-02') FROM likeness
 WHERE community_id = :community AND key = 0 AND {table}_id IS NOT NULL
 """
 _SHARED = """
-SELECT DISTINCT least(mine.{table}_id, theirs.id) AS a, greatest(mine.{table}_id, theirs.id) AS b
-FROM likeness mine CROSS JOIN LATERAL (
-  SELECT {table}_id AS id FROM likeness WHERE key = mine.key AND community_id = mine.community_id
-  AND {table}_id <> mine.{table}_id LIMIT :alike) theirs
-WHERE mine.{table}_id = ANY(:ids) AND mine.key <> 0
+WITH few AS (
+  SELECT key FROM likeness WHERE community_id = :community AND {table}_id IS NOT NULL
+  AND key IN (SELECT key FROM likeness WHERE {table}_id = ANY(:ids) AND key <> 0)
+  GROUP BY key HAVING count(*) BETWEEN 2 AND :alike)
+SELECT DISTINCT least(mine.{table}_id, theirs.{table}_id) AS a, greatest(mine.{table}_id, theirs.{table}_id) AS b
+FROM few JOIN likeness mine USING (key) JOIN likeness theirs USING (key)
+WHERE mine.{table}_id = ANY(:ids) AND theirs.{table}_id <> mine.{table}_id
+AND mine.community_id = :community AND theirs.community_id = :community
 """
 
 
@@ -89,7 +92,7 @@ def _look(session: Session, community_id: int, kind: Kind, most: int) -> int:
         ),
         {"ids": ids},
     )
-    shared = session.execute(text(_SHARED.format(**joined)), {"ids": ids, "alike": MOST_ALIKE}).all()
+    shared = session.execute(text(_SHARED.format(**joined)), {**where, "ids": ids, "alike": MOST_ALIKE}).all()
     missing = {*chain.from_iterable(tuple(pair) for pair in shared)} - traits.keys()
     traits |= _traits(session, kind, sorted(missing))
     matches = []
