@@ -28,11 +28,12 @@ def test_somebody_recorded_twice_is_made_one_and_taken_apart_again(signed_in: Op
     for home in homes:
         assert page.evaluate(_ADD, person | {"household_id": home["id"]}) in (200, 201)
     page.goto("/duplicates")
-    for _time in range(5):  # what was changed last is looked at last
+    for _time in range(20):  # what was changed last is looked at last, by the worker or here
         with page.expect_navigation():
             page.get_by_role("button", name="重新查找").click()
         if page.locator("tbody tr", has_text="皇").count():
             break
+        page.wait_for_timeout(500)
     pair = page.locator("tbody tr", has_text="皇").first
     expect(pair).to_be_visible()
     expect(page.locator("main")).not_to_contain_text("皇甫重记")
