@@ -104,8 +104,8 @@ BOXES = {
     "/accounts": "administrator",
     "/buildings": "12弄3",
     "/dwellings": "101",
-    "/grids": "A1",
-    "/units": "B2",
+    "/grids": "310101",
+    "/units": "临江",
 }
 
 

@@ -26,7 +26,7 @@ AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.m
 #: Kept waiting for a result, of a stranger's code, or no pages at all but parts of one, files and answers to scripts.
 APART = re.compile(
     r"^/(tiles|healthz|readyz|api|static|photos|r/|track/|v/|docs|openapi)"
-    r"|/(panel|features|kept|where|choices|alike|suggest|tracks?|table|progress|rejects|file|today|replay)$|\.(js|docx)$"
+    r"|/(panel|features|kept|where|choices|alike|suggest|tracks?|table|progress|rejects|file|today|replay)$|\.(js|docx|xlsx)$"
     r"|^/$|upload_id|token|/unlocated/.|/notifications/\{"
 )
 #: The first record of which list stands for an id in an address.
