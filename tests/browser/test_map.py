@@ -105,7 +105,7 @@ def test_a_click_on_a_grid_shows_its_team_and_figures(signed_in: Opens) -> None:
     expect(page.locator("#panel h2")).to_contain_text("第四网格")
     figures = page.request.get(f"/api/grids/{grid_id}").json()["figures"]
     shown = page.locator(".figures dd").all_inner_texts()
-    assert shown[:3] == [str(figures[name]) for name in ("households", "residents", "special_households")]
+    assert shown[:3] == [f"{figures[name]:,}" for name in ("households", "residents", "special_households")]
     expect(page.locator(".team li")).to_have_count(4)
     expect(page.locator(".team")).to_contain_text("陈立新")
     expect(page).to_have_url(re.compile(rf"at=grids/{grid_id}"))
