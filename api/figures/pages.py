@@ -14,10 +14,9 @@ from api.base import ledgers, listing, tabs, words
 from api.base.fields import CodePath
 from api.base.listing import GridCode
 from api.base.page import Page, needs
-from api.figures.routes import days, require, told
+from api.figures.routes import days, told, with_records
 from data import diary, disputes, figures, teams, units
 from data.activities import Activity
-from data.base.errors import Invalid
 from data.base.language import _
 from data.buildings import Building, Dwelling
 from data.diary import DiaryEntry
@@ -75,7 +74,7 @@ def listed(page: Read) -> Response:
                     {
                         "name": figure.name,
                         "how": figure.how,
-                        "number": written(figure, numbers.get(code)),
+                        "number": number_text(numbers.get(code), share=isinstance(figure, Share)),
                         "href": address(code, span) if isinstance(figure, Figure) else "",
                         "below": "." in code,
                     }
@@ -93,10 +92,7 @@ def shown(code: CodePath, page: Read) -> Response:
     """A number, grid by grid, and the records behind it."""
     asked = ledgers.parameters(page.request.query_params, About)
     span, community = days(asked.first, asked.last), page.one_community
-    figure = figures.get(page.session, code)
-    require(page.actor, figure)
-    if isinstance(figure, Share):
-        raise Invalid(_("“{name}” is a share. Ask for the records of {part} or {whole}.", **vars(figure)))
+    figure = with_records(page.session, page.actor, code)
     grid = units.by_code(page.session, page.actor, asked.grid, units.Level.GRID) if asked.grid else None
     counted = figures.count(
         page.session, page.actor, [figure], span, communities=[community.id] if community else []
@@ -147,18 +143,12 @@ def address(code: str, span: Span, grid: str | None = None, since: datetime | No
     return f"/figures/{code}?{urlencode({name: value for name, value in query.items() if value})}"
 
 
-def written(figure: Figure | Share, number: float | None) -> str:
+def number_text(number: float | None, *, share: bool) -> str:
     """A number as one reads it: a count with commas, a share in per cent, a dash for what is not known.
 
-    >>> share = Share(code="", field=figures.Field.CASES, name="", how="", part="", whole="")
-    >>> written(share, 0.904), written(share, None)
-    ('90.4 %', '—')
+    >>> number_text(1400, share=False), number_text(0.904, share=True), number_text(None, share=True)
+    ('1,400', '90.4 %', '—')
     """
-    return number_text(number, share=isinstance(figure, Share))
-
-
-def number_text(number: float | None, *, share: bool) -> str:
-    """The same of a number that says itself whether it is a share."""
     if number is None:
         return "—"
     return f"{round(100 * number, 1):g} %" if share else f"{number:,.0f}"

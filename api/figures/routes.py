@@ -118,10 +118,7 @@ def list_records(
     session: Session, actor: Read, code: CodePath, asked: Annotated[FigureRecords, Query()]
 ) -> list[RecordOut]:
     """The records that are counted, the latest first, at most a thousand."""
-    figure = figures.get(session, code)
-    if isinstance(figure, Share):
-        raise Invalid(_("“{name}” is a share. Ask for the records of {part} or {whole}.", **vars(figure)))
-    require(actor, figure)
+    figure = with_records(session, actor, code)
     community = units.by_code(session, actor, asked.community, units.Level.COMMUNITY)
     grid = units.by_code(session, actor, asked.grid, units.Level.GRID) if asked.grid else None
     records = figures.records(
@@ -149,6 +146,22 @@ def require(actor: Actor, figure: Figure | Share) -> None:
     """
     if isinstance(figure, Figure) and not figure.told(actor):
         access.require(actor, figure.table.__read__)
+
+
+def with_records(session: Session, actor: Actor, code: str) -> Figure:
+    """The figure with this code, behind which there are records that the actor may know of.
+
+    Raises
+    ------
+    FigureNotFound, Forbidden
+    Invalid
+        It is a share of other figures.
+    """
+    figure = figures.get(session, code)
+    require(actor, figure)
+    if isinstance(figure, Share):
+        raise Invalid(_("“{name}” is a share. Ask for the records of {part} or {whole}.", **vars(figure)))
+    return figure
 
 
 def days(first: date | None, last: date | None) -> Span:
